@@ -1,0 +1,57 @@
+# Two commands matter: `make sandbox` runs the whole thing on this machine, `make test` proves it.
+PYTHON ?= python3
+UV := .uv/bin/uv
+RUN := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help sandbox test tour bench check lint docs lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+sandbox: .venv/ready sandbox/node_modules/ready ## a pretend NovaPulse with a real Slack page; Ctrl-C ends it
+	@sandbox/packages.sh redis-server
+	@exec $(RUN) -m sandbox up
+
+test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint, types, contracts, tests
+	@sandbox/packages.sh redis-server chromium
+	$(MAKE) lint
+	$(RUN) -m pytest
+
+tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itself; exits 0 or 1
+	@sandbox/packages.sh redis-server
+	$(RUN) -m sandbox.tour
+
+bench: .venv/ready sandbox/node_modules/ready ## timings, as ratios in one run
+	@sandbox/packages.sh redis-server
+	$(RUN) -m benchmarks
+
+lint: .venv/ready ## ruff, mypy --strict, import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+docs: .venv/ready ## write what is generated: the reference, the manifest
+	$(RUN) -m bot docs
+
+lock: $(UV) ## resolve the dependencies anew
+	$(UV) pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \
+		--upgrade -q -o requirements.lock
+
+clean: ## remove what was made here
+	rm -rf .venv .uv .sandbox state sandbox/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+$(UV):
+	@sandbox/packages.sh python3-venv
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9
+
+.venv/ready: requirements.lock | $(UV)
+	$(UV) venv -q --allow-existing --python $(PYTHON) .venv
+	$(UV) pip sync -q --python .venv/bin/python --require-hashes requirements.lock
+	@touch $@
+
+sandbox/node_modules/ready: sandbox/package-lock.json
+	cd sandbox && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,1 @@
+"""NovaPulse's operations bot: the runbook as Slack commands, approvals, schedules and alerts."""

@@ -1,0 +1,1 @@
+"""One tick, stage by stage: evaluate, inhibit, silence, group, dedupe, notify."""

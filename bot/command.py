@@ -1,0 +1,176 @@
+"""How a command is declared: the signature is the grammar, the docstring the description.
+
+Everything else (parsing, usage, help, forms, the manifest, the reference, the tests that walk the catalogue) is
+derived from the ``Command`` that ``@command`` makes. A wrong declaration fails when its file is imported.
+"""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from bot.errors import InvalidDeclaration
+from bot.plan import Plan
+from bot.reply import Reply
+
+NAME = re.compile(r"/[a-z0-9][a-z0-9-]{0,30}")
+PERMISSION = re.compile(r"[a-z0-9-]+:[a-z0-9-]+")
+MAXIMUM_DESCRIPTION = 2000
+
+Handler = Callable[..., Awaitable[Reply | Plan]]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One argument of a command, as its signature declares it."""
+
+    name: str
+    annotation: Any
+    description: str
+    required: bool
+    default: Any
+    adapter: TypeAdapter[Any]
+
+    @property
+    def option(self) -> str:
+        """The argument's name as typed: ``--yes-zero``."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is given without a value, and only by name."""
+        return self.annotation is bool
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words it takes, where it is a ``Literal``; empty otherwise."""
+        kinds = [self.annotation, *get_args(self.annotation)]
+        literals = [kind for kind in kinds if get_origin(kind) is Literal]
+        return tuple(str(word) for kind in literals for word in get_args(kind))
+
+    @property
+    def usage(self) -> str:
+        """How it stands in the usage line: ``<replicas>``, ``[--deployment api|worker]``, ``[--yes-zero]``."""
+        if self.is_flag:
+            return f"[{self.option}]"
+        if self.required:
+            return f"<{'|'.join(self.choices) or self.name}>"
+        if self.choices:
+            return f"[{self.option} {'|'.join(self.choices)}]"
+        return f"[{self.name}]"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A declared command. ``changes`` says whether it returns a plan, ``dependencies`` what its handler asks for."""
+
+    name: str
+    permission: str
+    section: str
+    runbook: tuple[str, ...]
+    examples: tuple[str, ...]
+    description: str
+    details: str
+    parameters: tuple[Parameter, ...]
+    dependencies: dict[str, Any]
+    changes: bool
+    handler: Handler
+
+    @property
+    def usage(self) -> str:
+        """The usage line: ``/scale-workers <replicas> [--deployment api|worker] [--yes-zero]``."""
+        return f"{self.name} {self.usage_hint}".strip()
+
+    @property
+    def usage_hint(self) -> str:
+        """The usage line without the name, as Slack's manifest wants it; empty where there are no arguments."""
+        return " ".join(parameter.usage for parameter in self.parameters)
+
+    def parameter(self, name: str) -> Parameter | None:
+        """Return the parameter of this name, however it is spelt (``yes-zero``, ``yes_zero``)."""
+        wanted = name.lstrip("-").replace("-", "_").lower()
+        return next((parameter for parameter in self.parameters if parameter.name == wanted), None)
+
+
+def command(
+    name: str, *, permission: str, section: str, runbook: tuple[str, ...] = (), examples: tuple[str, ...] = ()
+) -> Callable[[Handler], Command]:
+    """Declare a command.
+
+    ``permission`` is ``resource:action``, ``section`` the runbook section it belongs to, ``runbook`` the runbook's
+    own shell lines that it does, ``examples`` what people would type. Arguments stand before the ``*`` of the
+    signature, what the handler needs (by type) behind it. Raises ``InvalidDeclaration``.
+    """
+
+    def declare(handler: Handler) -> Command:
+        hints = get_type_hints(handler, include_extras=True)
+        signature = inspect.signature(handler)
+        description, details = _docstring(name, handler)
+        declared = Command(
+            name=name,
+            permission=permission,
+            section=section,
+            runbook=runbook,
+            examples=examples,
+            description=description,
+            details=details,
+            parameters=tuple(
+                _parameter(name, parameter, hints)
+                for parameter in signature.parameters.values()
+                if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+            ),
+            dependencies={
+                parameter.name: hints[parameter.name]
+                for parameter in signature.parameters.values()
+                if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            },
+            changes=hints.get("return") is Plan,
+            handler=handler,
+        )
+        _check(declared, hints.get("return"))
+        return declared
+
+    return declare
+
+
+def _docstring(name: str, handler: Handler) -> tuple[str, str]:
+    lines = (inspect.getdoc(handler) or "").strip().partition("\n\n")
+    if not lines[0]:
+        raise InvalidDeclaration(f"{name}: the docstring is the description, and there is none")
+    return " ".join(lines[0].split()), lines[2].strip()
+
+
+def _parameter(command_name: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> Parameter:
+    hint = hints[parameter.name]
+    fields = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, FieldInfo)]
+    description = fields[0].description if fields else None
+    if not description:
+        raise InvalidDeclaration(f"{command_name}: {parameter.name} needs Field(description=...)")
+    required = parameter.default is inspect.Parameter.empty
+    return Parameter(
+        name=parameter.name,
+        annotation=get_args(hint)[0],
+        description=description,
+        required=required,
+        default=None if required else parameter.default,
+        adapter=TypeAdapter(hint),
+    )
+
+
+def _check(declared: Command, returned: object) -> None:
+    problems = {
+        f"{declared.name!r} is not a slash command of 2 to 32 characters": not NAME.fullmatch(declared.name),
+        f"{declared.permission!r} is not resource:action": not PERMISSION.fullmatch(declared.permission),
+        "the section is empty": not declared.section,
+        "the handler must return Reply or Plan": returned not in (Reply, Plan),
+        "the handler must be async": not inspect.iscoroutinefunction(declared.handler),
+        "the description is too long": len(declared.description) > MAXIMUM_DESCRIPTION,
+        "a flag must default to False": any(p.is_flag and p.default is not False for p in declared.parameters),
+    }
+    for problem, is_there in problems.items():
+        if is_there:
+            raise InvalidDeclaration(f"{declared.name}: {problem}")

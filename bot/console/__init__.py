@@ -1,0 +1,1 @@
+"""The same commands from a terminal, for tests and for when Slack is down."""

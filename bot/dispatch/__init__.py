@@ -1,0 +1,1 @@
+"""One request, stage by stage: parse, authorize, plan, approve, execute, audit."""

@@ -1,0 +1,122 @@
+"""A change as data: what will be different, what that relies on, the steps, and the way back.
+
+A plan is made by reading only. What was approved is what runs: the digest binds the approval to the command, its
+arguments, the changes, the facts and the steps; live numbers belong into ``notes``, which it leaves out.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+_F = TypeVar("_F", bound=Callable[..., Awaitable[Any]])
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Change(_Data):
+    """One thing that will be different afterwards."""
+
+    what: str
+    before: str
+    after: str
+
+
+class Step(_Data):
+    """One thing to do, to wait for, or to ask a person.
+
+    ``do`` calls the operation (``cluster.scale``) with ``arguments``; ``wait`` calls a condition until it is done
+    or ``timeout`` seconds have passed; ``ask`` shows ``title`` and waits for a person's click.
+    """
+
+    title: str
+    kind: Literal["do", "wait", "ask"] = "do"
+    operation: str = ""
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    timeout: float = Field(default=30.0, gt=0, description="seconds")
+    interval: float = Field(default=2.0, gt=0, description="seconds between two looks of a wait")
+
+
+class Undo(_Data):
+    """The way back: a command with its arguments, planned and approved afresh when somebody presses Undo.
+
+    It is offered while ``expects`` (facts as the run left them) can still be found in the fresh plan's facts.
+    """
+
+    title: str
+    command: str
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    expects: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Plan(_Data):
+    """A proposed change. ``warnings`` and ``blast_radius`` are for the people who decide."""
+
+    title: str
+    target: str = Field(description="what is locked while it runs, such as deployment/novapulse-worker")
+    changes: tuple[Change, ...]
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    steps: tuple[Step, ...]
+    undo: Undo | None = None
+    no_undo: str = Field(default="", description="why it cannot be undone, where it cannot")
+    blast_radius: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def digest(self, command: str, arguments: dict[str, JsonValue]) -> str:
+        """Return the SHA-256 (hex) of what an approval binds, as canonical JSON."""
+        bound = {
+            "command": command,
+            "arguments": arguments,
+            "target": self.target,
+            "changes": [change.model_dump(mode="json") for change in self.changes],
+            "facts": self.facts,
+            "steps": [step.model_dump(mode="json") for step in self.steps],
+        }
+        canonical = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def differences(approved: Plan, fresh: Plan) -> list[str]:
+    """Return one sentence for each thing that moved between the approved plan and the fresh one."""
+    found: list[str] = []
+    for name in sorted(approved.facts.keys() | fresh.facts.keys()):
+        old, new = approved.facts.get(name), fresh.facts.get(name)
+        if old != new:
+            found.append(f"{name} was {old}, is now {new}")
+    found += [
+        f"no longer planned: {c.what} {c.before} -> {c.after}" for c in approved.changes if c not in fresh.changes
+    ]
+    found += [f"now planned: {c.what} {c.before} -> {c.after}" for c in fresh.changes if c not in approved.changes]
+    if approved.steps != fresh.steps and not found:
+        found.append("the steps are different")
+    return found
+
+
+class Progress(_Data):
+    """What a condition saw: whether it holds, whether it never will, and a line for the card."""
+
+    done: bool
+    message: str
+    failed: bool = False
+
+
+def operation(method: _F) -> _F:
+    """Mark a client's method as one that steps may call: JSON in, JSON out, safe to repeat with the same end."""
+    method.__operation__ = "do"  # type: ignore[attr-defined]
+    return method
+
+
+def condition(method: _F) -> _F:
+    """Mark a client's method as one that steps may wait for; it returns ``Progress`` and changes nothing."""
+    method.__operation__ = "wait"  # type: ignore[attr-defined]
+    return method
+
+
+def kind_of(method: object) -> str:
+    """Return ``do`` or ``wait`` for a marked method, the empty string for any other."""
+    return str(getattr(method, "__operation__", ""))

@@ -1,0 +1,167 @@
+"""What the policy file may say: who may do what, who approves, when things run, what is an alert.
+
+``policy.toml`` is the default and the example. An unknown key, role, person or unit is refused with its line.
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from bot.alert import Severity
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(value: object) -> object:
+    match = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
+    if match is None:
+        message = "a duration is a number and a unit, such as 30s, 5m, 4h or 7d"
+        raise ValueError(message)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PersonEntry(_Section):
+    """Somebody: the Slack user id is the key. ``console`` is the login name on the machine that runs the console."""
+
+    name: str
+    email: str = ""
+    console: str = ""
+
+
+class Role(_Section):
+    """A named set of permissions, with those of the roles it includes, and its members by Slack user id."""
+
+    permissions: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+class ApprovalRule(_Section):
+    """Who decides on a command's plan. ``needed`` people of the ``approvers`` roles, never the requester."""
+
+    approvers: tuple[str, ...] = Field(min_length=1)
+    needed: int = Field(default=1, ge=0, le=10)
+    approve_within: Duration = timedelta(minutes=30)
+    execute_within: Duration = timedelta(minutes=10)
+    ask_next: tuple[str, ...] = ()
+    ask_next_after: Duration = timedelta(minutes=5)
+
+
+class BreakGlass(_Section):
+    """Who may act alone, with a typed reason, on which commands."""
+
+    roles: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+class ScaleLimit(_Section):
+    """How far a deployment may be scaled at all, and by how much at once without a warning."""
+
+    maximum: int = Field(ge=1)
+    step: int = Field(ge=1)
+
+
+class ScheduleRule(_Section):
+    """When a schedule fires: a cron line in the policy's time zone, or every so often."""
+
+    cron: str = ""
+    every: Duration | None = None
+    late_within: Duration = timedelta(hours=4)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "ScheduleRule":
+        if bool(self.cron) == (self.every is not None):
+            message = "a schedule has either cron or every"
+            raise ValueError(message)
+        return self
+
+
+class AlertRule(_Section):
+    """One threshold. ``metric`` and ``match`` pick observations; the higher severity that holds is the one that fires.
+
+    It clears below ``clear`` (or at/under the lowest threshold where that is left out). ``below`` turns the
+    comparison around, for things that must not fall under a value.
+    """
+
+    name: str
+    metric: str
+    match: dict[str, str] = Field(default_factory=dict)
+    unless: dict[str, str] = Field(default_factory=dict)
+    warning: float | None = None
+    critical: float | None = None
+    clear: float | None = None
+    below: bool = False
+    hold: Duration = Field(default=timedelta(0), alias="for")
+    keep_firing: Duration = timedelta(0)
+    summary: str
+    unit: str = ""
+    section: str = ""
+    next_steps: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _thresholds(self) -> "AlertRule":
+        if self.warning is None and self.critical is None:
+            message = "a rule needs warning, critical or both"
+            raise ValueError(message)
+        return self
+
+    def threshold(self, severity: Severity) -> float | None:
+        """Return the value beyond which this severity fires, or None."""
+        return self.warning if severity == "warning" else self.critical
+
+
+class Policy(_Section):
+    """The whole file."""
+
+    timezone: str = "UTC"
+    people: dict[str, PersonEntry]
+    roles: dict[str, Role]
+    approvals: dict[str, ApprovalRule]
+    break_glass: BreakGlass = BreakGlass()
+    limits: dict[Literal["api", "worker"], ScaleLimit]
+    schedules: dict[str, ScheduleRule]
+    alerts: tuple[AlertRule, ...]
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            message = f"{value!r} is not a time zone"
+            raise ValueError(message) from error
+        return value
+
+    def approval(self, command: str) -> ApprovalRule:
+        """Return the rule for this command, else the one named ``default``; its presence is checked at load."""
+        return self.approvals.get(command) or self.approvals["default"]
+
+    def roles_of(self, person: str) -> frozenset[str]:
+        """Return the names of the roles this person has, the included ones with them."""
+        found: set[str] = set()
+        waiting = [name for name, role in self.roles.items() if person in role.members]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(self.roles[name].includes)
+        return frozenset(found)
+
+    def members(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the people who have any of these roles, in the file's order."""
+        return tuple(person for person in self.people if self.roles_of(person) & set(roles))
+
+    def name(self, person: str) -> str:
+        """Return what to call this person; the id where the file does not know them."""
+        entry = self.people.get(person)
+        return entry.name if entry else person

@@ -1,0 +1,47 @@
+"""Who asks for what: the words between Slack or the console and the dispatcher."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Source = Literal["slash", "form", "button", "console", "schedule"]
+
+
+class Actor(BaseModel):
+    """A person (Slack user id) or the bot itself on a schedule (``schedule:morning-checklist``)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+
+
+class Request(BaseModel):
+    """One thing somebody asked for. ``id`` is the same for every delivery of the same payload."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    actor: Actor
+    command: str = Field(description="with its slash, without COMMAND_PREFIX: /queue-stats")
+    text: str = Field(default="", description="the arguments as typed")
+    arguments: dict[str, JsonValue] | None = Field(default=None, description="the arguments as filled in")
+    source: Source = "slash"
+    channel: str = Field(default="", description="where to answer; empty on the console")
+    response_url: str = Field(default="", repr=False, description="the way back where the bot is no member")
+    received_at: datetime
+
+
+class Decision(BaseModel):
+    """A click on a card: what somebody wants to happen to a plan or a run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    actor: Actor
+    action: Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan"]
+    subject: str = Field(description="the id of the plan or run")
+    reason: str = ""
+    channel: str = ""
+    received_at: datetime

@@ -1,0 +1,61 @@
+"""How a schedule is declared, and what it observes. When it fires is the policy's to say, under its name."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+
+from bot.errors import InvalidDeclaration
+from bot.reply import Reply
+
+
+class Observation(BaseModel):
+    """One reading at one moment: ``value`` is None where it could not be read, and ``reason`` says why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    labels: dict[str, str]
+    value: float | None
+    at: datetime
+    reason: str = ""
+
+
+ScheduleHandler = Callable[..., Awaitable[Reply | list[Observation]]]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A declared schedule: a reply goes to the alerts channel, observations go through the alert rules."""
+
+    name: str
+    description: str
+    dependencies: dict[str, Any]
+    observes: bool
+    handler: ScheduleHandler
+
+
+class Schedules(Protocol):
+    """Runs a schedule now, for whoever asks; what it returns is not posted."""
+
+    async def run(self, name: str) -> Reply:
+        """Run the schedule of this name; raises ``KeyError`` where there is none."""
+
+
+def schedule(name: str) -> Callable[[ScheduleHandler], Schedule]:
+    """Declare a schedule whose handler asks for its dependencies by type; raises ``InvalidDeclaration``."""
+
+    def declare(handler: ScheduleHandler) -> Schedule:
+        hints = get_type_hints(handler)
+        returned = hints.pop("return", None)
+        description = " ".join((inspect.getdoc(handler) or "").partition("\n\n")[0].split())
+        if not description:
+            raise InvalidDeclaration(f"{name}: the docstring is the description, and there is none")
+        if returned is not Reply and returned != list[Observation]:
+            raise InvalidDeclaration(f"{name}: the handler must return Reply or list[Observation]")
+        return Schedule(name, description, hints, returned != Reply, handler)
+
+    return declare

