@@ -1,0 +1,65 @@
+"""What the bot serves by itself: its health, its metrics and, without an app token, Slack's signed requests."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from bot.reply import Level
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Vital:
+    """One thing that must hold for the bot to be of use: what it is, and what is wrong with it ("" for nothing)."""
+
+    name: str
+    problem: str
+
+
+class WebServer:
+    """Serves on one port of every address; ``vitals`` is asked at each look at ``/healthz``."""
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        vitals: Callable[[], Awaitable[list[Vital]]],
+        registry: CollectorRegistry,
+        routes: Mapping[str, Handler],
+        host: str = "0.0.0.0",  # noqa: S104 - probes and Slack come from outside the pod
+    ) -> None:
+        self._vitals = vitals
+        self._registry = registry
+        self._address = (host, port)
+        application = web.Application(client_max_size=1024 * 1024)
+        application.router.add_get("/healthz", self._health)
+        application.router.add_get("/metrics", self._metrics)
+        for path, handler in routes.items():
+            application.router.add_post(path, handler)
+        self._runner = web.AppRunner(application, access_log=None)
+
+    async def start(self) -> int:
+        """Listen; return the port, which matters where 0 was asked for."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, *self._address).start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening and close what is open."""
+        await self._runner.cleanup()
+
+    async def _health(self, _: web.Request) -> web.Response:
+        vitals = await self._vitals()
+        well = not any(vital.problem for vital in vitals)
+        body = {
+            "status": str(Level.OK if well else Level.CRITICAL),
+            "vitals": {vital.name: vital.problem or "ok" for vital in vitals},
+        }
+        return web.json_response(body, status=200 if well else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
