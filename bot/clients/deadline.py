@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -70,7 +71,13 @@ def _known(error: BaseException) -> str:
     for kind, words in _WORDS:
         if isinstance(error, kind):
             return words
-    return _from_errno(error.errno) if isinstance(error, OSError) and error.errno else ""
+    return _from_errno(_errno(error)) if isinstance(error, OSError) else ""
+
+
+def _errno(error: OSError) -> int:
+    # Several addresses that all failed become one error without a number of its own.
+    found = re.search(r"\[Errno (\d+)\]", str(error))
+    return error.errno or int(found[1] if found else 0)
 
 
 def _from_errno(number: int) -> str:

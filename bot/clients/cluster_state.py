@@ -1,0 +1,124 @@
+"""What the bot says about the workloads: plain data, the same for every platform NovaPulse runs on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Final, Literal
+
+from bot.errors import UsageError
+from bot.masking import cut
+
+Workload = Literal["api", "worker"]
+WORKLOADS: Final[tuple[Workload, ...]] = ("api", "worker")
+Owner = Literal["HPA", "KEDA", "GitOps"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition of a deployment, such as Progressing, with the controller's own words masked."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentState:
+    """A deployment as it was read.
+
+    ``replicas`` is what is wanted, ``total`` what exists. The counts below ``total`` are the controller's, and old
+    while ``observed_generation`` is behind ``generation``.
+    """
+
+    name: str
+    uid: str
+    resource_version: str
+    replicas: int
+    total: int
+    ready: int
+    updated: int
+    available: int
+    unavailable: int
+    generation: int
+    observed_generation: int
+    revision: int | None
+    image: str
+    paused: bool
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodState:
+    """A pod as it was read.
+
+    ``waiting`` says why a container of it does not run (CrashLoopBackOff), ``last_restart_reason`` how the last
+    one ended (OOMKilled); both are empty where the cluster gave no reason. ``terminating`` pods no longer count.
+    """
+
+    name: str
+    uid: str
+    phase: str
+    ready: bool
+    terminating: bool
+    restarts: int
+    last_restart_reason: str
+    waiting: str
+    started_at: datetime | None
+    node: str
+    deletion_cost: int
+    container: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscaler:
+    """Who would revert a manual scale, or why that is unknown: then ``problem`` is set and ``name`` is empty."""
+
+    kind: Owner
+    name: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    problem: str = ""
+
+    def sentence(self) -> str:
+        """Say it to the people who decide."""
+        if self.problem:
+            return f"Whether {self.kind} owns the replicas is unknown: {self.problem}."
+        if self.minimum is None and self.maximum is None:
+            return f"{self.kind} ({self.name}) owns this deployment and may revert a manual scale."
+        return f"{self.kind} {self.name} keeps it between {self.minimum} and {self.maximum} and reverts a manual scale."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """How far a rollout is; ``stalled`` means that it passed its progress deadline and will not end by itself."""
+
+    done: bool
+    stalled: bool
+    message: str
+    ready: int
+    updated: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodLog:
+    """The log of one pod: ``data`` is None where it could not be read, and ``problem`` says why.
+
+    ``cut`` is true where the byte limit was reached, so that newer lines may be missing.
+    """
+
+    pod: str
+    data: bytes | None
+    cut: bool = False
+    problem: str = ""
+
+
+def workload(name: str) -> Workload:
+    """Return the workload of that name; raise UsageError naming those that exist for any other."""
+    for known in WORKLOADS:
+        if name == known:
+            return known
+    nearest = get_close_matches(name, WORKLOADS, n=1)
+    message = f"There is no deployment {cut(name, 60)!r}: those that exist are {' and '.join(WORKLOADS)}."
+    raise UsageError(message, nearest=nearest[0] if nearest else "", argument="deployment")

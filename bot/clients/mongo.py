@@ -1,0 +1,147 @@
+"""NovaPulse's MongoDB: does it answer, and who in the replica set is what."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Final
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import (
+    ConfigurationError,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from bot.clients.deadline import deadline, reason
+from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable, UserError
+from bot.settings import MongoSettings
+
+SYSTEM: Final = "MongoDB"
+_UNAUTHORIZED: Final = (13, 18)
+_NO_REPLICATION: Final = (76, 93, 94)
+_SELECTION_MS: Final = 2000
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of the replica set; ``state`` is MongoDB's word, lag is behind the primary, None when unknown."""
+
+    name: str
+    state: str
+    health: bool
+    lag_seconds: float | None
+
+
+class Mongo:
+    """The MongoDB of NovaPulse; connects on first use."""
+
+    def __init__(self, settings: MongoSettings, *, clock: Callable[[], float] = perf_counter) -> None:
+        self._url = settings.mongo_url
+        self._clock = clock
+        self._mongo: AsyncMongoClient[dict[str, Any]] | None = None
+
+    async def ping(self, *, seconds: float = 3.0) -> float:
+        """Return the round trip in milliseconds; raises TimedOut, Forbidden or Unavailable within ``seconds``."""
+        mongo = self._open()
+        async with _mongo_deadline(seconds):
+            await mongo.aconnect()
+            started = self._clock()
+            await mongo.admin.command("ping")
+            return (self._clock() - started) * 1000
+
+    async def members(self, *, seconds: float = 3.0) -> list[Member]:
+        """Read the replica set; empty when this server belongs to none. Raises as ``ping`` does."""
+        mongo = self._open()
+        async with _mongo_deadline(seconds):
+            try:
+                status = await mongo.admin.command("replSetGetStatus")
+            except OperationFailure as error:
+                if error.code in _NO_REPLICATION:
+                    return []
+                raise
+        return _read_members(status)
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        client, self._mongo = self._mongo, None
+        if client is not None:
+            await client.close()
+
+    def _open(self) -> AsyncMongoClient[dict[str, Any]]:
+        if self._url is None:
+            raise NotConfigured(SYSTEM, "MONGO_URL")
+        if self._mongo is None:
+            self._mongo = _connect(self._url.get_secret_value())
+        return self._mongo
+
+
+def _connect(url: str) -> AsyncMongoClient[dict[str, Any]]:
+    try:
+        return AsyncMongoClient(
+            url,
+            serverSelectionTimeoutMS=_SELECTION_MS,
+            connectTimeoutMS=_SELECTION_MS,
+            maxPoolSize=4,
+            appname="novapulse-bot",
+        )
+    except (ConfigurationError, ValueError, TypeError):
+        raise UserError(
+            "MONGO_URL is not the address of a MongoDB.",
+            hint="It looks like mongodb://user:password@host:27017/novapulse.",
+        ) from None
+
+
+@asynccontextmanager
+async def _mongo_deadline(seconds: float) -> AsyncIterator[None]:
+    async with deadline(SYSTEM, seconds, PyMongoError):
+        try:
+            yield
+        except OperationFailure as error:
+            if error.code in _UNAUTHORIZED:
+                raise Forbidden(SYSTEM, reason(error)) from None
+            raise
+        except NetworkTimeout:
+            raise TimedOut(SYSTEM, seconds) from None
+        except ServerSelectionTimeoutError as error:
+            raise Unavailable(SYSTEM, _selection(str(error))) from None
+
+
+def _selection(message: str) -> str:
+    """Find the cause in the driver's long account of why no server could be chosen."""
+    causes = {
+        "refused": "connection refused",
+        "Name or service not known": "name not known",
+        "name resolution": "name not known",
+        "certificate verify failed": "TLS certificate refused",
+        "No replica set members": "no server that takes this is known (no primary?)",
+        "connection closed": "connection closed",
+        "timed out": f"no server answered within {_SELECTION_MS / 1000:g} s",
+    }
+    return next((words for part, words in causes.items() if part in message), "no server could be chosen")
+
+
+def _read_members(status: Mapping[str, Any]) -> list[Member]:
+    entries = [entry for entry in status.get("members") or [] if isinstance(entry, dict)]
+    primary = next((_written(entry) for entry in entries if entry.get("stateStr") == "PRIMARY"), None)
+    return [_member(entry, primary) for entry in entries]
+
+
+def _member(entry: Mapping[str, Any], primary: datetime | None) -> Member:
+    written = _written(entry)
+    holds_data = entry.get("stateStr") in ("PRIMARY", "SECONDARY") and entry.get("health") == 1
+    lag = max(0.0, (primary - written).total_seconds()) if primary and written and holds_data else None
+    return Member(
+        name=str(entry.get("name", "nameless")),
+        state=str(entry.get("stateStr", "UNKNOWN")),
+        health=entry.get("health") == 1,
+        lag_seconds=lag,
+    )
+
+
+def _written(entry: Mapping[str, Any]) -> datetime | None:
+    written = entry.get("optimeDate")
+    return written if isinstance(written, datetime) else None

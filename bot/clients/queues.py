@@ -1,0 +1,198 @@
+"""NovaPulse's queues, read from Redis in two round trips whatever their number."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from bot.clients.queue_layout import (
+    RUNBOOK_PREFIX,
+    Answers,
+    Command,
+    MissingQueue,
+    QueueCounts,
+    QueueSnapshot,
+    Reading,
+    bullmq_commands,
+    forbidden,
+    is_bullmq,
+    plain_commands,
+    read_bullmq,
+    read_plain,
+)
+from bot.clients.redis_connection import RedisConnection, redis_deadline
+from bot.errors import Unavailable
+from bot.settings import RedisSettings
+
+_CLIENT_LIST: Final[Command] = ("CLIENT LIST", "TYPE", "normal")
+# Looking for queues under other names visits at most 20 batches of about 500 keys.
+_SCAN_BATCHES: Final = 20
+_SCAN_COUNT: Final = 500
+_FOUND_LIMIT: Final = 20
+
+
+class Queues:
+    """The configured queues; ``settings.queues`` maps the short names to the names in Redis."""
+
+    def __init__(self, settings: RedisSettings, *, connection: RedisConnection | None = None) -> None:
+        self._prefix = settings.queue_prefix
+        self._names = dict(settings.queues)
+        self._connection = connection or RedisConnection(settings)
+        # Redis drops a list with its last element: a queue of plain lists that was seen once is empty when its
+        # lists are gone, one that was never seen is missing.
+        self._seen_plain: set[str] = set()
+
+    @property
+    def shorts(self) -> tuple[str, ...]:
+        """The configured short names, in order."""
+        return tuple(self._names)
+
+    async def snapshot(self, *, seconds: float = 3.0) -> dict[str, QueueSnapshot | MissingQueue]:
+        """Read every queue; raises NotConfigured, TimedOut, Forbidden or Unavailable for Redis as a whole."""
+        redis = self._connection.open()
+        async with redis_deadline(seconds):
+            answers, clients = await self._first_round(redis)
+            readings = {short: self._reading(short, answers[short]) for short in self._names}
+            found = [reading for reading in readings.values() if isinstance(reading, Reading)]
+            oldest = await self._oldest(redis, found)
+        others = await self._others(redis, seconds) if len(found) < len(readings) else ()
+        return {
+            short: self._snapshot(short, reading, oldest, clients)
+            if isinstance(reading, Reading)
+            else MissingQueue(short, self._looked_for(short), others, reading)
+            for short, reading in readings.items()
+        }
+
+    async def worker_names(self, *, seconds: float = 3.0) -> dict[str, list[str]]:
+        """Name the workers connected to each queue (a nameless one by its address).
+
+        Raises Forbidden when Redis does not let the bot list its clients, besides TimedOut and Unavailable.
+        """
+        redis = self._connection.open()
+        async with redis_deadline(seconds):
+            clients = await redis.client_list(_type="normal")
+        return {short: _workers(self._prefix, name, clients) for short, name in self._names.items()}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}:{name}"
+
+    def _plain_keys(self, short: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self._key(self._names[short]), f"{RUNBOOK_PREFIX}:{short}")))
+
+    def _looked_for(self, short: str) -> tuple[str, ...]:
+        plain = (f"{key}:waiting" for key in self._plain_keys(short))
+        return (f"{self._key(self._names[short])}:meta", *plain)
+
+    async def _first_round(self, redis: Redis) -> tuple[Mapping[str, Mapping[str, Answers]], Any]:
+        """Ask everything about every queue at once; the last answer is the list of clients, or its error."""
+        asked: list[tuple[str, str, str, Command]] = []
+        for short, name in self._names.items():
+            parts = {"bullmq": bullmq_commands(self._key(name))}
+            parts |= {key: plain_commands(key) for key in self._plain_keys(short)}
+            asked += [(short, part, field, command) for part in parts for field, command in parts[part].items()]
+        *answered, clients = await _ask(redis, [*(command for *_, command in asked), _CLIENT_LIST])
+        answers: dict[str, dict[str, dict[str, Any]]] = {}
+        for (short, part, field, _), answer in zip(asked, answered, strict=True):
+            answers.setdefault(short, {}).setdefault(part, {})[field] = answer
+        return answers, clients
+
+    def _reading(self, short: str, parts: Mapping[str, Answers]) -> Reading | str:
+        """Return what was read, or why nothing could be (an empty text: because nothing is there)."""
+        if forbidden(parts["bullmq"]):
+            return f"Redis does not let the bot read {self._key(self._names[short])}:*"
+        name, bullmq = self._names[short], parts["bullmq"]
+        try:
+            plain = None if is_bullmq(bullmq) else self._plain(short, parts)
+            return plain or read_bullmq(name, bullmq) or ""
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            return f"the keys {self._key(name)}:* are no queue of BullMQ"
+
+    def _plain(self, short: str, parts: Mapping[str, Answers]) -> Reading | None:
+        for key in self._plain_keys(short):
+            if reading := read_plain(key, parts[key]):
+                self._seen_plain.add(short)
+                return reading
+        if short in self._seen_plain:
+            return Reading(self._names[short], "plain", QueueCounts(waiting=0, failed=0))
+        return None
+
+    async def _oldest(self, redis: Redis, readings: Sequence[Reading]) -> dict[str, datetime]:
+        """Read when the jobs at the ends of the waiting lists were due, and keep each queue's earliest."""
+        asked = [(reading.name, job) for reading in readings for job in reading.ends]
+        commands: list[Command] = [("HMGET", f"{self._key(name)}:{job}", "timestamp", "opts") for name, job in asked]
+        oldest: dict[str, datetime] = {}
+        for (name, _), answer in zip(asked, await _ask(redis, commands), strict=True):
+            due = None if isinstance(answer, RedisError) else _due(*answer)
+            if due:
+                oldest[name] = min(due, oldest.get(name, due))
+        return oldest
+
+    async def _others(self, redis: Redis, seconds: float) -> tuple[str, ...]:
+        """Find queues that are there under other names, looking at a bounded part of the keys."""
+        cursor, found = 0, set[str]()
+        # What the queues are called instead is a hint: being unable to give one must not hide the numbers.
+        with suppress(Unavailable):
+            async with redis_deadline(seconds):
+                for _ in range(_SCAN_BATCHES):
+                    cursor, keys = await redis.scan(cursor, match="*:meta", count=_SCAN_COUNT, _type="hash")
+                    found |= {str(key).removesuffix(":meta") for key in keys}
+                    if not cursor:
+                        break
+        return tuple(sorted(found - {self._key(name) for name in self._names.values()})[:_FOUND_LIMIT])
+
+    def _snapshot(self, short: str, reading: Reading, oldest: Mapping[str, datetime], clients: Any) -> QueueSnapshot:
+        plain = reading.layout == "plain"
+        unknown = plain or isinstance(clients, RedisError)
+        return QueueSnapshot(
+            short=short,
+            name=reading.name if plain else self._key(reading.name),
+            layout=reading.layout,
+            counts=reading.counts,
+            is_paused=reading.is_paused,
+            oldest_waiting_at=oldest.get(reading.name),
+            version=reading.version,
+            workers=None if unknown else len(_workers(self._prefix, reading.name, clients)),
+            jobs_added=reading.jobs_added,
+        )
+
+
+async def _ask(redis: Redis, commands: Sequence[Command]) -> list[Any]:
+    """Send commands in one round trip; an answer may be that command's error."""
+    if not commands:
+        return []
+    async with redis.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute(raise_on_error=False)
+
+
+def _due(timestamp: str | None, opts: str | None) -> datetime | None:
+    """Read when a job was to run: BullMQ's time of adding plus its delay, both in milliseconds."""
+    try:
+        delay = json.loads(opts or "{}").get("delay", 0)
+        return datetime.fromtimestamp((int(timestamp or "") + int(delay or 0)) / 1000, UTC)
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
+        return None
+
+
+def _workers(prefix: str, name: str, clients: Sequence[Mapping[str, str]]) -> list[str]:
+    """Pick a queue's workers: their blocking connections carry its name, in base64 (Node) or as it is (Python)."""
+    encoded = base64.b64encode(name.encode()).decode()
+    own = (f"{prefix}:{encoded}", f"{prefix}:{name}")
+    found = []
+    for client in clients:
+        queue, _, worker = client.get("name", "").partition(":w:")
+        if queue in own:
+            found.append(worker or client.get("addr", "nameless"))
+    return sorted(found)

@@ -1,0 +1,213 @@
+"""From what was typed, or filled into a form, to a command's arguments; nothing here asks or changes anything.
+
+Arguments come as ``5``, ``replicas=5``, ``--replicas 5`` or ``--replicas=5``; flags only by name. Every error is a
+``UsageError`` that says what was wrong, the usage line and, where something looks alike, what was probably meant.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from pydantic import JsonValue, ValidationError
+
+from bot.catalog import UMBRELLA
+from bot.command import Command, Parameter
+from bot.dispatch.words import Word, quoted, shown, unescape, words
+from bot.errors import UsageError
+
+_OPTION: Final = re.compile(r"--.+|-[A-Za-z].*", re.DOTALL)
+_NAMED: Final = re.compile(r"([A-Za-z][\w-]*)=(.*)", re.DOTALL)
+_SPACE: Final = re.compile(r"\s")
+_YES: Final = frozenset({"true", "yes", "on", "1"})
+_NO: Final = frozenset({"false", "no", "off", "0"})
+_RULES: Final = {
+    "int_": "has to be a whole number",
+    "float_": "has to be a number",
+    "bool_": "takes yes or no",
+}
+_CUTOFF: Final = 0.5
+_HELP: Final = "/runbook"
+
+
+class MissingArguments(UsageError):
+    """Required arguments are missing and nothing else is wrong: the moment to open a form."""
+
+    def __init__(self, missing: tuple[str, ...], *, usage: str) -> None:
+        names = " and ".join(missing)
+        super().__init__(f"{names} {'is' if len(missing) == 1 else 'are'} missing.", usage=usage, argument=missing[0])
+        self.missing = missing
+
+
+def split_line(line: str) -> tuple[str, str]:
+    """Split a line into the command's name and the rest: ``/nova queue-stats email`` is ``/queue-stats``, ``email``.
+
+    The umbrella alone, or with ``help``, asks for the help.
+    """
+    name, rest = _first(line)
+    if name == UMBRELLA:
+        name, rest = _first(rest)
+        if name in ("/", "/help"):
+            name = _HELP
+    return name, rest
+
+
+def _first(line: str) -> tuple[str, str]:
+    name, _, rest = _SPACE.sub(" ", line.strip(), count=1).partition(" ")
+    return "/" + unescape(name).lstrip("/").lower(), rest.strip()
+
+
+def parse(command: Command, text: str) -> dict[str, JsonValue]:
+    """Return every argument of the command, defaults filled in, as JSON; raises UsageError or MissingArguments."""
+    try:
+        typed = words(text)
+    except UsageError as error:
+        raise UsageError(error.message, usage=command.usage) from None
+    return validate(command, _Reader(command).read(typed))
+
+
+def validate(command: Command, arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return every argument of the command, defaults filled in, as JSON; raises UsageError or MissingArguments."""
+    for name in arguments:
+        if command.parameter(name) is None:
+            raise _unknown(command, name)
+    given = {p.name: value for name, value in arguments.items() if (p := command.parameter(name)) and value is not None}
+    checked = {
+        parameter.name: _checked(command, parameter, given[parameter.name])
+        if parameter.name in given
+        else parameter.adapter.dump_python(parameter.default, mode="json")
+        for parameter in command.parameters
+    }
+    missing = tuple(p.name for p in command.parameters if p.required and p.name not in given)
+    if missing:
+        raise MissingArguments(missing, usage=command.usage)
+    return checked
+
+
+def bind(command: Command, arguments: Mapping[str, JsonValue]) -> dict[str, Any]:
+    """Return validated arguments as the Python values that the handler is declared with."""
+    return {
+        parameter.name: parameter.adapter.validate_python(arguments[parameter.name])
+        if parameter.name in arguments
+        else parameter.default
+        for parameter in command.parameters
+    }
+
+
+def typed(command: Command, arguments: Mapping[str, JsonValue]) -> str:
+    """Return the line that somebody would type for these arguments; ``parse`` reads its rest back as the same."""
+    parts = [command.name]
+    for parameter in command.parameters:
+        value = arguments.get(parameter.name)
+        if value is None or (not parameter.required and value == parameter.default):
+            continue
+        if parameter.is_flag:
+            parts.append(parameter.option)
+        else:
+            parts += [quoted(str(value))] if parameter.required else [parameter.option, quoted(str(value))]
+    return " ".join(parts)
+
+
+class _Reader:
+    """Assigns words to a command's parameters, each at most once."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+        self._given: dict[str, JsonValue] = {}
+
+    def read(self, typed_words: Iterable[Word]) -> dict[str, JsonValue]:
+        """Return the value of each parameter that was given, as typed."""
+        waiting = iter(typed_words)
+        for word in waiting:
+            named = None if word.literal else _NAMED.fullmatch(word.text)
+            if not word.literal and _OPTION.fullmatch(word.text):
+                self._option(word.text, waiting)
+            elif named:
+                self._set(self._parameter(named[1]), named[2])
+            else:
+                self._set(self._next(word), word.text)
+        return self._given
+
+    def _option(self, text: str, waiting: Iterable[Word]) -> None:
+        name, equals, value = text.partition("=")
+        parameter = self._parameter(name)
+        if equals:
+            self._set(parameter, value)
+        elif parameter.is_flag:
+            self._set(parameter, "true")
+        else:
+            following = next(iter(waiting), None)
+            if following is None or (not following.literal and _OPTION.fullmatch(following.text)):
+                raise self._error(f"{name} needs a value.", parameter)
+            self._set(parameter, following.text)
+
+    def _parameter(self, name: str) -> Parameter:
+        found = self._command.parameter(name)
+        if found is None:
+            raise _unknown(self._command, name)
+        return found
+
+    def _next(self, word: Word) -> Parameter:
+        for parameter in self._command.parameters:
+            if not parameter.is_flag and parameter.name not in self._given:
+                return parameter
+        nearest = _nearest(word.text, (p.option for p in self._command.parameters if p.name not in self._given))
+        takes = "takes no arguments" if not self._command.parameters else "has all it takes already"
+        message = f"{shown(word.text)} is one argument too many: {self._command.name} {takes}."
+        raise UsageError(message, usage=self._command.usage, nearest=nearest)
+
+    def _set(self, parameter: Parameter, value: str) -> None:
+        if parameter.name in self._given:
+            raise self._error(f"{parameter.name} is given twice.", parameter)
+        self._given[parameter.name] = value
+
+    def _error(self, message: str, parameter: Parameter) -> UsageError:
+        return UsageError(message, usage=self._command.usage, argument=parameter.name)
+
+
+def _unknown(command: Command, name: str) -> UsageError:
+    nearest = _nearest(name, (parameter.option for parameter in command.parameters))
+    return UsageError(f"{command.name} has no argument {shown(name)}.", usage=command.usage, nearest=nearest)
+
+
+def _checked(command: Command, parameter: Parameter, value: JsonValue) -> JsonValue:
+    value = _lenient(parameter, value)
+    try:
+        python = parameter.adapter.validate_python(value)
+    except ValidationError as error:
+        message = f"{parameter.name} {_problem(error, parameter, value)}"
+        nearest = _nearest(str(value), parameter.choices)
+        raise UsageError(message, usage=command.usage, nearest=nearest, argument=parameter.name) from None
+    json: JsonValue = parameter.adapter.dump_python(python, mode="json")
+    return json
+
+
+def _lenient(parameter: Parameter, value: JsonValue) -> JsonValue:
+    """Read yes and no for flags, and a choice in any case."""
+    if not isinstance(value, str):
+        return value
+    word = value.strip().lower()
+    if parameter.is_flag and word in _YES | _NO:
+        return word in _YES
+    return next((choice for choice in parameter.choices if choice.lower() == word), value)
+
+
+def _problem(error: ValidationError, parameter: Parameter, value: JsonValue) -> str:
+    first = error.errors(include_url=False)[0]
+    limits, said, kind = first.get("ctx", {}), shown(str(value)), first["type"]
+    if parameter.choices:
+        return f"is one of {', '.join(parameter.choices)}, not {said}."
+    if "ge" in limits or "le" in limits:
+        bound = f"at least {limits['ge']}" if "ge" in limits else f"at most {limits['le']}"
+        return f"has to be {bound}, not {said}."
+    for beginning, rule in _RULES.items():
+        if kind.startswith(beginning):
+            return f"{rule}, not {said}."
+    return f"cannot be {said}: {first['msg'].lower()}."
+
+
+def _nearest(word: str, among: Iterable[str]) -> str:
+    """Return what looks most like ``word``; hyphens at the beginning and case do not count."""
+    plain = {name.lstrip("-").lower(): name for name in among}
+    wanted = word.lstrip("-").replace("_", "-").lower()[:80]
+    return next((plain[name] for name in get_close_matches(wanted, plain, n=1, cutoff=_CUTOFF)), "")

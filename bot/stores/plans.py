@@ -1,0 +1,153 @@
+"""The proposed changes and who decided what about them; every step from one state to the next is a compare-and-set."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.plan import Plan
+from bot.request import Actor, Source
+from bot.stores.database import Database
+from bot.stores.tables import decisions, plans
+
+PlanStatus = Literal["waiting", "approved", "denied", "cancelled", "expired", "stale", "started"]
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """A plan and where it stands. ``reason`` is why it was denied, expired, went stale or still has to wait."""
+
+    id: str
+    request_id: str
+    command: str
+    arguments: dict[str, JsonValue]
+    plan: Plan
+    digest: str
+    requester: Actor
+    channel: str
+    source: Source
+    undo_of: str | None
+    needed: int
+    status: PlanStatus
+    reason: str
+    created_at: datetime
+    approve_by: datetime
+    execute_by: datetime | None
+    asked_next_at: datetime | None
+    break_glass: bool
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What somebody decided about a plan: ``action`` is approve, deny, cancel, break_glass, or confirm:<step>."""
+
+    actor: Actor
+    action: str
+    reason: str
+    at: datetime
+
+
+class Plans:
+    """The rows of ``plans`` and ``decisions``. Methods that take a connection join its transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, connection: AsyncConnection, plan: StoredPlan) -> bool:
+        """Write a new plan; False where its request has one already."""
+        query = self._database.insert(plans).values(**_row(plan)).on_conflict_do_nothing(index_elements=["request_id"])
+        return bool((await connection.execute(query)).rowcount)
+
+    async def get(self, plan_id: str) -> StoredPlan | None:
+        """Return the plan of this id, or None."""
+        async with self._database.transaction() as connection:
+            return await self.locked(connection, plan_id)
+
+    async def locked(self, connection: AsyncConnection, plan_id: str) -> StoredPlan | None:
+        """Return the plan of this id, which nobody else can change until the transaction ends."""
+        query = sa.select(plans).where(plans.c.id == plan_id).with_for_update()
+        row = (await connection.execute(query)).mappings().first()
+        return _plan(row) if row else None
+
+    async def of_request(self, request_id: str) -> StoredPlan | None:
+        """Return the plan that this request led to, or None."""
+        found = await self._read(sa.select(plans).where(plans.c.request_id == request_id))
+        return next(iter(found), None)
+
+    async def in_state(self, *states: PlanStatus) -> list[StoredPlan]:
+        """Return the plans in any of these states, oldest first."""
+        return await self._read(sa.select(plans).where(plans.c.status.in_(states)).order_by(plans.c.created_at))
+
+    async def undecided(self) -> list[StoredPlan]:
+        """Return what waits for people or for its turn, oldest first."""
+        return await self.in_state("waiting", "approved")
+
+    async def break_glass_since(self, when: datetime) -> list[StoredPlan]:
+        """Return the plans that somebody started alone since then, oldest first; the morning checklist lists them."""
+        query = sa.select(plans).where(plans.c.break_glass, plans.c.created_at >= when).order_by(plans.c.created_at)
+        return await self._read(query)
+
+    async def undo_pending(self, connection: AsyncConnection, plan_id: str) -> str | None:
+        """Return the id of a plan to undo this one that has not come to an end, or None."""
+        query = sa.select(plans.c.id).where(
+            plans.c.undo_of == plan_id, plans.c.status.in_(("waiting", "approved", "started"))
+        )
+        return (await connection.execute(query)).scalars().first()
+
+    async def move(
+        self, connection: AsyncConnection, plan_id: str, expected: tuple[PlanStatus, ...], **values: Any
+    ) -> bool:
+        """Change the plan if it still is in one of the expected states; return whether it was."""
+        query = sa.update(plans).where(plans.c.id == plan_id, plans.c.status.in_(expected)).values(**values)
+        return bool((await connection.execute(query)).rowcount)
+
+    async def vote(self, connection: AsyncConnection, plan_id: str, vote: Vote) -> bool:
+        """Write a decision; False where this person had decided so before."""
+        row = {
+            "plan_id": plan_id,
+            "actor_id": vote.actor.id,
+            "actor_name": vote.actor.name,
+            "action": vote.action,
+            "reason": vote.reason,
+            "at": vote.at,
+        }
+        query = self._database.insert(decisions).values(**row).on_conflict_do_nothing()
+        return bool((await connection.execute(query)).rowcount)
+
+    async def votes(self, plan_id: str, connection: AsyncConnection | None = None) -> tuple[Vote, ...]:
+        """Return what was decided about the plan, oldest first."""
+        if connection is None:
+            async with self._database.transaction() as own:
+                return await self.votes(plan_id, own)
+        query = sa.select(decisions).where(decisions.c.plan_id == plan_id).order_by(decisions.c.at)
+        rows = (await connection.execute(query)).mappings().all()
+        return tuple(
+            Vote(Actor(id=row["actor_id"], name=row["actor_name"]), row["action"], row["reason"], row["at"])
+            for row in rows
+        )
+
+    async def _read(self, query: sa.Select[Any]) -> list[StoredPlan]:
+        async with self._database.transaction() as connection:
+            return [_plan(row) for row in (await connection.execute(query)).mappings().all()]
+
+
+_SPECIAL = ("plan", "requester")
+
+
+def _row(plan: StoredPlan) -> dict[str, Any]:
+    plain = {name: getattr(plan, name) for name in StoredPlan.__dataclass_fields__ if name not in _SPECIAL}
+    return plain | {
+        "plan": plan.plan.model_dump(mode="json"),
+        "requester_id": plan.requester.id,
+        "requester_name": plan.requester.name,
+    }
+
+
+def _plan(row: sa.RowMapping) -> StoredPlan:
+    plain = {name: row[name] for name in StoredPlan.__dataclass_fields__ if name not in _SPECIAL}
+    requester = Actor(id=row["requester_id"], name=row["requester_name"])
+    return StoredPlan(**plain, plan=Plan.model_validate(row["plan"]), requester=requester)

@@ -1,0 +1,56 @@
+// Does with NovaPulse's own queue library what a test asks for: one line of JSON in, one line of JSON out.
+"use strict";
+
+const { Queue, Worker } = require("bullmq");
+
+const { hostname, port } = new URL(process.env.REDIS_URL);
+const connection = () => ({ host: hostname, port: Number(port), maxRetriesPerRequest: null });
+const queues = new Map();
+const workers = [];
+
+function queue({ name, prefix = "bull" }) {
+  const key = `${prefix}:${name}`;
+  if (!queues.has(key)) queues.set(key, new Queue(name, { connection: connection(), prefix }));
+  return queues.get(key);
+}
+
+async function worker(order) {
+  const started = new Worker(order.name, null, { connection: connection(), prefix: order.prefix || "bull", name: order.worker });
+  started.on("error", () => {});
+  await started.waitUntilReady();
+  workers.push(started);
+}
+
+/** Takes one job and ends it: the queue's last states need a worker that holds the job's lock. */
+async function take(order) {
+  const taker = new Worker(order.name, null, { connection: connection(), prefix: order.prefix || "bull" });
+  taker.on("error", () => {});
+  const job = await taker.getNextJob("token");
+  if (order.end === "failed") await job.moveToFailed(new Error("it broke"), "token", false);
+  if (order.end === "completed") await job.moveToCompleted({}, "token", false);
+  await taker.close(true);
+}
+
+const operations = {
+  open: (order) => queue(order).waitUntilReady(),
+  add: (order) => queue(order).addBulk(order.jobs.map((opts) => ({ name: "job", data: {}, opts }))),
+  pause: (order) => queue(order).pause(),
+  counts: (order) => queue(order).getJobCounts(),
+  worker,
+  take,
+};
+
+async function obey(order) {
+  await queue(order).waitUntilReady();
+  const result = await operations[order.op](order);
+  return order.op === "counts" ? result : {};
+}
+
+const lines = require("node:readline").createInterface({ input: process.stdin });
+lines.on("line", (line) =>
+  obey(JSON.parse(line)).then(
+    (result) => console.log(JSON.stringify({ result })),
+    (error) => console.log(JSON.stringify({ error: error.message })),
+  ),
+);
+lines.on("close", () => process.exit(0));

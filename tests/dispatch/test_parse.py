@@ -1,0 +1,285 @@
+"""The grammar of what people type, and that nothing they type is answered with a crash."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, JsonValue
+
+from bot.command import command
+from bot.dispatch.parse import MissingArguments, bind, parse, split_line, typed, validate
+from bot.dispatch.words import Word, unescape, words
+from bot.errors import UsageError
+from bot.reply import Reply, say
+
+
+@command("/scale", permission="workers:scale", section="Testing")
+async def scale(
+    replicas: Annotated[int, Field(ge=-3, le=50, description="How many")],
+    deployment: Annotated[Literal["api", "worker"], Field(description="Which")] = "worker",
+    reason: Annotated[str, Field(description="Why")] = "",
+    yes_zero: Annotated[bool, Field(description="Zero is meant")] = False,
+) -> Reply:
+    """Scale something."""
+    return say(f"{replicas} {deployment} {reason} {yes_zero}")
+
+
+@command("/find", permission="things:read", section="Testing")
+async def find(
+    who: Annotated[str, Field(description="Who", max_length=400)],
+    factor: Annotated[float | None, Field(description="How much")] = None,
+    day: Annotated[date | None, Field(description="When")] = None,
+) -> Reply:
+    """Find something."""
+    return say(f"{who} {factor} {day}")
+
+
+@command("/status", permission="things:read", section="Testing")
+async def status() -> Reply:
+    """Say how it is."""
+    return say("well")
+
+
+def full(**given: JsonValue) -> dict[str, JsonValue]:
+    return {"replicas": 5, "deployment": "worker", "reason": "", "yes_zero": False} | given
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5", full()),
+        ("  5\t", full()),
+        ("replicas=5", full()),
+        ("REPLICAS=5", full()),
+        ("--replicas 5", full()),
+        ("--replicas=5", full()),
+        ("-replicas 5", full()),
+        ("—replicas 5", full()),
+        ("\N{EN DASH}replicas=5", full()),
+        ("-3", full(replicas=-3)),
+        ("--replicas -3", full(replicas=-3)),
+        ("\N{MINUS SIGN}3", full(replicas=-3)),
+        ("\N{EN DASH}3", full(replicas=-3)),
+        ("5 api", full(deployment="api")),
+        ("5 API", full(deployment="api")),
+        ("--deployment api 5", full(deployment="api")),
+        ("deployment=api 5 --yes-zero", full(deployment="api", yes_zero=True)),
+        ("5 —yes-zero", full(yes_zero=True)),
+        ("5 --yes_zero", full(yes_zero=True)),
+        ("5 --yes-zero=no", full()),
+        ("5 yes-zero=yes", full(yes_zero=True)),
+        ('5 reason="too many mails"', full(reason="too many mails")),
+        ("5 --reason “too many mails”", full(reason="too many mails")),
+        (
+            "5 --reason \N{LEFT SINGLE QUOTATION MARK}it\N{RIGHT SINGLE QUOTATION MARK}s late\N{RIGHT SINGLE QUOTATION MARK}",
+            full(reason="it\N{RIGHT SINGLE QUOTATION MARK}s late"),
+        ),
+        ("5 --reason 'it's late'", full(reason="it's late")),
+        ("5 --reason „zu viele“", full(reason="zu viele")),
+        ('5 --reason "a \\"b\\" \\\\ c"', full(reason='a "b" \\ c')),
+        ("5 --reason don't", full(reason="don't")),
+        ("5 --reason C:\\new", full(reason="C:\\new")),
+        ('5 --reason "--yes-zero"', full(reason="--yes-zero")),
+        ("5 --reason ''", full()),
+        ("5 worker -- --yes-zero", full(reason="--yes-zero")),
+        ("5 worker -- -- a=b", None),
+        ("5 --reason a=b=c", full(reason="a=b=c")),
+        ("5 --reason &lt;b&gt; ", full(reason="<b>")),
+        ("5 --reason &amp;lt;", full(reason="&lt;")),
+        ("5\u200b api\ufeff", full(deployment="api")),
+        ("5\u00a0api", full(deployment="api")),
+    ],
+)
+def test_what_people_type(text: str, expected: dict[str, JsonValue] | None) -> None:
+    if expected is None:
+        with pytest.raises(UsageError):
+            parse(scale, text)
+    else:
+        assert parse(scale, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "nearest", "argument"),
+    [
+        ("five", "replicas has to be a whole number, not “five”.", "", "replicas"),
+        ("5.5", "replicas has to be a whole number, not “5.5”.", "", "replicas"),
+        ("9" * 5000, "replicas has to be a whole number", "", "replicas"),
+        ("51", "replicas has to be at most 50, not “51”.", "", "replicas"),
+        ("-4", "replicas has to be at least -3, not “-4”.", "", "replicas"),
+        ("", "replicas is missing.", "", "replicas"),
+        ("5 wroker", "deployment is one of api, worker, not “wroker”.", "worker", "deployment"),
+        ("5 --deploymnt api", "/scale has no argument “--deploymnt”.", "--deployment", ""),
+        ("5 deploymnt=api", "/scale has no argument “deploymnt”.", "--deployment", ""),
+        ("5 --yes-zeroo", "/scale has no argument “--yes-zeroo”.", "--yes-zero", ""),
+        ("5 --x", "/scale has no argument “--x”.", "", ""),
+        (
+            "5 api why yes-zero",
+            "“yes-zero” is one argument too many: /scale has all it takes already.",
+            "--yes-zero",
+            "",
+        ),
+        ("5 --replicas 6", "replicas is given twice.", "", "replicas"),
+        ("5 replicas=6", "replicas is given twice.", "", "replicas"),
+        ("5 --yes-zero --yes-zero", "yes_zero is given twice.", "", "yes_zero"),
+        ("--replicas", "--replicas needs a value.", "", "replicas"),
+        ("--replicas --yes-zero", "--replicas needs a value.", "", "replicas"),
+        ("5 --yes-zero=perhaps", "yes_zero takes yes or no, not “perhaps”.", "", "yes_zero"),
+        ('5 --reason "open', 'A quote is opened and never closed: “"open”', "", ""),
+    ],
+)
+def test_what_was_wrong_is_said(text: str, message: str, nearest: str, argument: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(scale, text)
+    assert caught.value.message.startswith(message)
+    assert caught.value.nearest == nearest
+    assert caught.value.argument == argument
+    assert caught.value.usage == scale.usage
+
+
+def test_a_command_without_arguments_takes_none() -> None:
+    assert parse(status, " ") == {}
+    with pytest.raises(UsageError, match="/status takes no arguments"):
+        parse(status, "now")
+
+
+def test_only_missing_arguments_are_a_reason_for_a_form() -> None:
+    with pytest.raises(MissingArguments) as caught:
+        parse(scale, "--yes-zero")
+    assert caught.value.missing == ("replicas",)
+    with pytest.raises(UsageError) as wrong:
+        parse(scale, "--deployment nothing")
+    assert not isinstance(wrong.value, MissingArguments)
+
+
+def test_a_wrong_word_is_said_back_short_and_masked() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(scale, "xoxb-1234567890-abcdefghij " + "y" * 100_000)
+    assert "1234567890" not in caught.value.message
+    with pytest.raises(UsageError) as long:
+        parse(scale, "y" * 100_000)
+    assert len(long.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({"replicas": None}, "replicas is missing."),
+        ({"replicas": 5, "color": "red"}, "/scale has no argument “color”."),
+        ({"replicas": ["5"]}, "replicas has to be a whole number"),
+        ({"replicas": 5, "yes_zero": "perhaps"}, "yes_zero takes yes or no"),
+        ({"replicas": 5, "deployment": 7}, "deployment is one of api, worker"),
+    ],
+)
+def test_a_form_gets_the_same_errors(given_: dict[str, JsonValue], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        validate(scale, given_)
+    assert caught.value.message.startswith(message)
+
+
+def test_a_form_may_leave_out_what_has_a_default() -> None:
+    assert validate(scale, {"replicas": "5", "deployment": None, "yes-zero": True}) == full(yes_zero=True)
+
+
+def test_other_types_stay_json_until_they_are_bound() -> None:
+    arguments = parse(find, "ann 1.5 2026-07-01")
+    assert arguments == {"who": "ann", "factor": 1.5, "day": "2026-07-01"}
+    assert bind(find, arguments) == {"who": "ann", "factor": 1.5, "day": datetime(2026, 7, 1, tzinfo=UTC).date()}
+    assert bind(find, {"who": "ann"}) == {"who": "ann", "factor": None, "day": None}
+    for text in ("ann x", "ann --day yesterday", '"' + "w" * 401 + '"'):
+        with pytest.raises(UsageError):
+            parse(find, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<@U123|ann.lee>", "U123"),
+        ("<@U123>", "U123"),
+        ("<#C1|ops>", "C1"),
+        ("<!channel>", "@channel"),
+        ("<!subteam^S1|@ops>", "@ops"),
+        ("<http://nova.example|nova.example>", "nova.example"),
+        ("<https://a.example/x?y=1&amp;z=2>", "https://a.example/x?y=1&z=2"),
+        ("<mailto:a@b.example|a@b.example>", "a@b.example"),
+        ("<http://evil.example|click here>", "http://evil.example"),
+        ("1 < 2 > 0", "1 < 2 > 0"),
+        ("a\u0000b\u202ec\ud800d", "abcd"),
+    ],
+)
+def test_what_slack_wrote_is_undone(text: str, expected: str) -> None:
+    assert unescape(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("/queue-stats email", ("/queue-stats", "email")),
+        ("  /Queue-Stats   email  now ", ("/queue-stats", "email  now")),
+        ("queue-stats", ("/queue-stats", "")),
+        ("/queue-stats\nemail", ("/queue-stats", "email")),
+        ("/queue-stats\u00a0email", ("/queue-stats", "email")),
+        ("/nova queue-stats email", ("/queue-stats", "email")),
+        ("/nova /queue-stats email", ("/queue-stats", "email")),
+        ("/nova", ("/runbook", "")),
+        ("/nova help scale-workers", ("/runbook", "scale-workers")),
+        ("", ("/", "")),
+    ],
+)
+def test_a_line_is_a_command_and_the_rest(line: str, expected: tuple[str, str]) -> None:
+    assert split_line(line) == expected
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
+    for declared in (scale, find, status):
+        try:
+            parse(declared, text)
+        except UsageError as error:
+            said = error.message, error.usage
+        else:
+            said = "read", declared.usage
+        assert said[0]
+        assert said[1] == declared.usage
+    split_line(text)
+
+
+@given(
+    st.dictionaries(st.text(max_size=10), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()))
+)
+def test_any_form_is_read_or_refused_with_a_sentence(arguments: dict[str, Any]) -> None:
+    said = "read"
+    try:
+        validate(scale, arguments)
+    except UsageError as error:
+        said = error.message
+    assert said
+
+
+@given(st.integers(-3, 50), st.sampled_from(["api", "worker"]), st.text(max_size=60).map(unescape), st.booleans())
+def test_what_is_written_as_a_line_is_read_back(replicas: int, deployment: str, reason: str, yes_zero: bool) -> None:
+    arguments = full(replicas=replicas, deployment=deployment, reason=reason, yes_zero=yes_zero)
+    name, rest = split_line(typed(scale, arguments))
+    assert name == "/scale"
+    assert parse(scale, rest) == arguments
+    assert validate(scale, arguments) == arguments
+
+
+@given(st.text(max_size=60).map(unescape))
+def test_a_required_text_is_read_back(who: str) -> None:
+    assert parse(find, split_line(typed(find, {"who": who}))[1])["who"] == who
+
+
+def test_words_know_which_of_them_were_quoted() -> None:
+    assert (
+        words('a "b c" --d -- --e \'')
+        if False
+        else words('a "b c" --d -- --e')
+        == [
+            Word("a"),
+            Word("b c", literal=True),
+            Word("--d"),
+            Word("--e", literal=True),
+        ]
+    )

@@ -1,0 +1,80 @@
+"""Real servers for tests, each on a free loopback port and gone at the end of its block."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sandbox.redis_server import program as redis_program
+
+ROOT = Path(__file__).resolve().parent.parent
+NODE_MODULES = ROOT / "sandbox" / "node_modules"
+QUEUES_JS = ROOT / "tests" / "clients" / "node" / "queues.js"
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def redis_server(directory: Path) -> Iterator[str]:
+    """Run a Redis that keeps nothing on disk, and give its URL."""
+    port = free_port()
+    words = f"--bind 127.0.0.1 --port {port} --appendonly no --daemonize no --dir {directory}".split()
+    with subprocess.Popen([redis_program(), *words, "--save", ""], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            _wait_for(server, "eady to accept connections")
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.kill()
+
+
+class NodeQueues:
+    """NovaPulse's own queue library (BullMQ on Node), doing what a test asks for."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def ask(self, op: str, name: str, **order: Any) -> dict[str, Any]:
+        """Do one operation on a queue; see ``clients/node/queues.js`` for what there is."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"op": op, "name": name, **order}).encode() + b"\n")
+        answer = json.loads(await self._process.stdout.readline())
+        assert "result" in answer, answer
+        return dict(answer["result"])
+
+
+@asynccontextmanager
+async def node_queues(redis_url: str) -> AsyncIterator[NodeQueues]:
+    """Run Node with BullMQ against a Redis."""
+    node = shutil.which("node")
+    assert node is not None, "Node is not installed"
+    environment = {**os.environ, "NODE_PATH": str(NODE_MODULES), "REDIS_URL": redis_url}
+    process = await asyncio.create_subprocess_exec(
+        node, str(QUEUES_JS), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+    try:
+        yield NodeQueues(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        # Reads the pipes to their end too, so that nothing is left to the loop.
+        await process.communicate()
+
+
+def _wait_for(server: "subprocess.Popen[str]", words: str) -> None:
+    assert server.stdout is not None
+    for line in server.stdout:
+        if words in line:
+            return
+    raise AssertionError("the server ended before it was ready")

@@ -1,0 +1,197 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.reply import Level, Text, say
+from bot.stores.database import Database
+from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
+from bot.stores.tables import messages
+
+NOW = datetime(2025, 11, 3, 9, tzinfo=UTC)
+LEASE = NOW + timedelta(seconds=30)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await opened.migrate()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def outbox(database: Database) -> Outbox:
+    return Outbox(database)
+
+
+def message(key: str = "reply:1", title: str = "Hello", priority: int = 2, channel: str = "C1") -> Message:
+    return Message(key, channel, say(title, Text.of("body")), priority=priority)
+
+
+async def claim(outbox: Outbox, key: str = "reply:1") -> Delivery:
+    found = await outbox.posted(key)
+    assert found is not None
+    assert await outbox.posting(found, NOW, until=LEASE)
+    return found
+
+
+async def state(outbox: Outbox, key: str = "reply:1") -> Delivery:
+    found = await outbox.posted(key)
+    assert found is not None
+    return found
+
+
+async def test_what_was_put_is_due_by_priority_and_then_by_age(outbox: Outbox) -> None:
+    await outbox.put(message("reply:late", priority=2), NOW + timedelta(seconds=2))
+    await outbox.put(message("reply:early", priority=2), NOW)
+    await outbox.put(message("plan:p", priority=CARD), NOW + timedelta(seconds=1))
+    await outbox.put(message("incident:i", priority=CRITICAL), NOW + timedelta(seconds=3))
+    found = [delivery.key for delivery in await outbox.due(NOW)]
+    assert found == ["incident:i", "plan:p", "reply:early", "reply:late"]
+
+
+async def test_putting_wakes_the_sender(outbox: Outbox) -> None:
+    assert not outbox.waiting.is_set()
+    await outbox.put(message(), NOW)
+    assert outbox.waiting.is_set()
+
+
+async def test_the_same_body_again_is_no_new_version(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    await outbox.put(message(), NOW)
+    assert (await state(outbox)).version == 1
+
+
+async def test_a_changed_body_is_a_new_version_and_due_again(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    await outbox.sent(await claim(outbox), NOW, channel="C1", ts="1.2")
+    assert await outbox.due(LEASE) == []
+    await outbox.put(message(title="Changed"), NOW)
+    (due,) = await outbox.due(NOW)
+    assert (due.version, due.sent_version, due.posted_ts, due.body.title) == (2, 1, "1.2", "Changed")
+
+
+async def test_a_version_put_while_the_old_one_is_posted_is_sent_next(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    claimed = await claim(outbox)
+    await outbox.put(message(title="Changed"), NOW)
+    assert (await state(outbox)).state == "posting"
+    await outbox.sent(claimed, NOW, channel="C1", ts="1.2")
+    now = await state(outbox)
+    assert (now.state, now.delivered) == ("due", False)
+
+
+async def test_only_one_sender_gets_a_delivery(outbox: Outbox, database: Database) -> None:
+    await outbox.put(message(), NOW)
+    found = await state(outbox)
+    other = Outbox(database)
+    claims = await asyncio.gather(outbox.posting(found, NOW, until=LEASE), other.posting(found, NOW, until=LEASE))
+    assert sorted(claims) == [False, True]
+
+
+async def test_a_delivery_left_in_posting_is_due_when_its_lease_is_over(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    await claim(outbox)
+    assert await outbox.due(NOW) == []
+    (due,) = await outbox.due(LEASE)
+    assert due.state == "posting"
+
+
+async def test_the_only_replica_ends_the_leases_at_its_start(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    await claim(outbox)
+    await outbox.release()
+    (due,) = await outbox.due(NOW)
+    assert due.state == "posting"
+
+
+@pytest.mark.parametrize(("certain", "expected"), [(True, "due"), (False, "posting")])
+async def test_a_failure_waits_and_says_whether_it_is_doubtful(outbox: Outbox, certain: bool, expected: str) -> None:
+    await outbox.put(message(), NOW)
+    await outbox.failed(await claim(outbox), "no answer", retry_at=LEASE, certain=certain)
+    assert await outbox.due(NOW) == []
+    (due,) = await outbox.due(LEASE)
+    assert (due.state, due.error, due.attempts) == (expected, "no answer", 1)
+
+
+async def test_busy_channels_and_edits_can_be_left_out(outbox: Outbox) -> None:
+    await outbox.put(message("reply:a", channel="C1"), NOW)
+    await outbox.put(message("reply:b", channel="C2"), NOW)
+    await outbox.put(message("reply:c", channel="C3"), NOW)
+    await outbox.placed(await claim(outbox, "reply:c"), channel="C3", ts="3.3")
+    assert [d.key for d in await outbox.due(NOW, busy={"C1"})] == ["reply:b", "reply:c"]
+    assert [d.key for d in await outbox.due(NOW, edits=False)] == ["reply:a", "reply:b"]
+
+
+async def test_what_was_found_in_slack_is_edited_next(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    await outbox.placed(await claim(outbox), channel="C1", ts="1.2")
+    (due,) = await outbox.due(NOW)
+    assert (due.posted_ts, due.sent_version, due.state) == ("1.2", 0, "due")
+
+
+async def test_a_card_that_is_gone_is_posted_anew(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    await outbox.sent(await claim(outbox), NOW, channel="C1", ts="1.2")
+    await outbox.put(message(title="Changed"), NOW)
+    await outbox.gone(await claim(outbox), "message_not_found")
+    (due,) = await outbox.due(NOW)
+    assert (due.posted_ts, due.error) == ("", "message_not_found")
+
+
+async def test_a_dropped_message_stays_visible_and_a_newer_version_is_tried(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    await outbox.dropped(await claim(outbox), "channel_not_found")
+    assert await outbox.due(LEASE) == []
+    (lost,) = await outbox.undelivered(NOW)
+    assert (lost.state, lost.error) == ("dropped", "channel_not_found")
+    await outbox.put(message(title="Changed"), NOW)
+    assert [d.version for d in await outbox.due(NOW)] == [2]
+
+
+async def test_undelivered_names_what_is_late_and_urgent(outbox: Outbox) -> None:
+    await outbox.put(message("incident:old", priority=CRITICAL), NOW)
+    await outbox.put(message("incident:new", priority=CRITICAL), NOW + timedelta(minutes=1))
+    await outbox.put(message("reply:old"), NOW)
+    late = await outbox.undelivered(NOW, priority=CRITICAL)
+    assert [delivery.key for delivery in late] == ["incident:old"]
+
+
+async def test_a_rolled_back_transaction_takes_the_message_with_it(outbox: Outbox, database: Database) -> None:
+    async def put_and_fail() -> None:
+        async with database.transaction() as connection:
+            await outbox.put(message(), NOW, connection=connection)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await put_and_fail()
+    assert await outbox.posted("reply:1") is None
+
+
+async def test_uses_of_a_response_url_are_counted_and_start_again_with_a_new_one(outbox: Outbox) -> None:
+    await outbox.put(Message("reply:1", "C1", say("One"), response_url="https://a.example"), NOW)
+    await outbox.used_response(await state(outbox))
+    await outbox.put(Message("reply:1", "C1", say("Two"), response_url="https://a.example"), NOW)
+    assert (await state(outbox)).response_uses == 1
+    await outbox.put(Message("reply:1", "C1", say("Three"), response_url="https://b.example"), NOW)
+    assert (await state(outbox)).response_uses == 0
+
+
+async def test_old_answers_are_forgotten_and_cards_are_kept(outbox: Outbox) -> None:
+    for key in ("reply:1", "incident:1"):
+        await outbox.put(message(key), NOW)
+        await outbox.sent(await claim(outbox, key), NOW, channel="C1", ts="1.2")
+    assert await outbox.forget(NOW + timedelta(days=1)) == 1
+    assert await outbox.posted("incident:1") is not None
+
+
+async def test_a_body_of_another_version_does_not_hold_up_the_rest(outbox: Outbox, database: Database) -> None:
+    await outbox.put(message(), NOW)
+    async with database.transaction() as connection:
+        await connection.execute(sa.update(messages).values(body={"future": True}))
+    (due,) = await outbox.due(NOW)
+    assert due.body.level is Level.UNKNOWN
