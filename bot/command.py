@@ -109,6 +109,7 @@ def command(
     def declare(handler: Handler) -> Command:
         hints = get_type_hints(handler, include_extras=True)
         signature = inspect.signature(handler)
+        _check_signature(name, signature, hints)
         description, details = _docstring(name, handler)
         declared = Command(
             name=name,
@@ -135,6 +136,13 @@ def command(
         return declared
 
     return declare
+
+
+def _check_signature(name: str, signature: inspect.Signature, hints: dict[str, Any]) -> None:
+    known = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for parameter in signature.parameters.values():
+        if parameter.kind not in known or parameter.name not in hints:
+            raise InvalidDeclaration(f"{name}: {parameter} is neither an annotated argument nor a dependency")
 
 
 def _docstring(name: str, handler: Handler) -> tuple[str, str]:

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,6 +22,21 @@ def _duration(value: object) -> object:
         message = "a duration is a number and a unit, such as 30s, 5m, 4h or 7d"
         raise ValueError(message)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_NAMES = frozenset(
+    {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
+    | {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+)
+_CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d*))?")
+
+
+def _cron_field(field: str, limits: tuple[int, int]) -> bool:
+    parts = [_CRON_PART.fullmatch(part) for part in field.lower().split(",")]
+    ends = [end for part in parts if part for end in part.groups()[:2] if end]
+    within = (end.isdecimal() and limits[0] <= int(end) <= limits[1] for end in ends if end not in _CRON_NAMES)
+    return all(parts) and all(within)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -83,7 +99,19 @@ class ScheduleRule(_Section):
         if bool(self.cron) == (self.every is not None):
             message = "a schedule has either cron or every"
             raise ValueError(message)
+        if self.every is not None and not self.every:
+            message = "every has to be longer than 0 s"
+            raise ValueError(message)
         return self
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, value: str) -> str:
+        fields = value.split()
+        if value and (len(fields) != len(_CRON) or not all(map(_cron_field, fields, _CRON))):
+            message = "cron is five fields: minute, hour, day of month, month, day of week, such as 0 8 * * mon-fri"
+            raise ValueError(message)
+        return value
 
 
 class AlertRule(_Section):
@@ -113,11 +141,31 @@ class AlertRule(_Section):
         if self.warning is None and self.critical is None:
             message = "a rule needs warning, critical or both"
             raise ValueError(message)
+        # From harmless to worst, whichever way the rule looks.
+        order = [value for value in (self.clear, self.warning, self.critical) if value is not None]
+        if order != sorted(order, reverse=self.below):
+            message = "clear, warning and critical have to stand in this order"
+            raise ValueError(message)
         return self
 
     def threshold(self, severity: Severity) -> float | None:
         """Return the value beyond which this severity fires, or None."""
         return self.warning if severity == "warning" else self.critical
+
+    def covers(self, metric: str, labels: Mapping[str, str]) -> bool:
+        """Say whether the rule is about this observation."""
+        matches = all(labels.get(name) == value for name, value in self.match.items())
+        excepted = bool(self.unless) and all(labels.get(name) == value for name, value in self.unless.items())
+        return metric == self.metric and matches and not excepted
+
+    def severity_of(self, value: float) -> Severity | None:
+        """Return the worst severity whose threshold the value is beyond, or None."""
+        severities: tuple[Severity, ...] = ("critical", "warning")
+        for severity in severities:
+            threshold = self.threshold(severity)
+            if threshold is not None and (value < threshold if self.below else value > threshold):
+                return severity
+        return None
 
 
 class Policy(_Section):

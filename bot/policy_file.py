@@ -2,14 +2,24 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from bot.catalog import Catalog
 from bot.errors import InvalidPolicy
-from bot.policy import Policy
+from bot.policy import ApprovalRule, Policy
+
+_NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
+_DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
+_HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]")
+_KEY = re.compile(rf"\s*({_DOTTED})\s*=")
+_PART = re.compile(r"""["']([^"']*)["']|([\w-]+)""")
+
+_Problem = tuple[tuple[str | int, ...], str]
 
 
 class PolicyFile:
@@ -18,7 +28,7 @@ class PolicyFile:
     def __init__(self, path: Path, catalog: Catalog) -> None:
         self._path = path
         self._catalog = catalog
-        self._text = ""
+        self._text: str | None = None
         self.current = self._load()
 
     def reload(self) -> bool:
@@ -45,31 +55,61 @@ def read(text: str, catalog: Catalog) -> Policy:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at_line = re.search(r"line (\d+)", str(error))
-        raise InvalidPolicy(str(error), line=int(at_line[1]) if at_line else 0) from error
+        line = int(at_line[1]) if at_line else len(text.splitlines())
+        raise InvalidPolicy(str(error).partition(" (at ")[0], line=line) from error
     try:
         policy = Policy.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in first["loc"])
-        raise InvalidPolicy(f"{path}: {first['msg']}", line=line_of(text, first["loc"])) from error
+        where = tuple(part for part in first["loc"] if part != "[key]")
+        raise InvalidPolicy(_sentence(first, where), line=line_of(text, where)) from error
     for location, problem in _problems(policy, catalog):
         raise InvalidPolicy(problem, line=line_of(text, location))
     return policy
 
 
-def _problems(policy: Policy, catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _sentence(error: ErrorDetails, where: tuple[str | int, ...]) -> str:
+    path = ".".join(str(part) for part in where)
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{path} is not a key that the policy knows"
+        case "missing":
+            return f"{path} is missing"
+        case _:
+            return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
     yield from _role_problems(policy, catalog)
     yield from _approval_problems(policy, catalog)
     for name in policy.schedules:
         if name not in catalog.schedules:
             yield ("schedules", name), f"there is no schedule {name!r}; there are {', '.join(catalog.schedules)}"
+    yield from _people_problems(policy)
+    yield from _alert_problems(policy, catalog)
+
+
+def _people_problems(policy: Policy) -> Iterator[_Problem]:
+    logins: dict[str, str] = {}
+    for person, entry in policy.people.items():
+        if entry.console and logins.setdefault(entry.console, person) != person:
+            both = f"{logins[entry.console]!r} and {person!r}"
+            yield ("people", person, "console"), f"{both} have the same login name {entry.console!r}"
+
+
+def _alert_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
+    names: set[str] = set()
     for index, rule in enumerate(policy.alerts):
+        if rule.name in names:
+            yield ("alerts", index, "name"), f"two alert rules are named {rule.name!r}"
+        names.add(rule.name)
         for step in rule.next_steps:
-            if step.split()[0] not in catalog.commands:
-                yield ("alerts", index, "next_steps"), f"there is no command {step.split()[0]!r}"
+            first = next(iter(step.split()), "")
+            if first not in catalog.commands:
+                yield ("alerts", index, "next_steps"), f"there is no command {first!r}"
 
 
-def _role_problems(policy: Policy, catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _role_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
     for name, role in policy.roles.items():
         for person in role.members:
             if person not in policy.people:
@@ -82,44 +122,61 @@ def _role_problems(policy: Policy, catalog: Catalog) -> Iterator[tuple[tuple[str
                 yield ("roles", name, "permissions"), f"no command asks for the permission {permission!r}"
 
 
-def _approval_problems(policy: Policy, catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _approval_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
     if "default" not in policy.approvals:
         yield ("approvals",), "the approval rule [approvals.default] is missing"
+    changing = [command.name for command in catalog.commands.values() if command.changes]
     for name, rule in policy.approvals.items():
-        changing = [command.name for command in catalog.commands.values() if command.changes]
         if name != "default" and name not in changing:
             yield ("approvals", name), f"there is no changing command {name!r}; there are {', '.join(changing)}"
-        unknown = [role for role in (*rule.approvers, *rule.ask_next) if role not in policy.roles]
-        if unknown:
-            yield ("approvals", name, "approvers"), f"the rule for {name!r} names the role {unknown[0]!r}"
-        elif len(policy.members(rule.approvers)) < rule.needed:
-            yield ("approvals", name, "needed"), f"the rule for {name!r} needs more approvers than there are"
+        yield from _rule_problems(policy, name, rule)
     for role in policy.break_glass.roles:
         if role not in policy.roles:
             yield ("break_glass", "roles"), f"break_glass names the role {role!r}, which does not exist"
+    for name in policy.break_glass.commands:
+        if name not in changing:
+            yield ("break_glass", "commands"), f"break_glass names {name!r}, which is no changing command"
+
+
+def _rule_problems(policy: Policy, name: str, rule: ApprovalRule) -> Iterator[_Problem]:
+    for key, roles in (("approvers", rule.approvers), ("ask_next", rule.ask_next)):
+        for role in roles:
+            if role not in policy.roles:
+                yield ("approvals", name, key), f"the rule for {name!r} names the role {role!r}, which does not exist"
+    approvers = policy.members(rule.approvers)
+    if len(approvers) < rule.needed:
+        yield ("approvals", name, "needed"), f"the rule for {name!r} needs more approvers than there are"
+    for person in policy.members(rule.ask_next):
+        if person not in approvers:
+            problem = f"the rule for {name!r} asks {policy.name(person)} next, who may not approve"
+            yield ("approvals", name, "ask_next"), problem
 
 
 def line_of(text: str, location: tuple[str | int, ...]) -> int:
     """Return the 1-based line of the deepest part of ``location`` that stands in the text; 0 where none does."""
-    lines = text.splitlines()
-    at, found = 0, 0
-    for part in location:
-        pattern = _array_item(lines, at, part) if isinstance(part, int) else _key_line(lines, at, part)
-        if pattern is None:
-            break
-        at = found = pattern
+    found, depth = 0, 0
+    for number, path in _places(text):
+        shared = min(len(path), len(location))
+        if shared > depth and path[:shared] == location[:shared]:
+            found, depth = number, shared
     return found
 
 
-def _array_item(lines: list[str], start: int, index: int) -> int | None:
-    headers = [number for number, line in enumerate(lines, 1) if number >= start and line.strip().startswith("[[")]
-    return headers[index] if index < len(headers) else None
+def _places(text: str) -> Iterator[tuple[int, tuple[str | int, ...]]]:
+    """Walk the lines that hold a table's header or a key, each with its whole path."""
+    table: tuple[str | int, ...] = ()
+    seen: Counter[tuple[str | int, ...]] = Counter()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = _path(header[2])
+            if header[1] == "[[":
+                yield number, table
+                seen[table] += 1
+                table = (*table, seen[table] - 1)
+            yield number, table
+        elif key := _KEY.match(line):
+            yield number, (*table, *_path(key[1]))
 
 
-def _key_line(lines: list[str], start: int, key: str) -> int | None:
-    name = rf"[\"']?{re.escape(key)}[\"']?"
-    pattern = re.compile(rf"\s*\[+[^\]]*\b?{name}\s*[\].]|\s*{name}\s*[=.]|.*[{{,]\s*{name}\s*=")
-    for number, line in enumerate(lines, 1):
-        if number >= max(start, 1) and pattern.match(line):
-            return number
-    return None
+def _path(dotted: str) -> tuple[str, ...]:
+    return tuple(bare or quoted for quoted, bare in _PART.findall(dotted))

@@ -56,6 +56,10 @@ def schedule(name: str) -> Callable[[ScheduleHandler], Schedule]:
             raise InvalidDeclaration(f"{name}: the docstring is the description, and there is none")
         if returned is not Reply and returned != list[Observation]:
             raise InvalidDeclaration(f"{name}: the handler must return Reply or list[Observation]")
+        if not inspect.iscoroutinefunction(handler):
+            raise InvalidDeclaration(f"{name}: the handler must be async")
+        if missing := inspect.signature(handler).parameters.keys() - hints.keys():
+            raise InvalidDeclaration(f"{name}: {', '.join(sorted(missing))} has no type to look it up by")
         return Schedule(name, description, hints, returned != Reply, handler)
 
     return declare

@@ -1,6 +1,7 @@
 """Being logged in to the NovaPulse API: one login at a time, few of them, renewed by itself."""
 
 import asyncio
+import binascii
 import math
 import re
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,7 @@ from typing import Any, Final
 import pyotp
 
 from bot.clients.api_answers import SYSTEM, Answer, require_ok
-from bot.errors import Forbidden, NotConfigured, Unavailable
+from bot.errors import Forbidden, NotConfigured, Unavailable, UserError
 from bot.settings import ApiSettings
 
 # The API takes five logins a minute from one address, successful ones counted.
@@ -142,8 +143,12 @@ class ApiSession:
 def _totp(secret: str, now: float) -> str:
     try:
         return pyotp.TOTP(secret.replace(" ", "")).at(int(now))
+    except binascii.Error:
+        raise UserError("NOVAPULSE_TOTP_SECRET is no secret in base32.") from None
     except ValueError:
-        raise NotConfigured("The NovaPulse login", "NOVAPULSE_TOTP_SECRET to a secret in base32") from None
+        # The library's own floor, after NIST SP 800-63B-4; some services hand out 80 bits.
+        hint = "Set up the second factor of the bot's account again, with a secret of at least 23 characters."
+        raise UserError("NOVAPULSE_TOTP_SECRET is too short: less than 112 bits.", hint=hint) from None
 
 
 def _wait(answer: Answer) -> float:

@@ -1,9 +1,15 @@
 """Who would revert a manual scale: a HorizontalPodAutoscaler, KEDA, or what applies manifests from Git."""
 
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import Final
 
+from kubernetes.aio import client
+
+from bot.clients.cluster_connection import ClusterConnection
 from bot.clients.cluster_objects import HpaList, Metadata, ScaledObjectList, TargetReference
-from bot.clients.cluster_state import Autoscaler
+from bot.clients.cluster_state import Autoscaler, Owner
+from bot.errors import PermanentError, Unavailable
 
 # Each of these is put on an object by the controller that applies it; see the controllers' documentation on tracking.
 _GITOPS_MARKS: Final = (
@@ -13,7 +19,48 @@ _GITOPS_MARKS: Final = (
     ("helm.toolkit.fluxcd.io/name", "Flux"),
 )
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+_NOT_FOUND: Final = 404
 _GITOPS_MANAGERS: Final = {"flux": "Flux", "argocd": "Argo CD", "argo-cd": "Argo CD"}
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalerReader:
+    """Reads a namespace's autoscalers; each call ends within ``seconds``."""
+
+    connection: ClusterConnection
+    namespace: str
+    seconds: float
+
+    async def hpas(self, deployment: str) -> list[Autoscaler]:
+        """Return the HorizontalPodAutoscalers of a deployment."""
+        answer = await self.connection.ask(
+            HpaList,
+            lambda api: client.AutoscalingV2Api(api).list_namespaced_horizontal_pod_autoscaler_without_preload_content(
+                self.namespace
+            ),
+            self.seconds,
+        )
+        return from_hpas(answer, deployment)
+
+    async def scaled_objects(self, deployment: str) -> list[Autoscaler]:
+        """Return the KEDA objects of a deployment; a cluster without KEDA answers 404, which is none."""
+        answer = await self.connection.ask_or_none(
+            ScaledObjectList,
+            lambda api: client.CustomObjectsApi(api).list_namespaced_custom_object_without_preload_content(
+                "keda.sh", "v1alpha1", self.namespace, "scaledobjects"
+            ),
+            self.seconds,
+            none_for=_NOT_FOUND,
+        )
+        return from_scaled_objects(answer, deployment)
+
+
+async def or_problem(kind: Owner, reading: Awaitable[list[Autoscaler]]) -> list[Autoscaler]:
+    """Return what was read, or one entry that says why that kind is unknown."""
+    try:
+        return await reading
+    except (Unavailable, PermanentError) as error:
+        return [Autoscaler(kind=kind, problem=str(error))]
 
 
 def from_hpas(answer: HpaList, deployment: str) -> list[Autoscaler]:

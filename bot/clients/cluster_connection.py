@@ -96,7 +96,7 @@ class ClusterConnection:
         if not self._kubeconfig.exists():
             raise Unavailable(SYSTEM, "the file that KUBECONFIG names does not exist")
         try:
-            await config.load_kube_config(
+            await config.load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=str(self._kubeconfig), client_configuration=configuration, persist_config=False
             )
         except Exception as error:  # noqa: BLE001 - a broken file ends in any error, and its text quotes the token
@@ -106,7 +106,7 @@ class ClusterConnection:
 
 def _load_from_pod(configuration: Any) -> None:
     try:
-        config.load_incluster_config(client_configuration=configuration)
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException:
         raise NotConfigured(SYSTEM, "KUBECONFIG, or run the bot inside the cluster") from None
 

@@ -240,3 +240,7 @@ class Review(_Object):
     """The answer of a SelfSubjectAccessReview."""
 
     status: ReviewStatus
+
+
+class Anything(_Object):
+    """An answer whose arrival is all that counts."""

@@ -1,8 +1,12 @@
 """The rights the bot needs in the cluster: the manifests grant exactly these, ``check`` asks for exactly these."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from kubernetes.aio import client
+
+from bot.clients.cluster_connection import ClusterConnection
+from bot.clients.cluster_objects import Review
 from bot.settings import PlatformSettings
 
 
@@ -35,18 +39,31 @@ def rights_needed(settings: PlatformSettings) -> tuple[Right, ...]:
     )
 
 
-def review_of(right: Right, namespace: str) -> dict[str, Any]:
-    """Return the SelfSubjectAccessReview that asks whether the bot has a right."""
-    attributes = {
-        "namespace": namespace,
-        "verb": right.verb,
-        "group": right.group,
-        "resource": right.resource,
-        "subresource": right.subresource,
-        "name": right.name,
-    }
-    return {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
-    }
+async def missing_rights(
+    connection: ClusterConnection, rights: Sequence[Right], namespace: str, seconds: float
+) -> list[Right]:
+    """Return which of the rights the bot does not have, each asked for within ``seconds``."""
+    return [right for right in rights if not await _allowed(connection, right, namespace, seconds)]
+
+
+async def _allowed(connection: ClusterConnection, right: Right, namespace: str, seconds: float) -> bool:
+    answer = await connection.ask(
+        Review,
+        lambda api: client.AuthorizationV1Api(api).create_self_subject_access_review_without_preload_content(
+            _review(right, namespace)
+        ),
+        seconds,
+    )
+    return answer.status.allowed
+
+
+def _review(right: Right, namespace: str) -> client.V1SelfSubjectAccessReview:
+    attributes = client.V1ResourceAttributes(
+        namespace=namespace,
+        verb=right.verb,
+        group=right.group,
+        resource=right.resource,
+        subresource=right.subresource,
+        name=right.name,
+    )
+    return client.V1SelfSubjectAccessReview(spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=attributes))

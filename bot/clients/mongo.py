@@ -1,5 +1,6 @@
 """NovaPulse's MongoDB: does it answer, and who in the replica set is what."""
 
+import errno
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ async def _mongo_deadline(seconds: float) -> AsyncIterator[None]:
 def _selection(message: str) -> str:
     """Find the cause in the driver's long account of why no server could be chosen."""
     causes = {
-        "refused": "connection refused",
+        f"Errno {errno.ECONNREFUSED}]": "connection refused",
         "Name or service not known": "name not known",
         "name resolution": "name not known",
         "certificate verify failed": "TLS certificate refused",

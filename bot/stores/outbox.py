@@ -82,21 +82,21 @@ class Outbox:
         self.waiting.set()
 
     async def due(
-        self, now: datetime, *, limit: int = 50, busy: Collection[str] = (), edits: bool = True
+        self, now: datetime, *, limit: int = 50, busy: Collection[str] = (), edits: bool = True, posts: bool = True
     ) -> list[Delivery]:
         """Return what may be sent now, by priority and then age.
 
-        Channels in ``busy`` are left out, and without ``edits`` so is what already stands in Slack. A row in
-        ``posting`` is among them once its lease has passed: its sender is gone.
+        New messages to the channels in ``busy`` are left out; without ``edits`` so is what already stands in Slack,
+        without ``posts`` what does not. A row in ``posting`` is among them once its lease has passed: its sender is
+        gone.
         """
         query = sa.select(messages).where(
             messages.c.state.in_(("due", "posting")),
             sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
         )
-        if busy:
-            query = query.where(messages.c.channel.not_in(busy))
-        if not edits:
-            query = query.where(messages.c.posted_ts == "")
+        new = messages.c.posted_ts == ""
+        query = query.where(sa.or_(~new, messages.c.channel.not_in(busy)) if busy else sa.true())
+        query = query.where(sa.true() if edits else new, sa.true() if posts else ~new)
         return await self._read(query.order_by(messages.c.priority, messages.c.created_at).limit(limit))
 
     async def posting(self, delivery: Delivery, now: datetime, *, until: datetime) -> bool:
@@ -139,9 +139,8 @@ class Outbox:
         await self._update(delivery.key, {"response_uses": messages.c.response_uses + 1})
 
     async def gone(self, delivery: Delivery, error: str) -> None:
-        """Record that what was posted can no longer be edited, so that a new message is posted in its stead."""
-        values = {"posted_channel": "", "posted_ts": "", "state": "due", "not_before": None, "error": error}
-        await self._update(delivery.key, values)
+        """Record that what was posted can no longer be edited; whoever claimed it posts a new message in its stead."""
+        await self._update(delivery.key, {"posted_channel": "", "posted_ts": "", "error": error})
 
     async def dropped(self, delivery: Delivery, error: str) -> None:
         """Record that Slack will not take this version in any way; a newer version is tried again."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.plan import Plan
 from bot.request import Actor, Source
 from bot.stores.database import Database
-from bot.stores.tables import decisions, plans
+from bot.stores.tables import decisions, plans, runs
 
 PlanStatus = Literal["waiting", "approved", "denied", "cancelled", "expired", "stale", "started"]
 
@@ -62,10 +62,9 @@ class Plans:
         query = self._database.insert(plans).values(**_row(plan)).on_conflict_do_nothing(index_elements=["request_id"])
         return bool((await connection.execute(query)).rowcount)
 
-    async def get(self, plan_id: str) -> StoredPlan | None:
+    async def get(self, plan_id: str, connection: AsyncConnection | None = None) -> StoredPlan | None:
         """Return the plan of this id, or None."""
-        async with self._database.transaction() as connection:
-            return await self.locked(connection, plan_id)
+        return next(iter(await self._read(sa.select(plans).where(plans.c.id == plan_id), connection)), None)
 
     async def locked(self, connection: AsyncConnection, plan_id: str) -> StoredPlan | None:
         """Return the plan of this id, which nobody else can change until the transaction ends."""
@@ -93,8 +92,9 @@ class Plans:
 
     async def undo_pending(self, connection: AsyncConnection, plan_id: str) -> str | None:
         """Return the id of a plan to undo this one that has not come to an end, or None."""
+        running = sa.select(runs.c.id).where(runs.c.id == plans.c.id, runs.c.status == "running").exists()
         query = sa.select(plans.c.id).where(
-            plans.c.undo_of == plan_id, plans.c.status.in_(("waiting", "approved", "started"))
+            plans.c.undo_of == plan_id, sa.or_(plans.c.status.in_(("waiting", "approved")), running)
         )
         return (await connection.execute(query)).scalars().first()
 
@@ -130,9 +130,11 @@ class Plans:
             for row in rows
         )
 
-    async def _read(self, query: sa.Select[Any]) -> list[StoredPlan]:
-        async with self._database.transaction() as connection:
-            return [_plan(row) for row in (await connection.execute(query)).mappings().all()]
+    async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[StoredPlan]:
+        if connection is None:
+            async with self._database.transaction() as own:
+                return await self._read(query, own)
+        return [_plan(row) for row in (await connection.execute(query)).mappings().all()]
 
 
 _SPECIAL = ("plan", "requester")

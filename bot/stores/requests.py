@@ -92,6 +92,12 @@ class Requests:
         """Close the row that led to this plan; joins the transaction that ends the plan or the run."""
         await self._end(connection, requests.c.plan_id == plan_id, "planned", _ending(status, outcome, now))
 
+    async def received_at(self, request_id: str) -> datetime | None:
+        """Return when the request or click came in, or None where it is not on record."""
+        query = sa.select(requests.c.received_at).where(requests.c.id == request_id)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
+
     async def search(self, *, limit: int = 20, user: str = "", command: str = "") -> list[AuditEntry]:
         """Return the newest attempts, by user id or name and by command, clicks on the command's plans included."""
         query = sa.select(requests).outerjoin(plans, plans.c.id == requests.c.plan_id)
@@ -116,9 +122,16 @@ class Requests:
         )
         for request_id, payload in found.all():
             # What was typed is no longer needed in clear, and the way back has expired.
-            kept = payload | {"text": mask(payload.get("text", "")), "arguments": None, "response_url": ""}
             query = sa.update(requests).where(requests.c.id == request_id, requests.c.status == status)
-            await connection.execute(query.values(**values, payload=kept))
+            await connection.execute(query.values(**values, payload=_masked(payload)))
+
+
+def _masked(payload: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: mask(value) if name in ("text", "reason") else value
+        for name, value in payload.items()
+        if name not in ("arguments", "response_url")
+    }
 
 
 def _ending(status: Status, outcome: str, now: datetime) -> dict[str, Any]:

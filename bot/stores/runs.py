@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.stores.database import Database
-from bot.stores.tables import locks, run_steps, runs
+from bot.stores.tables import locks, plans, run_steps, runs
 
 RunStatus = Literal["running", "succeeded", "failed"]
 StepStatus = Literal["waiting", "running", "done", "failed", "skipped"]
@@ -80,8 +80,10 @@ class Runs:
         return (await connection.execute(query.order_by(runs.c.started_at.desc()))).scalars().first()
 
     async def superseded(self, connection: AsyncConnection, run: StoredRun) -> bool:
-        """Return whether a later run has touched the same target."""
-        query = sa.select(runs.c.id).where(runs.c.target == run.target, runs.c.started_at > run.started_at)
+        """Return whether a later run, other than an attempt to undo this one, has touched the same target."""
+        undoing = sa.select(plans.c.id).where(plans.c.undo_of == run.id)
+        later = sa.and_(runs.c.target == run.target, runs.c.started_at > run.started_at)
+        query = sa.select(runs.c.id).where(later, runs.c.id.not_in(undoing))
         return (await connection.execute(query)).first() is not None
 
     async def claim(self, run_id: str, *, executor: str, previous: str | None = None) -> bool:

@@ -8,8 +8,9 @@ from redis.asyncio import Redis
 
 from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot
 from bot.clients.queues import Queues
-from bot.errors import Forbidden, NotConfigured, Unavailable
+from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable
 from bot.settings import RedisSettings
+from sandbox.tcp_gate import TcpGate
 from tests.servers import NodeQueues, free_port
 
 EMAIL = "nova-email"
@@ -150,7 +151,8 @@ async def test_a_job_without_a_readable_time_has_an_unknown_age(
 ) -> None:
     await node.ask("open", EMAIL)
     await raw.lpush("bull:nova-email:wait", "1")
-    await raw.hset("bull:nova-email:1", mapping={"name": "job", **job})
+    for field, value in {"name": "job", **job}.items():
+        await raw.hset("bull:nova-email:1", field, value)
     snapshot = await email(queues)
     assert snapshot.counts.waiting == 1
     assert snapshot.oldest_waiting_at is None
@@ -292,6 +294,38 @@ async def test_many_queues_take_two_round_trips(redis_url: str, raw: Redis, node
     after = (await raw.info("stats"))["total_reads_processed"]
     assert after - before <= 4  # two for the snapshot (a large one may come in two parts), one for asking
     await queues.close()
+
+
+async def test_a_slow_server_is_given_up_and_the_next_answer_is_the_right_one(redis_url: str, node: NodeQueues) -> None:
+    await node.ask("add", EMAIL, jobs=[{}, {}])
+    gate = TcpGate(int(redis_url.rpartition(":")[2].partition("/")[0]))
+    await gate.open()
+    queues = Queues(settings(f"redis://127.0.0.1:{gate.port}/0"))
+    await email(queues)
+    gate.delay = 60.0
+    with pytest.raises(TimedOut) as caught:
+        await queues.snapshot(seconds=0.05)
+    assert str(caught.value) == "Redis: no answer within 0.05 s"
+    gate.delay = 0.0
+    assert (await email(queues)).counts.waiting == 2
+    assert await queues.worker_names() == {"email": []}
+    await queues.close()
+    await gate.close()
+
+
+async def test_a_server_that_came_back_is_found_again(redis_url: str, node: NodeQueues) -> None:
+    await node.ask("add", EMAIL, jobs=[{}])
+    gate = TcpGate(int(redis_url.rpartition(":")[2].partition("/")[0]))
+    await gate.open()
+    queues = Queues(settings(f"redis://127.0.0.1:{gate.port}/0"))
+    await email(queues)
+    await gate.close()
+    with pytest.raises(Unavailable):
+        await queues.snapshot()
+    await gate.open()
+    assert (await email(queues)).counts.waiting == 1
+    await queues.close()
+    await gate.close()
 
 
 async def test_nothing_configured_names_the_variable() -> None:

@@ -118,13 +118,14 @@ async def test_a_failure_waits_and_says_whether_it_is_doubtful(outbox: Outbox, c
     assert (due.state, due.error, due.attempts) == (expected, "no answer", 1)
 
 
-async def test_busy_channels_and_edits_can_be_left_out(outbox: Outbox) -> None:
+async def test_busy_channels_edits_and_posts_can_be_left_out(outbox: Outbox) -> None:
     await outbox.put(message("reply:a", channel="C1"), NOW)
     await outbox.put(message("reply:b", channel="C2"), NOW)
-    await outbox.put(message("reply:c", channel="C3"), NOW)
-    await outbox.placed(await claim(outbox, "reply:c"), channel="C3", ts="3.3")
+    await outbox.put(message("reply:c", channel="C1"), NOW)
+    await outbox.placed(await claim(outbox, "reply:c"), channel="C1", ts="3.3")
     assert [d.key for d in await outbox.due(NOW, busy={"C1"})] == ["reply:b", "reply:c"]
     assert [d.key for d in await outbox.due(NOW, edits=False)] == ["reply:a", "reply:b"]
+    assert [d.key for d in await outbox.due(NOW, posts=False)] == ["reply:c"]
 
 
 async def test_what_was_found_in_slack_is_edited_next(outbox: Outbox) -> None:
@@ -139,8 +140,8 @@ async def test_a_card_that_is_gone_is_posted_anew(outbox: Outbox) -> None:
     await outbox.sent(await claim(outbox), NOW, channel="C1", ts="1.2")
     await outbox.put(message(title="Changed"), NOW)
     await outbox.gone(await claim(outbox), "message_not_found")
-    (due,) = await outbox.due(NOW)
-    assert (due.posted_ts, due.error) == ("", "message_not_found")
+    (due,) = await outbox.due(LEASE)
+    assert (due.posted_ts, due.error, due.state) == ("", "message_not_found", "posting")
 
 
 async def test_a_dropped_message_stays_visible_and_a_newer_version_is_tried(outbox: Outbox) -> None:

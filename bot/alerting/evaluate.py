@@ -1,0 +1,168 @@
+"""What each rule says about each observation, worked out from the last tick's state and nothing else.
+
+Each severity of a rule is a small machine of its own: beyond its threshold for ``for`` it fires, and it goes on firing
+until the value has been clear for ``keep_firing``. The highest severity that fires is the alert's. A value that could
+not be read changes none of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.alert import Alert, Severity, fingerprint
+from bot.policy import AlertRule
+from bot.schedule import Observation
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
+
+
+class Machine(BaseModel):
+    """One severity: beyond its threshold since when, when it was last not clear, and whether it fires."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: datetime | None = None
+    last: datetime | None = None
+    firing: bool = False
+
+
+class AlertState(BaseModel):
+    """What has to be remembered of one alert up to the next tick; ``value`` is the last one that could be read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    labels: dict[str, str]
+    machines: dict[Severity, Machine] = Field(default_factory=dict)
+    value: float | None = None
+    unknown_since: datetime | None = None
+    detail: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any severity fires or is on its way to."""
+        return any(machine.firing or machine.since for machine in self.machines.values())
+
+    @property
+    def severity(self) -> Severity | None:
+        """The highest severity that fires, or None."""
+        return next((name for name in reversed(SEVERITIES) if self.machines.get(name, Machine()).firing), None)
+
+    @property
+    def since(self) -> datetime | None:
+        """When the first threshold was passed, or None."""
+        return min((machine.since for machine in self.machines.values() if machine.since), default=None)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule about one thing at one tick: the alert to show, the rule, and the state to remember."""
+
+    alert: Alert
+    rule: AlertRule
+    state: AlertState
+
+
+def evaluate(
+    rules: tuple[AlertRule, ...], observations: list[Observation], states: Mapping[str, AlertState], now: datetime
+) -> list[Finding]:
+    """Apply every rule to every observation it matches.
+
+    Alerts whose metric was not observed at all in this tick stay as they are; those of rules that are gone, or of
+    things that are no longer observed while others of their kind are, are left out.
+    """
+    observed = {observation.metric for observation in observations}
+    findings = []
+    for rule in rules:
+        for labels, observation in _matching(rule, observations):
+            before = states.get(fingerprint(labels), AlertState(rule=rule.name, labels=labels))
+            findings.append(_finding(rule, advance(rule, before, observation), now))
+        if rule.metric not in observed:
+            findings += [_finding(rule, state, now) for state in states.values() if state.rule == rule.name]
+    return findings
+
+
+def advance(rule: AlertRule, state: AlertState, observation: Observation) -> AlertState:
+    """Move an alert's state by one observation."""
+    value, now = observation.value, observation.at
+    if value is None:
+        unknown = {"unknown_since": state.unknown_since or now, "detail": observation.reason}
+        return state.model_copy(update=unknown)
+    machines = {
+        severity: _step(rule, severity, state.machines.get(severity, Machine()), (value, now))
+        for severity in SEVERITIES
+        if rule.threshold(severity) is not None
+    }
+    known = {"machines": machines, "value": value, "unknown_since": None, "detail": observation.reason}
+    return state.model_copy(update=known)
+
+
+def matches(rule: AlertRule, observation: Observation) -> bool:
+    """Say whether the rule is about this observation."""
+    labels = observation.labels.items()
+    excluded = bool(rule.unless) and rule.unless.items() <= labels
+    return observation.metric == rule.metric and rule.match.items() <= labels and not excluded
+
+
+def _matching(rule: AlertRule, observations: list[Observation]) -> Iterator[tuple[dict[str, str], Observation]]:
+    for observation in observations:
+        if matches(rule, observation):
+            yield {"alert": rule.name, **observation.labels}, observation
+
+
+def _step(rule: AlertRule, severity: Severity, before: Machine, reading: tuple[float, datetime]) -> Machine:
+    value, now = reading
+    if _is_beyond(rule, rule.threshold(severity), value):
+        since = before.since or now
+        return Machine(since=since, last=now, firing=before.firing or now - since >= rule.hold)
+    if not before.firing:
+        return Machine()
+    if not _is_clear(rule, severity, value):
+        return before.model_copy(update={"last": now})
+    if before.last is not None and now - before.last < rule.keep_firing:
+        return before
+    return Machine()
+
+
+def _is_beyond(rule: AlertRule, threshold: float | None, value: float) -> bool:
+    """Exactly at the threshold is not beyond it: "> 500" fires at 501."""
+    if threshold is None:
+        return False
+    return value < threshold if rule.below else value > threshold
+
+
+def _is_clear(rule: AlertRule, severity: Severity, value: float) -> bool:
+    """The rule's own clear threshold is the lowest severity's; a higher one clears at its own threshold."""
+    lowest = next(name for name in SEVERITIES if rule.threshold(name) is not None)
+    if rule.clear is None or severity != lowest:
+        return True
+    return value >= rule.clear if rule.below else value <= rule.clear
+
+
+def _finding(rule: AlertRule, state: AlertState, now: datetime) -> Finding:
+    severity = state.severity
+    standing: Literal["pending", "firing", "resolved"] = "pending" if state.is_active else "resolved"
+    alert = Alert(
+        labels=state.labels,
+        severity=severity or "warning",
+        state="firing" if severity else standing,
+        summary=summary(rule, state.labels),
+        value=None if state.unknown_since else state.value,
+        unit=rule.unit,
+        since=state.since or now,
+    )
+    return Finding(alert, rule, state)
+
+
+def summary(rule: AlertRule, labels: Mapping[str, str]) -> str:
+    """Fill the labels into the rule's summary; those that neither it nor the rule's match names are put behind it."""
+    text = rule.summary
+    for name, value in labels.items():
+        text = text.replace(f"{{{name}}}", value)
+    if text != rule.summary:
+        return text
+    others = [value for name, value in labels.items() if name != "alert" and name not in rule.match]
+    return f"{text} ({', '.join(others)})" if others else text

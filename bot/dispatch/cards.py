@@ -1,0 +1,197 @@
+"""What the card of a plan says at each moment of its life: one message, from the question to the outcome.
+
+Pure functions from what is stored to a ``Reply``. Buttons are those that still apply, and no others.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bot.dispatch.run_cards import closing, duration, step_lines
+from bot.plan import Plan
+from bot.reply import Bold, Button, Buttons, Code, Level, Line, Note, Part, Person, Reply, Span, Table, Text, When
+from bot.request import Actor
+from bot.stores.plans import StoredPlan, Vote
+from bot.stores.runs import StoredRun
+
+
+@dataclass(frozen=True)
+class CardView:
+    """Everything a card shows. ``approvers`` may decide; ``notify`` rings them, which only the first posting does."""
+
+    stored: StoredPlan
+    line: str
+    votes: tuple[Vote, ...] = ()
+    run: StoredRun | None = None
+    approvers: tuple[Actor, ...] = ()
+    break_glass: bool = False
+    undo_offered: bool = False
+    notify: bool = field(default=False)
+
+
+def card(view: CardView) -> Reply:
+    """Return the card of a plan as it stands."""
+    headline, level = _headline(view)
+    return Reply(
+        title=view.stored.plan.title,
+        level=level,
+        parts=(*_parts(view, headline), *_buttons(view)),
+        summary=f"{view.stored.plan.title}: {headline}",
+    )
+
+
+def _headline(view: CardView) -> tuple[str, Level]:
+    if view.run is not None:
+        return _run_headline(view.run)
+    stored = view.stored
+    if stored.status == "approved":
+        return ("approved, has to wait" if stored.reason else "approved, about to start"), Level.WARNING
+    return {
+        "waiting": (f"waits for approval, {len(approvals(view.votes))} of {stored.needed}", Level.WARNING),
+        "denied": ("denied, nothing was changed", Level.INFO),
+        "cancelled": ("cancelled, nothing was changed", Level.INFO),
+        "expired": ("expired, nothing was changed", Level.INFO),
+        "stale": ("not started: the plan no longer fits, nothing was changed", Level.WARNING),
+    }.get(stored.status, ("about to start", Level.WARNING))
+
+
+def _run_headline(run: StoredRun) -> tuple[str, Level]:
+    if run.status == "succeeded":
+        undone = ", and has been undone since" if run.undone_by else ""
+        return f"done after {duration(run.started_at, run.finished_at)}{undone}", Level.OK
+    if run.status == "failed":
+        return f"failed after {duration(run.started_at, run.finished_at)}", Level.CRITICAL
+    number = next((step.number for step in run.steps if step.status in ("running", "waiting")), len(run.steps) - 1)
+    return f"running, step {number + 1} of {len(run.steps)}", Level.WARNING
+
+
+def _parts(view: CardView, headline: str) -> Iterator[Part]:
+    stored = view.stored
+    yield Text.of(Bold(text=headline[0].upper() + headline[1:]), " · ", Code(text=stored.id))
+    yield Text.of(
+        "Requested by ", _person(stored.requester), " at ", When(at=stored.created_at), " with ", Code(text=view.line)
+    )
+    yield from _changes(stored.plan)
+    if view.run is not None:
+        yield step_lines(view.run)
+        yield from closing(view.run, stored.plan, undo_offered=view.undo_offered)
+        yield from _decided(view)
+        return
+    if stored.status in ("waiting", "approved"):
+        yield from _considerations(stored.plan)
+        yield from _undo(stored.plan)
+    yield from _decided(view)
+    yield from _reason(stored)
+    yield from _clocks(stored)
+
+
+def _changes(plan: Plan) -> Iterator[Part]:
+    if plan.changes:
+        rows = tuple((change.what, change.before, "→", change.after) for change in plan.changes)
+        yield Table(columns=("What", "Before", "", "After"), rows=rows)
+
+
+def _considerations(plan: Plan) -> Iterator[Part]:
+    for warning in plan.warnings:
+        yield Line(level=Level.WARNING, label="Warning", value=warning)
+    if plan.blast_radius:
+        yield Text.of(Bold(text="Affects: "), "; ".join(plan.blast_radius))
+    steps = "\n".join(f"{number}. {step.title}" for number, step in enumerate(plan.steps, 1))
+    if steps:
+        yield Text.of(Bold(text="Steps"), "\n", steps)
+    if plan.facts:
+        yield Note.of("Relies on: " + ", ".join(f"{name} {value}" for name, value in plan.facts.items()))
+    for note in plan.notes:
+        yield Note.of(note)
+
+
+def _undo(plan: Plan) -> Iterator[Part]:
+    if plan.undo is not None:
+        yield Note.of("Can be undone afterwards: ", plan.undo.title)
+    else:
+        yield Note.of("Cannot be undone: ", plan.no_undo or "there is no way back known")
+
+
+def _decided(view: CardView) -> Iterator[Part]:
+    verbs = {"approve": "Approved", "deny": "Denied", "cancel": "Cancelled", "break_glass": "Started alone"}
+    for vote in view.votes:
+        action, _, step = vote.action.partition(":")
+        verb = f"Step {int(step) + 1} {action}ed" if step else verbs.get(action, action)
+        said = f": {vote.reason}" if vote.reason else ""
+        yield Text.of(f"{verb} by ", _person(vote.actor), " at ", When(at=vote.at), said)
+    if view.stored.status == "waiting":
+        yield Text.of(
+            f"Needs {view.stored.needed - len(approvals(view.votes))} more of: ", *_people(view), *_last_resort(view)
+        )
+
+
+def _last_resort(view: CardView) -> tuple[Span, ...]:
+    return ("\nIn an emergency, whoever is on call may act alone, with a reason.",) if view.break_glass else ()
+
+
+def _people(view: CardView) -> tuple[Span, ...]:
+    done = {vote.actor.id for vote in approvals(view.votes)}
+    spans: list[Span] = []
+    for actor in view.approvers:
+        if actor.id not in done:
+            spans += [", ", Person(id=actor.id, name=actor.name, notify=view.notify)]
+    return tuple(spans[1:]) or ("nobody at present",)
+
+
+def _reason(stored: StoredPlan) -> Iterator[Part]:
+    if not stored.reason or stored.status == "denied":
+        return
+    if stored.status == "stale":
+        moved = "\n".join(f"• {reason}" for reason in stored.reason.splitlines())
+        yield Text.of(Bold(text="What is different now"), "\n", moved)
+    else:
+        yield Text.of(stored.reason)
+
+
+def _clocks(stored: StoredPlan) -> Iterator[Part]:
+    if stored.status == "waiting":
+        yield Note.of("Can be approved until ", When(at=stored.approve_by), "; after that it expires.")
+    if stored.status == "approved" and stored.execute_by is not None:
+        yield Note.of("Has to start until ", When(at=stored.execute_by), "; after that it expires.")
+
+
+def _buttons(view: CardView) -> Iterator[Part]:
+    buttons = tuple(_run_buttons(view) if view.run is not None else _plan_buttons(view))
+    if buttons:
+        yield Buttons(buttons=buttons)
+
+
+def _plan_buttons(view: CardView) -> Iterator[Button]:
+    stored = view.stored
+    if stored.status == "waiting":
+        yield Button(label="Approve", action="approve", value=stored.id, style="primary")
+        yield Button(label="Deny", action="deny", value=stored.id, style="danger")
+    if stored.status in ("waiting", "approved"):
+        yield Button(label="Cancel my request", action="cancel", value=stored.id)
+    if stored.status == "waiting" and view.break_glass:
+        yield Button(label="Break glass", action="break_glass", value=stored.id, style="danger")
+    if stored.status in ("stale", "expired"):
+        yield Button(label="Plan again", action="replan", value=stored.id)
+
+
+def _run_buttons(view: CardView) -> Iterator[Button]:
+    if view.run is None:
+        return
+    if view.run.status != "running":
+        if view.undo_offered:
+            yield Button(label="Undo", action="undo", value=view.run.id)
+        return
+    asked = next((step for step in view.run.steps if step.status == "running"), None)
+    if asked is not None and view.stored.plan.steps[asked.number].kind == "ask":
+        # The step stands in the value, so that a late click on one question never answers the next.
+        value = f"{view.run.id}:{asked.number}"
+        yield Button(label="Yes, done", action="confirm", value=value, style="primary")
+        yield Button(label="Could not be done", action="deny", value=value, style="danger")
+
+
+def approvals(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
+    """Return the approvals among the votes; there is at most one a person."""
+    return tuple(vote for vote in votes if vote.action == "approve")
+
+
+def _person(actor: Actor) -> Person:
+    return Person(id=actor.id, name=actor.name)

@@ -1,0 +1,80 @@
+"""From a request to what its handler returns: find the command, read its arguments, authorize, call."""
+
+import asyncio
+from datetime import datetime
+from typing import Final, Protocol
+
+from pydantic import JsonValue
+
+from bot import access
+from bot.catalog import Catalog
+from bot.command import Command
+from bot.dispatch.dependencies import Dependencies
+from bot.dispatch.parse import bind, parse, validate
+from bot.errors import TimedOut, UsageError
+from bot.plan import Plan
+from bot.policy import Policy
+from bot.reply import Reply
+from bot.request import Request
+
+DEADLINE: Final = 25.0  # seconds a handler may take
+
+
+class PolicyInForce(Protocol):
+    """Whoever knows the policy that holds now."""
+
+    current: Policy
+
+
+class Planner:
+    """Calls handlers; nothing here changes anything. ``deadline`` is in seconds."""
+
+    def __init__(
+        self, catalog: Catalog, dependencies: Dependencies, policy: PolicyInForce, *, deadline: float = DEADLINE
+    ) -> None:
+        self._catalog = catalog
+        self._dependencies = dependencies
+        self._policy = policy
+        self._deadline = deadline
+
+    def command(self, name: str) -> Command:
+        """Return the command of this name; raises ``UsageError`` with the nearest."""
+        found = self._catalog.commands.get(name)
+        if found is None:
+            raise UsageError(f"There is no command {name}.", nearest=self._catalog.nearest(name), usage="/runbook")
+        return found
+
+    def arguments(self, command: Command, request: Request) -> dict[str, JsonValue]:
+        """Return the request's arguments as the command wants them; raises ``UsageError``."""
+        if request.arguments is not None:
+            return validate(command, request.arguments)
+        return parse(command, request.text)
+
+    def authorize(self, command: Command, request: Request) -> None:
+        """Raise ``Refused`` where the actor may not run the command."""
+        refusal = access.refusal(self._policy.current, request.actor, command.permission)
+        if refusal is not None:
+            raise refusal
+
+    async def call(
+        self, command: Command, arguments: dict[str, JsonValue], request: Request, now: datetime
+    ) -> Reply | Plan:
+        """Return what the handler says; raises what it raises, and ``TimedOut`` after the deadline."""
+        dependencies = self._dependencies.resolve(command.dependencies, request, now)
+        try:
+            async with asyncio.timeout(self._deadline) as scope:
+                return await command.handler(**bind(command, arguments), **dependencies)
+        except TimeoutError:
+            if scope.expired():
+                raise TimedOut(command.name, self._deadline) from None
+            raise
+
+    async def plan(self, request: Request, now: datetime) -> tuple[dict[str, JsonValue], Plan]:
+        """Plan a request again, as its actor, who is authorized again; raises ``UsageError`` where it gives no plan."""
+        command = self.command(request.command)
+        arguments = self.arguments(command, request)
+        self.authorize(command, request)
+        result = await self.call(command, arguments, request, now)
+        if not isinstance(result, Plan):
+            raise UsageError(f"{command.name} no longer changes anything.", usage=command.usage)
+        return arguments, result

@@ -1,0 +1,69 @@
+"""The parts of a card that tell about a run: its steps with sign and time, how it ended, what state things are in."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from bot.plan import Plan
+from bot.reply import Bold, Level, Line, Note, Part, Span, Text, When
+from bot.stores.runs import StoredRun, StoredStep
+
+_SIGNS: Final = {"waiting": "○", "running": "▶", "done": "✓", "failed": "✗", "skipped": "–"}
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+
+
+def duration(start: datetime | None, end: datetime | None) -> str:
+    """Return the time between two moments for people: ``8 s``, ``7 min 20 s``, ``2 h 5 min``."""
+    if start is None or end is None:
+        return "an unknown time"
+    seconds = max(0, round((end - start).total_seconds()))
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min {seconds % _MINUTE} s"
+    return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE} min"
+
+
+def step_lines(run: StoredRun) -> Text:
+    """Return one line a step: its sign, its title, how long it took or since when it runs, what it says."""
+    spans: list[Span] = []
+    for step in run.steps:
+        spans += ["\n" if spans else "", f"{_SIGNS[step.status]} {step.number + 1}. {step.title}", *_detail(step)]
+    return Text(spans=tuple(span for span in spans if span != ""))
+
+
+def _detail(step: StoredStep) -> Iterator[Span]:
+    if step.status == "running" and step.started_at is not None:
+        yield " · since "
+        yield When(at=step.started_at)
+    elif step.finished_at is not None:
+        yield f" · {duration(step.started_at, step.finished_at)}"
+    if step.attempts > 1:
+        yield f" · taken up again {step.attempts - 1}x after a restart"
+    if step.message:
+        yield f"\n      {step.message}"
+
+
+def closing(run: StoredRun, plan: Plan, *, undo_offered: bool) -> Iterator[Part]:
+    """Return what is to be said once a run has ended; nothing while it runs."""
+    if run.status == "running":
+        yield Note.of("Running since ", When(at=run.started_at))
+        return
+    if run.status == "failed":
+        yield Line(level=Level.CRITICAL, label="Failed", value=run.outcome)
+        yield Text.of(Bold(text="How things stand: "), standing(run))
+    if undo_offered and plan.undo is not None:
+        yield Note.of("Undo: ", plan.undo.title, ". It is planned and approved like any other change.")
+    elif plan.undo is None:
+        yield Note.of("Cannot be undone: ", plan.no_undo or "there is no way back known")
+
+
+def standing(run: StoredRun) -> str:
+    """Say which steps of a failed run took effect, which may have, and which were never begun."""
+    said = []
+    for status, words in (("done", "done"), ("failed", "may have taken effect in part"), ("skipped", "not begun")):
+        steps = [str(step.number + 1) for step in run.steps if step.status == status]
+        if steps:
+            said.append(f"step {', '.join(steps)} {words}")
+    return "; ".join(said) + "."

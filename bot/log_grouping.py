@@ -1,0 +1,41 @@
+"""When two errors say the same: their text without what differs from one time to the next."""
+
+import re
+from typing import Final
+
+from bot.masking import cut, mask
+
+MESSAGE_LIMIT: Final = 200
+SAMPLE_LIMIT: Final = 1_000
+# So much of a message decides which group it is in.
+_KEY_LENGTH: Final = 500
+
+_VARYING: Final = re.compile(
+    r"(?P<url>[a-z][a-z0-9+.-]{1,20}+://[^\s\"'<>]++)"
+    r"|(?P<email>(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,64}+\.[\w.-]{1,100}+)"
+    r"|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?[\d.]{0,10}+(?:Z|[+-]\d\d:?\d\d)?)"
+    r"|(?P<id>(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])"
+    r"|(?<!\w)(?:0x[0-9a-f]++|(?=[a-f]{0,64}\d)[0-9a-f]{8,128}+)(?!\w))"
+    r"|(?P<address>(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?(?![\w.]))"
+    r"|(?P<n>\d++(?:[.,:]\d++)*+)",
+    re.IGNORECASE,
+)
+
+
+def group_key(message: str) -> str:
+    """Return what two errors that say the same have in common; it is not masked and not for showing."""
+    return _VARYING.sub(_placeholder, " ".join(message[:_KEY_LENGTH].split()))
+
+
+def group_message(message: str) -> str:
+    """Return what an error says apart from ids and numbers, masked and in one short line."""
+    return cut(_VARYING.sub(_placeholder, " ".join(mask(message).split())), MESSAGE_LIMIT)
+
+
+def sample_of(message: str) -> str:
+    """Return an error as it was written, masked and cut."""
+    return cut(mask(message), SAMPLE_LIMIT)
+
+
+def _placeholder(found: re.Match[str]) -> str:
+    return f"<{found.lastgroup}>"

@@ -1,0 +1,98 @@
+"""Incidents, one row each from its first alert to its end, and what the evaluation remembers between two ticks."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.alert import Alert, Severity
+from bot.stores.database import Database
+from bot.stores.tables import alert_states, incidents
+
+# Any number will do as long as nothing else in the database takes the same advisory lock.
+_TICK_LOCK: Final = 0x6E6F7661
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One incident: its alert as last shown, its worst value, and when it was opened, resolved and last shown.
+
+    ``notified_at`` is None while it has no card of its own.
+    """
+
+    id: str
+    fingerprint: str
+    alert: Alert
+    severity: Severity
+    state: Literal["firing", "resolved"]
+    peak: float | None
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    notified_at: datetime | None = None
+
+
+class Incidents:
+    """The rows of ``incidents`` and ``alert_states``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def lock(self, connection: AsyncConnection) -> None:
+        """Let one tick at a time read and write, over all replicas, up to the end of the transaction."""
+        # SQLite's transactions take the write lock when they begin.
+        if not self._database.is_sqlite:
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TICK_LOCK)))
+
+    async def firing(self, *, connection: AsyncConnection | None = None) -> dict[str, Incident]:
+        """Return every incident that is not resolved, by its fingerprint."""
+        query = sa.select(incidents).where(incidents.c.state == "firing").order_by(incidents.c.opened_at)
+        async with self._joined(connection) as transaction:
+            rows = (await transaction.execute(query)).mappings().all()
+        return {row["fingerprint"]: _incident(row) for row in rows}
+
+    async def recent(self, since: datetime, *, limit: int = 100) -> list[Incident]:
+        """Return the incidents opened since then, newest first."""
+        query = sa.select(incidents).where(incidents.c.opened_at >= since)
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(limit))
+            return [_incident(row) for row in rows.mappings()]
+
+    async def save(self, incident: Incident, *, connection: AsyncConnection) -> None:
+        """Insert or replace an incident, in the transaction that also puts its card."""
+        row = asdict(incident) | {"alert": incident.alert.model_dump(mode="json")}
+        query = self._database.insert(incidents).values(row)
+        query = query.on_conflict_do_update(index_elements=[incidents.c.id], set_=row)
+        await connection.execute(query)
+
+    async def states(self, *, connection: AsyncConnection) -> dict[str, dict[str, JsonValue]]:
+        """Return what the last tick remembered, by fingerprint."""
+        rows = await connection.execute(sa.select(alert_states.c.fingerprint, alert_states.c.state))
+        return {row.fingerprint: row.state for row in rows}
+
+    async def remember(
+        self, states: Mapping[str, Mapping[str, JsonValue]], now: datetime, *, connection: AsyncConnection
+    ) -> None:
+        """Replace what the last tick remembered; only rows that changed are written."""
+        before = await self.states(connection=connection)
+        gone = before.keys() - states.keys()
+        if gone:
+            await connection.execute(sa.delete(alert_states).where(alert_states.c.fingerprint.in_(gone)))
+        for fingerprint, state in states.items():
+            if before.get(fingerprint) != state:
+                await connection.execute(self._upsert({"fingerprint": fingerprint, "state": state, "changed_at": now}))
+
+    def _upsert(self, row: dict[str, Any]) -> Any:
+        query = self._database.insert(alert_states).values(row)
+        return query.on_conflict_do_update(index_elements=[alert_states.c.fingerprint], set_=row)
+
+    def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
+        return nullcontext(connection) if connection is not None else self._database.transaction()
+
+
+def _incident(row: sa.RowMapping) -> Incident:
+    return Incident(**{**row, "alert": Alert.model_validate(row["alert"])})

@@ -1,0 +1,244 @@
+"""``/scale-workers``: a plan to run more or fewer pods, verified down to the queues."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, JsonValue
+
+from bot.attempt import attempt, is_missing, why
+from bot.clients.cluster import Cluster
+from bot.clients.cluster_state import Autoscaler, DeploymentState, Workload
+from bot.clients.queue_layout import MissingQueue, QueueSnapshot
+from bot.clients.queues import Queues
+from bot.command import command
+from bot.errors import BotError, Refused, UsageError, UserError
+from bot.forecast import Sample, forecast, forecast_at, rates_of
+from bot.plan import Change, Plan, Step, Undo
+from bot.policy import Policy
+from bot.request import Request
+from bot.stores.history import history
+from bot.stores.samples import Samples
+
+RATES_OVER: Final = timedelta(minutes=5)
+ROLLOUT_TIMEOUT: Final = 600.0
+CONNECT_TIMEOUT: Final = 120.0
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What is asked for and what was found, the ground of every part of the plan."""
+
+    role: Workload
+    found: DeploymentState
+    to: int
+    step: int
+    owners: list[Autoscaler]
+    queues: dict[str, QueueSnapshot | MissingQueue] | BotError
+
+    @property
+    def before(self) -> int:
+        """How many pods are wanted now."""
+        return self.found.replicas
+
+    @property
+    def verifies_queues(self) -> bool:
+        """Whether the run ends with a look at who is connected to the queues."""
+        return self.role == "worker" and self.to > 0 and not is_missing(self.queues)
+
+
+@command(
+    "/scale-workers",
+    permission="workers:scale",
+    section="Adding a New Worker",
+    runbook=(
+        "kubectl scale deployment novapulse-worker --replicas=3 -n novapulse",
+        "kubectl rollout status deployment/novapulse-worker -n novapulse",
+        "docker-compose scale worker=3",
+    ),
+    examples=("/scale-workers 5", "/scale-workers 4 --deployment api", "/scale-workers 0 --yes-zero"),
+)
+async def scale_workers(  # noqa: PLR0913 - three arguments of the command, six things it needs
+    replicas: Annotated[int, Field(ge=0, description="How many pods to run")],
+    deployment: Annotated[Literal["api", "worker"], Field(description="Which deployment")] = "worker",
+    yes_zero: Annotated[bool, Field(description="0 is meant: nothing runs afterwards")] = False,
+    *,
+    cluster: Cluster,
+    queues: Queues,
+    samples: Samples,
+    policy: Policy,
+    request: Request,
+    now: datetime,
+) -> Plan:
+    """Run more or fewer worker pods (or API pods), and see that the queues are worked on.
+
+    The plan says who would revert it and what it does to the forecast. After the approval the rollout is watched to
+    its end, and for workers the connections to the queues are counted.
+    """
+    step = _within_limits(policy, deployment, replicas)
+    if replicas == 0 and not yes_zero and request.source != "form":
+        usage = "/scale-workers 0 --yes-zero" + ("" if deployment == "worker" else f" --deployment {deployment}")
+        raise UsageError("0 stops every pod. Say that 0 is meant.", usage=usage, argument="replicas")
+    found, owners, seen = await asyncio.gather(
+        cluster.deployment(deployment), cluster.autoscalers(deployment), attempt(queues.snapshot())
+    )
+    if found.replicas == replicas:
+        hint = f"{found.ready} of them are ready: /rollout-status {deployment} shows more."
+        raise UserError(f"{found.name} is already set to {_pods(replicas)}: there is nothing to change.", hint=hint)
+    scale = _Scale(deployment, found, replicas, step, owners, seen)
+    return _plan(scale, await _forecasts(scale, samples, now))
+
+
+def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replicas: int) -> int:
+    limit = policy.limits.get(deployment)
+    where = f"[limits.{deployment}] in the policy file"
+    if limit is None:
+        raise Refused(f"The policy sets no limit for scaling the {deployment} deployment.", hint=f"Add {where}.")
+    if replicas > limit.maximum:
+        message = f"{replicas} is more than the {_pods(limit.maximum)} that the policy allows for {deployment}."
+        raise Refused(message, hint=f"The limit is `maximum` under {where}.")
+    return limit.step
+
+
+def _plan(scale: _Scale, forecasts: tuple[str, ...]) -> Plan:
+    name, before, to = scale.found.name, scale.before, scale.to
+    facts: dict[str, JsonValue] = {
+        "deployment": name,
+        "uid": scale.found.uid,
+        "replicas": before,
+        "scaled by others": ", ".join(sorted(_owner(owner) for owner in scale.owners)) or "nobody",
+    }
+    return Plan(
+        title=f"Scale {name} from {before} to {to}",
+        target=f"deployment/{name}",
+        changes=(Change(what=f"{name} pods", before=f"{before}", after=f"{to}"),),
+        facts=facts,
+        steps=_steps(scale),
+        undo=_undo(scale),
+        blast_radius=_blast_radius(scale),
+        warnings=_warnings(scale),
+        notes=forecasts,
+    )
+
+
+def _steps(scale: _Scale) -> tuple[Step, ...]:
+    role, to, name = scale.role, scale.to, scale.found.name
+    scaling: dict[str, JsonValue] = {"role": role, "replicas": to, "expect_uid": scale.found.uid}
+    steps = [
+        Step(title=f"Scale {name} to {to}", operation="cluster.scale", arguments=scaling),
+        Step(
+            title="Wait for the rollout",
+            kind="wait",
+            operation="cluster.rollout_done",
+            arguments={"role": role},
+            timeout=ROLLOUT_TIMEOUT,
+        ),
+        Step(
+            title=f"Wait until {_pods(to)} {'is' if to == 1 else 'are'} ready" if to else "Wait until no pod is left",
+            kind="wait",
+            operation="cluster.pods_ready",
+            arguments={"role": role, "replicas": to},
+            timeout=ROLLOUT_TIMEOUT,
+        ),
+    ]
+    if scale.verifies_queues:
+        steps.append(
+            Step(
+                title="See that workers are connected to the queues",
+                kind="wait",
+                operation="queues.workers_connected",
+                arguments={"minimum": to},
+                timeout=CONNECT_TIMEOUT,
+            )
+        )
+    return tuple(steps)
+
+
+def _undo(scale: _Scale) -> Undo:
+    arguments: dict[str, JsonValue] = {
+        "replicas": scale.before,
+        "deployment": scale.role,
+        "yes_zero": scale.before == 0,
+    }
+    return Undo(
+        title=f"Back to {_pods(scale.before)}",
+        command="/scale-workers",
+        arguments=arguments,
+        expects={"replicas": scale.to, "uid": scale.found.uid},
+    )
+
+
+def _blast_radius(scale: _Scale) -> tuple[str, ...]:
+    more = scale.to - scale.before
+    if scale.to == 0 and scale.role == "api":
+        return ("NovaPulse is down for everybody until the API is scaled up again.",)
+    if scale.to == 0:
+        return ("No job of any queue is worked on until workers are scaled up again.",)
+    if more > 0:
+        each = "each works on every queue" if scale.role == "worker" else "each takes a share of the requests"
+        return (
+            f"{_pods(more)} more of {scale.found.name}; {each} and opens its own connections to Redis and MongoDB.",
+        )
+    left = "jobs they work on are finished or tried again by the others" if scale.role == "worker" else "requests move"
+    return (f"{_pods(-more)} of {scale.found.name} {'is' if more == -1 else 'are'} stopped; {left}.",)
+
+
+def _warnings(scale: _Scale) -> tuple[str, ...]:
+    found, change = scale.found, abs(scale.to - scale.before)
+    warnings = [owner.sentence() for owner in scale.owners]
+    if change > scale.step:
+        warnings.append(f"That is {change} at once; the policy calls more than {scale.step} unusual.")
+    if found.ready < found.replicas:
+        warnings.append(
+            f"Only {found.ready} of {_pods(found.replicas)} {'is' if found.ready == 1 else 'are'} ready now."
+        )
+    if found.paused:
+        warnings.append("Rollouts of this deployment are paused.")
+    if scale.role == "worker" and isinstance(scale.queues, BotError):
+        warnings.append(f"What this does to the queues is unknown. {why(scale.queues)}")
+    return tuple(warnings)
+
+
+async def _forecasts(scale: _Scale, samples: Samples, now: datetime) -> tuple[str, ...]:
+    """Say for each queue how many jobs wait, when it is empty now, and when it would be afterwards."""
+    if scale.role != "worker" or isinstance(scale.queues, BotError):
+        return ()
+    return tuple(
+        await asyncio.gather(*(_forecast(scale, short, seen, samples, now) for short, seen in scale.queues.items()))
+    )
+
+
+async def _forecast(
+    scale: _Scale, short: str, seen: QueueSnapshot | MissingQueue, samples: Samples, now: datetime
+) -> str:
+    if isinstance(seen, MissingQueue):
+        return seen.sentence()
+    counts = seen.counts
+    present = Sample(now, counts.ready, counts.unfinished, seen.jobs_added, seen.workers, seen.is_paused)
+    past = [*await history(samples, short, now - RATES_OVER), present]
+    waiting = "unknown" if counts.ready is None else f"{counts.ready:,}"
+    return f"{short}: {waiting} waiting; now {forecast(past).sentence()}{_afterwards(scale, past)}"
+
+
+def _afterwards(scale: _Scale, past: list[Sample]) -> str:
+    ready = past[-1].ready
+    if scale.to == 0:
+        return "; afterwards nobody works on it"
+    rates = rates_of(past)
+    expected = rates.scaled(scale.before, scale.to) if rates else None
+    if not ready or past[-1].is_paused or expected is None:
+        return ""
+    return f"; with {scale.to} expected: {forecast_at(ready, expected).sentence()}"
+
+
+def _owner(owner: Autoscaler) -> str:
+    """Name an autoscaler for the facts; why one could not be read may differ from look to look."""
+    if owner.problem:
+        return f"{owner.kind} unknown"
+    limits = "" if owner.minimum is None else f" {owner.minimum} to {owner.maximum}"
+    return f"{owner.kind} {owner.name}{limits}"
+
+
+def _pods(number: int) -> str:
+    return f"{number} {'pod' if number == 1 else 'pods'}"

@@ -1,0 +1,1 @@
+"""Daily Operations: is NovaPulse well, and how do its queues stand."""

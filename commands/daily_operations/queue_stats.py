@@ -1,0 +1,216 @@
+"""``/queue-stats``: how the queues stand, by the API with Redis as the check."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from bot.attempt import attempt, why
+from bot.clients.api import NovaPulseApi
+from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot
+from bot.clients.queues import Queues
+from bot.command import command
+from bot.errors import BotError, UsageError
+from bot.forecast import Rates, Sample, duration, forecast, rates_of
+from bot.policy import Policy
+from bot.reply import Chart, Level, Line, Note, Part, Reply, Table, Text, say
+from bot.stores.history import history
+from bot.stores.samples import Samples
+
+RATES_OVER: Final = timedelta(minutes=5)
+TREND_OVER: Final = timedelta(minutes=30)
+_TREND_POINTS: Final = 30
+# Both sources are read within milliseconds of each other; a difference beyond this is no coincidence.
+_TOLERATED: Final = 25
+_TOLERATED_PART: Final = 0.1
+_COLUMNS: Final = {
+    "Waiting": "waiting",
+    "Active": "active",
+    "Delayed": "delayed",
+    "Failed": "failed",
+    "Done": "completed",
+    "Paused": "paused",
+}
+_WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN, Level.OK)
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """One queue as both sources see it; ``counts`` are the API's where it answered, None where nobody knows."""
+
+    short: str
+    counts: QueueCounts | None
+    redis: QueueSnapshot | None
+    problem: str
+    past: list[Sample]
+
+
+@command(
+    "/queue-stats",
+    permission="queues:read",
+    section="Daily Operations",
+    runbook=(
+        "curl https://api.novapulse.com/api/v1/queue/stats | jq",
+        "redis-cli LLEN nova:email:waiting",
+    ),
+    examples=("/queue-stats", "/queue-stats email"),
+)
+async def queue_stats(
+    queue: Annotated[str, Field(description="One queue only, by its short name such as email")] = "",
+    *,
+    api: NovaPulseApi,
+    queues: Queues,
+    samples: Samples,
+    policy: Policy,
+    now: datetime,
+) -> Reply:
+    """Show how many jobs wait, run and failed in each queue, how fast they move, and when each will be empty."""
+    by_api, by_redis = await asyncio.gather(attempt(api.queue_stats()), attempt(queues.snapshot()))
+    counted = {} if isinstance(by_api, BotError) else by_api
+    seen = {} if isinstance(by_redis, BotError) else by_redis
+    names = _chosen(queue, [*queues.shorts, *(name for name in counted if name not in queues.shorts)])
+    problems = [why(source) for source in (by_api, by_redis) if isinstance(source, BotError)]
+    if not counted and not seen:
+        reasons = (Line(level=Level.UNKNOWN, label="Not read", value=problem) for problem in problems)
+        return say("The queues could not be read: how they stand is unknown", *reasons, level=Level.UNKNOWN)
+    past = await asyncio.gather(*(history(samples, name, now - TREND_OVER) for name in names))
+    found = [
+        _queue(name, counted.get(name), seen.get(name), [*old, *_present(seen.get(name), now)])
+        for name, old in zip(names, past, strict=True)
+    ]
+    return _reply(found, policy, now, _source_notes(by_api, by_redis, problems))
+
+
+def _chosen(queue: str, known: list[str]) -> list[str]:
+    if not queue:
+        return known
+    if queue.lower() not in known:
+        message = f"There is no queue {queue[:60]!r}; there are {', '.join(known)}."
+        nearest = get_close_matches(queue.lower(), known, n=1)
+        raise UsageError(message, nearest=next(iter(nearest), ""), argument="queue")
+    return [queue.lower()]
+
+
+def _queue(
+    short: str, counted: QueueCounts | None, seen: QueueSnapshot | MissingQueue | None, past: list[Sample]
+) -> _Queue:
+    redis = seen if isinstance(seen, QueueSnapshot) else None
+    problem = seen.sentence() if isinstance(seen, MissingQueue) else ""
+    return _Queue(short, counted or (redis.counts if redis else None), redis, problem, past)
+
+
+def _present(seen: QueueSnapshot | MissingQueue | None, now: datetime) -> list[Sample]:
+    if not isinstance(seen, QueueSnapshot):
+        return []
+    counts = seen.counts
+    return [Sample(now, counts.ready, counts.unfinished, seen.jobs_added, seen.workers, seen.is_paused)]
+
+
+def _reply(found: list[_Queue], policy: Policy, now: datetime, notes: list[Part]) -> Reply:
+    lines = [_line(queue, policy, now) for queue in found]
+    levels = {line.level for line in lines}
+    worst = next(level for level in _WORST_FIRST if level in levels)
+    checks = [Line(level=Level.WARNING, label=q.short, value=words) for q in found if (words := _disagreement(q))]
+    titles = {
+        Level.OK: "The queues are within their limits",
+        Level.UNKNOWN: "Some queues could not be read",
+        Level.WARNING: "A queue is over its warning limit",
+        Level.CRITICAL: "A queue is over its critical limit",
+    }
+    parts = [*lines, _table(found), *checks, *_trends(found), *notes]
+    return say(titles[worst], *parts, level=worst)
+
+
+def _line(queue: _Queue, policy: Policy, now: datetime) -> Line:
+    if queue.counts is None:
+        value = queue.problem or f"{queue.short}: the source that answered does not know it"
+        return Line(level=Level.UNKNOWN, label=queue.short, value=f"unknown. {value}")
+    marks = [
+        _mark(policy, "queue_waiting", queue.short, queue.counts.ready, "waiting"),
+        _mark(policy, "queue_failed", queue.short, queue.counts.failed, "failed"),
+    ]
+    level = next(level for level in _WORST_FIRST if level in {mark for mark, _ in marks})
+    said = [words for _, words in marks]
+    if queue.redis and queue.redis.oldest_waiting_at:
+        age = max(0.0, (now - queue.redis.oldest_waiting_at).total_seconds())
+        said.append(f"the oldest has waited {duration(age)}")
+    said += [*_movement(queue, now), *([queue.problem] if queue.problem else [])]
+    return Line(level=level, label=queue.short, value=" · ".join(said))
+
+
+def _mark(policy: Policy, metric: str, short: str, value: int | None, word: str) -> tuple[Level, str]:
+    """Say a number and, where a rule's threshold is passed, which."""
+    if value is None:
+        return Level.UNKNOWN, f"{word} unknown"
+    number = f"{value:,} or more {word}" if word == "failed" and value >= FAILED_KEPT else f"{value:,} {word}"
+    labels = {"queue": short}
+    passed = [
+        (severity, rule.threshold(severity))
+        for rule in policy.alerts
+        if rule.covers(metric, labels) and (severity := rule.severity_of(value))
+    ]
+    if not passed:
+        return Level.OK, number
+    severity, threshold = min(passed)  # critical stands before warning in the alphabet
+    return Level(severity), f"{number} ({severity}: over {threshold:,.0f})"
+
+
+def _movement(queue: _Queue, now: datetime) -> list[str]:
+    """Say the rates and the forecast, which need Redis."""
+    if queue.redis is None:
+        return ["no forecast without Redis"]
+    recent = [sample for sample in queue.past if sample.at >= now - RATES_OVER]
+    rates = rates_of(recent)
+    workers = queue.redis.workers
+    connected = [] if workers is None else [f"{workers} {'worker' if workers == 1 else 'workers'}"]
+    return [*connected, *([_rates(rates)] if rates else []), forecast(recent).sentence()]
+
+
+def _rates(rates: Rates) -> str:
+    into, out = (("?" if rate is None else f"{rate * 60:,.0f}") for rate in (rates.into, rates.out))
+    return f"in {into} and out {out} a minute"
+
+
+def _table(found: list[_Queue]) -> Table:
+    rows = tuple((queue.short, *(_cell(queue.counts, attribute) for attribute in _COLUMNS.values())) for queue in found)
+    return Table(columns=("Queue", *_COLUMNS), rows=rows)
+
+
+def _cell(counts: QueueCounts | None, attribute: str) -> str:
+    value = getattr(counts, attribute) if counts else None
+    return "?" if value is None else f"{value:,}"
+
+
+def _disagreement(queue: _Queue) -> str:
+    """Say where the API and Redis differ by more than two readings of a busy queue can."""
+    if queue.redis is None or queue.counts is None or queue.counts is queue.redis.counts:
+        return ""
+    api, redis = queue.counts.ready, queue.redis.counts.ready
+    if api is None or redis is None or abs(api - redis) <= max(_TOLERATED, _TOLERATED_PART * max(api, redis)):
+        return ""
+    return f"the API counts {api:,} waiting, Redis {redis:,}: they may not look at the same queue"
+
+
+def _trends(found: list[_Queue]) -> list[Part]:
+    charts: list[Part] = []
+    for queue in found:
+        values = [None if sample.ready is None else float(sample.ready) for sample in queue.past]
+        if len(values) > 1 and any(values):
+            step = -(-len(values) // _TREND_POINTS)
+            thinned = tuple(reversed(values[::-1][::step]))
+            charts.append(Chart(label=f"{queue.short}, waiting, last 30 min", values=thinned))
+    return charts
+
+
+def _source_notes(by_api: object, by_redis: object, problems: list[str]) -> list[Part]:
+    notes: list[Part] = [Text.of(f"{problem} These are the other source's numbers.") for problem in problems]
+    if not problems:
+        notes.append(Note.of("Numbers by the NovaPulse API, checked against Redis."))
+    elif isinstance(by_api, BotError) and not isinstance(by_redis, BotError):
+        notes.append(Note.of("Numbers by Redis alone."))
+    else:
+        notes.append(Note.of("Numbers by the NovaPulse API alone."))
+    return notes

@@ -1,0 +1,159 @@
+"""The sandbox from the terminal: ``up``, ``fault``, ``load``, ``status``."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sandbox import control, launch
+from sandbox.banner import banner
+from sandbox.bot_process import BotProcess
+from sandbox.faults import FAULTS
+from sandbox.processes import StartError
+from sandbox.site import Sandbox, running, write_endpoints
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+Directory = Annotated[Path, typer.Option("--directory", help="Where the sandbox keeps its files.")]
+HOME = Path(".sandbox")
+
+
+@app.command()
+def up(
+    directory: Directory = HOME,
+    *,
+    bot: Annotated[bool, typer.Option(help="Start the bot too.")] = True,
+    slack_port: Annotated[int, typer.Option(envvar="SANDBOX_SLACK_PORT", min=0, help="0 is a free one.")] = 3000,
+    speed: Annotated[float, typer.Option(envvar="SANDBOX_SPEED", min=0.1, help="2 is twice as fast.")] = 1.0,
+    keep: Annotated[bool, typer.Option(help="Keep the queues and the bot's state of the last time.")] = False,
+) -> None:
+    """Start everything and run until Ctrl-C."""
+    if sys.platform == "linux" and (parent := os.getppid()) > 1:
+        launch.tie_to_parent(parent, signal.SIGTERM)  # make may be killed; nothing must stay behind
+    try:
+        with _alone(directory):
+            if not keep:
+                for old in ("redis", "state", "slack"):
+                    shutil.rmtree(directory / old, ignore_errors=True)
+            asyncio.run(_up(directory, bot=bot, slack_port=slack_port, speed=speed))
+    except StartError as error:
+        print(f"The sandbox did not start: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def fault(name: str, state: str, directory: Directory = HOME) -> None:
+    """Break a part on purpose (``on``) or mend it (``off``)."""
+    if name not in FAULTS or state not in ("on", "off"):
+        print("usage: python -m sandbox fault NAME on|off\n", file=sys.stderr)
+        print("\n".join(f"  {known:<20} {about}" for known, about in FAULTS.items()), file=sys.stderr)
+        raise typer.Exit(2)
+    _ask(directory, "faults", {"name": name, "on": state == "on"})
+    print(f"{name} is {state}: {FAULTS[name]}" if state == "on" else f"{name} is off")
+
+
+@app.command()
+def load(
+    queue: str,
+    amount: Annotated[str, typer.Argument(help="jobs a second, or the word burst")],
+    count: Annotated[int, typer.Argument(min=0, help="how many jobs a burst has")] = 0,
+    directory: Directory = HOME,
+) -> None:
+    """Make a backlog: ``load email 40`` is 40 jobs a second, ``load email burst 1200`` is 1,200 at once."""
+    try:
+        body: dict[str, Any] = {"burst": count} if amount == "burst" else {"rate": float(amount)}
+    except ValueError:
+        raise typer.BadParameter(f"{amount!r} is neither a number nor the word burst") from None
+    told = _ask(directory, "load", {"queue": queue} | body)
+    print("jobs a second now:", ", ".join(f"{name} {rate:g}" for name, rate in told.items()) or "none")
+
+
+@app.command()
+def status(directory: Directory = HOME) -> None:
+    """Show what runs, what is broken and what arrives."""
+    print(json.dumps(_ask(directory, "status"), indent=2))
+
+
+def _ask(directory: Path, path: str, body: dict[str, Any] | None = None) -> Any:
+    try:
+        return asyncio.run(control.ask(directory, path, body))
+    except (control.NotRunning, ValueError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+async def _up(directory: Path, *, bot: bool, slack_port: int, speed: float) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    starting = asyncio.create_task(_serve(directory, stopped, bot=bot, slack_port=slack_port, speed=speed))
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done() and not await _finished(starting):
+        starting.cancel()
+    stopping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await starting
+
+
+async def _finished(serving: asyncio.Task[None]) -> bool:
+    """Give what runs a moment to notice the end; one that is still starting does not."""
+    done, _ = await asyncio.wait({serving}, timeout=0.2)
+    return bool(done)
+
+
+async def _serve(directory: Path, stopped: asyncio.Event, *, bot: bool, slack_port: int, speed: float) -> None:
+    async with running(directory, slack_port=slack_port, speed=speed) as sandbox:
+        server = control.Control(sandbox)
+        await server.start()
+        try:
+            write_endpoints(sandbox)
+            await sandbox.ordinary_day()
+            if bot:
+                sandbox.bot = BotProcess(sandbox.environment(), sandbox.directory)
+                await sandbox.bot.start()
+            print(banner(sandbox), flush=True)
+            await _until(sandbox, stopped)
+        finally:
+            print("\nStopping.", flush=True)
+            if sandbox.bot is not None:
+                await sandbox.bot.stop()
+            await server.stop()
+            (directory / "endpoints.json").unlink(missing_ok=True)
+
+
+async def _until(sandbox: Sandbox, stopped: asyncio.Event) -> None:
+    """Wait for the end, and say so when the bot ends before."""
+    end = asyncio.create_task(stopped.wait())
+    waits = {end}
+    watched = asyncio.create_task(sandbox.bot.wait()) if sandbox.bot is not None else None
+    await asyncio.wait({*waits, *({watched} if watched else ())}, return_when=asyncio.FIRST_COMPLETED)
+    if watched is not None and watched.done() and not end.done():
+        print(f"{watched.result()}\nEverything else still runs; Ctrl-C ends it.", file=sys.stderr, flush=True)
+    await end
+    if watched is not None:
+        watched.cancel()
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold the directory, so that no second sandbox works in it; raises ``StartError``."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(f"one already runs in {directory}") from None
+        yield
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,27 @@
+"""What a person reads when the sandbox is up."""
+
+from sandbox.faults import FAULTS
+from sandbox.site import Sandbox
+from sandbox.slack import PEOPLE
+
+
+def banner(sandbox: Sandbox) -> str:
+    """Return the few lines that say where to go and what to try."""
+    endpoints = sandbox.endpoints
+    people = ", ".join(person.name for person in PEOPLE)
+    log = sandbox.bot.log if sandbox.bot is not None else "(started with --no-bot)"
+    return f"""
+  NovaPulse's sandbox runs. Open Slack:  {endpoints["slack"]}
+
+  People to act as (choose at the lower left of the page):  {people}
+  Channels:  #novapulse-alerts for what the bot reports, #ops to work in
+
+  Try in #ops:       /runbook    /queue-stats    /health    /scale-workers 5
+  Make a backlog:    python -m sandbox load email 60        (back to normal: load email 4)
+  Break something:   python -m sandbox fault redis-down on
+                     {", ".join(FAULTS)}
+  What is going on:  python -m sandbox status
+
+  The bot's log is {log}; all addresses are in {sandbox.directory / "endpoints.json"}
+  Ctrl-C ends everything.
+"""

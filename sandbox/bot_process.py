@@ -1,0 +1,53 @@
+"""The bot as a child of the sandbox."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox import processes
+from sandbox.programs import HERE
+
+STOP_SECONDS = 15.0
+
+
+class BotProcess:
+    """``python -m bot serve``, with its output in ``bot.log``; nobody restarts it."""
+
+    def __init__(self, environment: Mapping[str, str], directory: Path) -> None:
+        self.log = directory / "bot.log"
+        self._environment = environment
+        self._process: processes.Process | None = None
+
+    @property
+    def state(self) -> str:
+        """Say whether it runs."""
+        if self._process is None:
+            return "not started"
+        code = self._process.returncode
+        return "runs" if code is None else f"ended with {code}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if running and self._process is not None else None
+
+    async def start(self) -> None:
+        """Start it; it is ready some time later, when it connects to Slack."""
+        self.log.unlink(missing_ok=True)
+        command = (sys.executable, "-m", "bot", "serve")
+        environment = {**self._environment, "PYTHONUNBUFFERED": "1"}
+        program = processes.Program("bot", command, environment=environment, directory=HERE.parent)
+        self._process = await processes.start(program, on_line=processes.to_file(self.log))
+
+    async def wait(self) -> str:
+        """Return the end of its output once it has ended by itself."""
+        if self._process is None:
+            return ""
+        code = await self._process.wait()
+        return f"the bot ended with {code}\n{self._process.last_lines}"
+
+    async def stop(self) -> None:
+        """Ask it to stop gracefully, then make it."""
+        if self._process is not None:
+            await self._process.stop(STOP_SECONDS)

@@ -1,0 +1,117 @@
+"""What can be broken on purpose."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from sandbox.cluster.objects import WORKER
+
+if TYPE_CHECKING:
+    from sandbox.site import Sandbox
+
+FAULTS = {
+    "redis-down": "Redis is stopped; its data comes back with it",
+    "redis-slow": "every answer of Redis comes three seconds late",
+    "api-down": "the API refuses connections",
+    "api-hang": "the API takes requests and never answers",
+    "mongo-down": "MongoDB refuses connections",
+    "cluster-down": "the Kubernetes API refuses connections",
+    "cluster-forbidden": "the Kubernetes API answers 403 to everything",
+    "slack-429": "Slack answers every call with 429 and Retry-After",
+    "slack-500": "Slack answers every call with 500",
+    "slack-drop-socket": "Slack cuts the socket and takes no new one",
+    "slack-silent-socket": "Slack's socket is open and delivers nothing",
+    "workers-crash": "worker pods crash as soon as they start",
+    "poison-jobs": "every job fails",
+}
+T = TypeVar("T")
+
+
+class Faults:
+    """Switches faults on and off; ``on`` holds the names of those that are on."""
+
+    def __init__(self, sandbox: "Sandbox") -> None:
+        self.on: set[str] = set()
+        self._sandbox = sandbox
+        self._switches: dict[str, Callable[[bool], Awaitable[None]]] = {
+            "redis-down": self._redis_down,
+            "redis-slow": self._redis_slow,
+            "api-down": self._api_down,
+            "api-hang": self._api_hang,
+            "mongo-down": self._mongo_down,
+            "cluster-down": self._cluster_down,
+            "cluster-forbidden": self._cluster_forbidden,
+            "slack-429": self._slack_429,
+            "slack-500": self._slack_500,
+            "slack-drop-socket": self._slack_drop_socket,
+            "slack-silent-socket": self._slack_silent_socket,
+            "workers-crash": self._workers_crash,
+            "poison-jobs": self._poison_jobs,
+        }
+
+    async def switch(self, name: str, on: bool) -> None:
+        """Break or mend; doing it twice is doing it once. Raises ``ValueError``."""
+        if name not in self._switches:
+            raise ValueError(f"unknown fault {name!r}; there are {', '.join(FAULTS)}")
+        if on == (name in self.on):
+            return
+        await self._switches[name](on)
+        self.on = self.on | {name} if on else self.on - {name}
+
+    async def _redis_down(self, on: bool) -> None:
+        server = _there(self._sandbox.redis)
+        await (server.stop() if on else server.start())
+
+    async def _redis_slow(self, on: bool) -> None:
+        _there(self._sandbox.redis).slow(on)
+
+    async def _api_down(self, on: bool) -> None:
+        await _there(self._sandbox.api).down(on)
+
+    async def _api_hang(self, on: bool) -> None:
+        api = _there(self._sandbox.api)
+        api.hanging = on
+        if not on and "api-down" not in self.on:  # the calls that hang are dropped
+            await api.down(True)
+            await api.down(False)
+
+    async def _mongo_down(self, on: bool) -> None:
+        await _there(self._sandbox.mongo).down(on)
+
+    async def _cluster_down(self, on: bool) -> None:
+        await _there(self._sandbox.cluster).down(on)
+
+    async def _cluster_forbidden(self, on: bool) -> None:
+        _there(self._sandbox.cluster).forbid(on)
+
+    async def _slack_429(self, on: bool) -> None:
+        gate = _there(self._sandbox.gate)
+        gate.clear("429")
+        if on:
+            gate.trouble("429")
+
+    async def _slack_500(self, on: bool) -> None:
+        gate = _there(self._sandbox.gate)
+        gate.clear("500")
+        if on:
+            gate.trouble("500")
+
+    async def _slack_drop_socket(self, on: bool) -> None:
+        gate = _there(self._sandbox.gate)
+        gate.refuse_sockets = on
+        if on:
+            await gate.drop_sockets()
+
+    async def _slack_silent_socket(self, on: bool) -> None:
+        _there(self._sandbox.gate).silent_sockets = on
+
+    async def _workers_crash(self, on: bool) -> None:
+        _there(self._sandbox.cluster).kubelet.crash(WORKER, on)
+
+    async def _poison_jobs(self, on: bool) -> None:
+        await _there(self._sandbox.workers).poison(on)
+
+
+def _there(part: T | None) -> T:
+    if part is None:
+        raise ValueError("this sandbox was started without that part")
+    return part

@@ -1,0 +1,70 @@
+"""Who may: deny by default, and a refusal names the rule and who may instead."""
+
+import pytest
+
+from bot.access import approver_refusal, refusal
+from bot.policy import Policy
+from bot.request import Actor
+
+POLICY = Policy.model_validate(
+    {
+        "people": {"U1": {"name": "ann"}, "U2": {"name": "bob"}, "U3": {"name": "cyn"}},
+        "roles": {
+            "viewer": {"permissions": ["queues:read"], "members": ["U3"]},
+            "operator": {"includes": ["viewer"], "permissions": ["workers:scale"], "members": ["U1"]},
+            "lead": {"includes": ["operator"], "members": ["U2"]},
+            "empty": {"permissions": ["dragons:ride"]},
+        },
+        "approvals": {"default": {"approvers": ["lead"]}, "/scale": {"approvers": ["operator"]}},
+        "limits": {},
+        "schedules": {},
+        "alerts": [],
+    }
+)
+ANN, BOB, CYN, EVE = (Actor(id=f"U{number}", name="whoever") for number in (1, 2, 3, 9))
+
+
+@pytest.mark.parametrize("actor", [ANN, BOB, CYN])
+def test_a_role_and_those_it_includes_allow(actor: Actor) -> None:
+    assert refusal(POLICY, actor, "queues:read") is None
+
+
+def test_a_refusal_names_the_permission_the_roles_and_who_may() -> None:
+    refused = refusal(POLICY, CYN, "workers:scale")
+    assert refused
+    assert refused.message == "This needs the permission workers:scale, which your roles (viewer) do not have."
+    assert refused.hint == "Who may: ann, bob."
+
+
+def test_a_stranger_may_nothing() -> None:
+    refused = refusal(POLICY, EVE, "queues:read")
+    assert refused
+    assert "your roles (none)" in refused.message
+
+
+def test_a_permission_that_nobody_has_says_so() -> None:
+    refused = refusal(POLICY, BOB, "dragons:ride")
+    assert refused
+    assert refused.hint == "Who may: nobody at present."
+
+
+def test_the_name_somebody_gives_themselves_counts_for_nothing() -> None:
+    assert refusal(POLICY, Actor(id="U9", name="bob"), "queues:read")
+
+
+def test_an_approver_may_decide_but_never_on_their_own() -> None:
+    assert approver_refusal(POLICY, BOB, command="/scale", requester="U1") is None
+    own = approver_refusal(POLICY, ANN, command="/scale", requester="U1")
+    assert own
+    assert own.message == "You asked for this, so somebody else has to approve it."
+    assert own.hint == "Who may: bob."
+
+
+def test_who_has_not_the_role_may_not_approve() -> None:
+    refused = approver_refusal(POLICY, ANN, command="/other", requester="U3")
+    assert refused
+    assert refused.message == "Approving /other needs one of the roles lead."
+    assert refused.hint == "Who may: bob."
+    alone = approver_refusal(POLICY, CYN, command="/other", requester="U2")
+    assert alone
+    assert alone.hint == "Who may: nobody at present."

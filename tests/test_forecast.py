@@ -1,0 +1,167 @@
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.forecast import (
+    AlreadyEmpty,
+    Empty,
+    KeepingUp,
+    Never,
+    NoWorkers,
+    Paused,
+    Rates,
+    Sample,
+    Unknown,
+    duration,
+    forecast,
+    forecast_at,
+    rates_of,
+    sparkline,
+)
+
+START = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
+
+
+def sample(seconds: float, ready: int | None, **rest: int | bool | None) -> Sample:
+    return Sample(START + timedelta(seconds=seconds), ready, **{"workers": 2, "is_paused": False, **rest})  # type: ignore[arg-type]
+
+
+def test_rates_come_from_the_added_counter_and_what_is_unfinished() -> None:
+    samples = [sample(0, 100, unfinished=110, added=1000), sample(60, 40, unfinished=50, added=1120)]
+    rates = rates_of(samples)
+    assert rates == Rates(net=-1.0, into=2.0, out=3.0)
+    assert forecast(samples) == Empty(40.0)
+
+
+def test_delayed_jobs_that_become_ready_are_no_new_ones() -> None:
+    samples = [sample(0, 0, unfinished=60, added=500), sample(60, 60, unfinished=60, added=500)]
+    assert rates_of(samples) == Rates(net=1.0, into=0.0, out=0.0)
+
+
+def test_plain_lists_have_a_net_change_only() -> None:
+    samples = [Sample(START, 100), Sample(START + timedelta(seconds=10), 90)]
+    assert rates_of(samples) == Rates(net=-1.0)
+    assert forecast(samples) == Empty(90.0)
+
+
+def test_only_readings_since_the_workers_changed_count() -> None:
+    samples = [sample(0, 0), sample(60, 600), sample(70, 610, workers=5), sample(80, 600, workers=5)]
+    assert forecast(samples) == Empty(600.0)
+    assert forecast(samples[:3]) == Unknown("too few readings yet")
+
+
+def test_a_counter_that_fell_says_nothing() -> None:
+    samples = [sample(0, 9, unfinished=9, added=1000), sample(30, 9, unfinished=9, added=3), sample(60, 3, added=9)]
+    assert rates_of(samples) == Rates(net=-0.1)
+
+
+def test_an_unknown_reading_in_between_is_skipped() -> None:
+    assert forecast([sample(0, 20), sample(5, None), sample(10, 10)]) == Empty(10.0)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        ([], Unknown("no reading yet")),
+        ([sample(0, 5)], Unknown("too few readings yet")),
+        ([sample(0, 5), sample(4, 1)], Unknown("too few readings yet")),
+        ([sample(0, 5), sample(10, None)], Unknown("the number of waiting jobs is not known")),
+        ([sample(0, 5), sample(10, 0)], AlreadyEmpty()),
+        ([sample(0, 0, workers=0)], NoWorkers()),
+        ([sample(0, 9, is_paused=True, workers=0)], Paused()),
+        ([sample(0, 10), sample(60, 22)], Never(12.0)),
+        ([sample(0, 10), sample(60, 10)], Never(0.0)),
+        ([sample(0, 6, unfinished=9, added=0), sample(60, 6, unfinished=9, added=120)], KeepingUp(3.0)),
+    ],
+)
+def test_forecasts(samples: list[Sample], expected: object) -> None:
+    assert forecast(samples) == expected
+
+
+def test_more_workers_change_the_forecast() -> None:
+    rates = Rates(net=1.0, into=3.0, out=2.0)
+    more = rates.scaled(2, 5)
+    assert more == Rates(net=-2.0, into=3.0, out=5.0)
+    assert forecast_at(600, rates) == Never(60.0)
+    assert forecast_at(600, more) == Empty(300.0)
+    assert rates.scaled(0, 5) is None
+    assert Rates(net=1.0).scaled(2, 5) is None
+    assert forecast_at(0, rates) == AlreadyEmpty()
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (Empty(360), "empty in about 6 min"),
+        (Empty(math.inf), "empty in more than 7 days"),
+        (Never(0.2), "never at this rate"),
+        (Never(1234.4), "never at this rate (grows by 1,234 a minute)"),
+        (NoWorkers(), "no workers connected"),
+        (Paused(), "paused, so nothing is worked on"),
+        (AlreadyEmpty(), "empty"),
+        (KeepingUp(3), "keeps up, a job waits about 3 s"),
+        (Unknown("too few readings yet"), "unknown: too few readings yet"),
+    ],
+)
+def test_sentences(found: Empty, sentence: str) -> None:
+    assert found.sentence() == sentence
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "less than 1 s"),
+        (1, "about 1 s"),
+        (89, "about 89 s"),
+        (90, "about 2 min"),
+        (3599, "about 1 h"),
+        (3900, "about 1 h 5 min"),
+        (15 * 3600 + 600, "about 15 h"),
+        (8 * 24 * 3600, "more than 7 days"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_sparkline() -> None:
+    assert sparkline([]) == ""
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
+    assert sparkline([0, 0]) == "▁▁"
+    assert sparkline([None, 0, 1000, None]) == "·▁█·"
+    assert sparkline([None]) == "·"
+    assert sparkline([1000, 1001]) == "██"
+    assert sparkline([1, 1000]) == "▂█"
+
+
+NUMBERS = st.none() | st.integers(0, 10**9)
+READINGS = st.lists(
+    st.builds(
+        Sample,
+        at=st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 2)).map(lambda at: at.replace(tzinfo=UTC)),  # noqa: DTZ001
+        ready=NUMBERS,
+        unfinished=NUMBERS,
+        added=NUMBERS,
+        workers=st.none() | st.integers(0, 3),
+        is_paused=st.none() | st.booleans(),
+    )
+)
+
+
+@settings(deadline=None)
+@given(READINGS)
+def test_any_readings_give_a_sentence(readings: list[Sample]) -> None:
+    samples = sorted(readings, key=lambda reading: reading.at)
+    found = forecast(samples)
+    assert found.sentence()
+    if samples and samples[-1].ready is None:
+        assert not isinstance(found, AlreadyEmpty | Empty | KeepingUp)
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False)))
+def test_a_sparkline_has_one_character_each(values: list[float | None]) -> None:
+    assert len(sparkline(values)) == len(values)

@@ -1,0 +1,221 @@
+"""The policy file: every refusal names the line, and a bad reload changes nothing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import Field
+
+from bot import catalog
+from bot.catalog import Catalog
+from bot.command import command
+from bot.errors import InvalidPolicy
+from bot.plan import Plan
+from bot.policy_file import PolicyFile, line_of, read
+from bot.reply import Reply, say
+from bot.schedule import schedule
+
+ROOT = Path(__file__).parents[1]
+
+
+@command("/queues", permission="queues:read", section="Testing")
+async def queues() -> Reply:
+    """Show queues."""
+    return say("queues")
+
+
+@command("/scale", permission="workers:scale", section="Testing")
+async def scale(to: Annotated[int, Field(description="How many")]) -> Plan:
+    """Scale."""
+    return Plan(title=str(to), target="t", changes=(), steps=())
+
+
+@schedule("morning")
+async def morning() -> Reply:
+    """Say good morning."""
+    return say("good morning")
+
+
+CATALOG = Catalog({"/queues": queues, "/scale": scale}, {"morning": morning})
+
+GOOD = """\
+timezone = "Europe/Berlin"
+
+[people]
+U1.name = "ann"
+U2 = { name = "bob", console = "bob" }
+
+[people.U3]
+name = "cyn"
+
+[roles.viewer]
+permissions = ["queues:read"]
+members = ["U3"]
+
+[roles.operator]
+includes = ["viewer"]
+permissions = [
+    "workers:scale",
+]
+members = ["U1"]
+
+[roles."lead"]
+includes = ["operator"]
+members = ["U2"]
+
+[approvals.default]
+approvers = ["lead"]
+
+[approvals."/scale"]
+approvers = ["operator"]
+needed = 2
+ask_next = ["lead"]
+
+[break_glass]
+roles = ["lead"]
+commands = ["/scale"]
+
+[limits.worker]
+maximum = 10
+step = 3
+
+[schedules.morning]
+cron = "0 8 * * *"
+
+[[alerts]]
+name = "first"
+metric = "queue_waiting"
+warning = 500
+summary = "waiting"
+
+[[alerts]]
+name = "second"
+metric = "queue_failed"
+match = { queue = "email" }
+critical = 500
+summary = "failed"
+next_steps = ["/scale 5"]
+"""
+
+
+def test_a_good_file_is_read() -> None:
+    policy = read(GOOD, CATALOG)
+    assert policy.members(("lead",)) == ("U2",)
+    assert [rule.name for rule in policy.alerts] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ('timezone = "Europe/Berlin"', 'timezone = "Berlin"', 1, "is not a time zone"),
+        ('timezone = "Europe/Berlin"', "timezone = ", 1, "Invalid value"),
+        ('name = "cyn"', 'nmae = "cyn"', 7, "people.U3.name is missing"),
+        ('U1.name = "ann"', "U1.name = 5", 4, "people.U1.name"),
+        ('console = "bob"', 'admin = "bob"', 5, "people.U2.admin is not a key"),
+        ('name = "cyn"', 'name = "cyn"\nconsole = "bob"', 9, "the same login name 'bob'"),
+        ('members = ["U3"]', 'members = ["U3", "U4"]', 12, "'U4', who is not under [people]"),
+        ('permissions = ["queues:read"]', 'permissions = ["queues:raed"]', 11, "the permission 'queues:raed'"),
+        ('includes = ["viewer"]', 'includes = ["veiwer"]', 15, "includes 'veiwer', which does not exist"),
+        ('    "workers:scale",', "    5,", 16, "roles.operator.permissions.0"),
+        ("[approvals.default]", "[approvals.standard]", 25, "[approvals.default] is missing"),
+        ('[approvals."/scale"]', '[approvals."/scael"]', 28, "no changing command '/scael'"),
+        ('[approvals."/scale"]', '[approvals."/queues"]', 28, "no changing command '/queues'"),
+        ('approvers = ["lead"]', 'approvers = ["leader"]', 26, "the role 'leader', which does not exist"),
+        ('approvers = ["lead"]', "approvers = []", 26, "approvals.default.approvers"),
+        ("needed = 2", "needed = 3", 30, "more approvers than there are"),
+        ("needed = 2", "needed = 11", 30, "approvals./scale.needed"),
+        ("needed = 2", "need = 2", 30, "approvals./scale.need is not a key"),
+        ('ask_next = ["lead"]', 'ask_next = ["lead", "x"]', 31, "the role 'x', which does not exist"),
+        ('ask_next = ["lead"]', 'ask_next = ["viewer"]', 31, "asks cyn next, who may not approve"),
+        ('ask_next = ["lead"]', 'approve_within = "soon"', 31, "a number and a unit"),
+        ('roles = ["lead"]', 'roles = ["chief"]', 34, "break_glass names the role 'chief'"),
+        ('commands = ["/scale"]', 'commands = ["/queues"]', 35, "'/queues', which is no changing command"),
+        ("[limits.worker]", "[limits.wroker]", 37, "limits.wroker"),
+        ("step = 3", "step = 0", 39, "limits.worker.step"),
+        ("[schedules.morning]", "[schedules.mourning]", 41, "there is no schedule 'mourning'"),
+        ('cron = "0 8 * * *"', 'cron = "0 8 * *"', 42, "five fields"),
+        ('name = "first"', 'name = "first"\nseverity = "high"', 46, "alerts.0.severity is not a key"),
+        ("warning = 500", 'warning = "many"', 47, "alerts.0.warning"),
+        ("warning = 500", "", 44, "a rule needs warning, critical or both"),
+        ('summary = "failed"', "", 50, "alerts.1.summary is missing"),
+        ('name = "second"', 'name = "first"', 51, "two alert rules are named 'first'"),
+        ('match = { queue = "email" }', "match = { queue = 5 }", 53, "alerts.1.match.queue"),
+        ('["/scale 5"]', '["/sacle 5"]', 56, "there is no command '/sacle'"),
+        ('["/scale 5"]', '[" "]', 56, "there is no command ''"),
+        ("next_steps = [", "next_steps = [[", 56, ""),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int, said: str) -> None:
+    assert GOOD.count(old) >= 1
+    with pytest.raises(InvalidPolicy) as caught:
+        read(GOOD.replace(old, new, 1), CATALOG)
+    assert said in str(caught.value)
+    assert caught.value.line == line
+    assert str(caught.value).startswith(f"line {line}: ")
+
+
+def test_a_missing_part_is_said_without_a_line() -> None:
+    with pytest.raises(InvalidPolicy) as caught:
+        read("", CATALOG)
+    assert str(caught.value) == "people is missing"
+
+
+def test_the_line_is_that_of_the_right_table() -> None:
+    text = '[a.x]\nk = 1\n[b.x]\nk = 1\n["b"."y.z"]\n"k" = 1\n[[c]]\n[[c]]\nk = 1\n[c.d]\nk = 2\n'
+    assert line_of(text, ("b", "x", "k")) == 4
+    assert line_of(text, ("b", "y.z", "k")) == 6
+    assert line_of(text, ("c", 0, "k")) == 7
+    assert line_of(text, ("c", 1, "k")) == 9
+    assert line_of(text, ("z",)) == 0
+
+
+def test_a_reload_that_fails_leaves_the_old_one_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(GOOD)
+    file = PolicyFile(path, CATALOG)
+    first = file.current
+    assert file.reload() is False
+    assert file.current is first
+
+    path.write_text(GOOD.replace("maximum = 10", "maximum = -1"))
+    with pytest.raises(InvalidPolicy):
+        file.reload()
+    assert file.current is first
+
+    path.write_bytes(b"\xff")
+    with pytest.raises(InvalidPolicy, match="cannot be read"):
+        file.reload()
+    path.unlink()
+    with pytest.raises(InvalidPolicy, match="cannot be read"):
+        file.reload()
+    assert file.current is first
+
+    path.write_text(GOOD.replace("maximum = 10", "maximum = 11"))
+    assert file.reload() is True
+    assert file.current.limits["worker"].maximum == 11
+
+
+def test_an_empty_file_stops_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text("")
+    with pytest.raises(InvalidPolicy, match="people is missing"):
+        PolicyFile(path, CATALOG)
+
+
+@pytest.mark.parametrize("name", ["policy.toml", "sandbox/policy.toml"])
+def test_the_policies_that_come_with_the_bot_are_good(name: str) -> None:
+    policy = PolicyFile(ROOT / name, catalog.load()).current
+    assert set(policy.people) == {"U0OPERATOR", "U0APPROVER", "U0APPROVER2", "U0VIEWER", "U0ONCALL"}
+    alerts = {rule.name: (rule.metric, rule.match, rule.warning, rule.critical) for rule in policy.alerts}
+    assert alerts == {
+        "email-queue": ("queue_waiting", {"queue": "email"}, 500, 1000),
+        "queue-depth": ("queue_waiting", {}, 1000, 2000),
+        "failed-jobs": ("queue_failed", {}, 100, 500),
+        "redis-down": ("system_up", {"system": "redis"}, None, 1),
+        "mongodb-down": ("system_up", {"system": "mongodb"}, None, 1),
+        "api-down": ("system_up", {"system": "api"}, None, 1),
+    }
+    assert {name: (limit.maximum, limit.step) for name, limit in policy.limits.items()} == {
+        "worker": (10, 3),
+        "api": (10, 3),
+    }
