@@ -69,11 +69,14 @@ class Errors:
 
 
 def entries(data: bytes) -> Iterator[Entry]:
-    """Read a log entry by entry, in one pass and with a bounded memory, whatever bytes are in it."""
+    """Read a log entry by entry, in one pass and with a bounded memory, whatever bytes are in it.
+
+    A mebibyte takes up to half a second or so: read larger logs off the event loop.
+    """
     current: _Open | None = None
     for raw in _lines(data):
         line = read_line(raw)
-        if current is not None and line.goes_on(inside=current.inside):
+        if current is not None and line.goes_on(inside=current.inside, stack=current.stack_due):
             current.add(line)
             continue
         if current is not None:
@@ -117,6 +120,11 @@ class _Open:
     size: int
     inside: bool
 
+    @property
+    def stack_due(self) -> bool:
+        """The framework writes the stack of an error right after its own line."""
+        return self.source == "framework" and self.level in _ERROR_LEVELS and len(self.lines) == 1
+
     @classmethod
     def start(cls, line: Line) -> "_Open":
         level = line.level or plain_level(line.text)
@@ -130,11 +138,11 @@ class _Open:
         if line.text.startswith("}"):
             self.inside = False
         if self.size <= ENTRY_LIMIT:
-            self.lines.append(line.text)
+            self.lines.append(line.lead + line.text)
             self.size += len(line.text) + 1
 
     def entry(self) -> Entry:
-        return Entry(self.level, "\n".join(self.lines), self.at, self.status, self.source)
+        return Entry(self.level, "\n".join(self.lines).rstrip(), self.at, self.status, self.source)
 
 
 @dataclass(slots=True)

@@ -23,8 +23,8 @@ _VARYING: Final = re.compile(
 
 
 def group_key(message: str) -> str:
-    """Return what two errors that say the same have in common; it is not masked and not for showing."""
-    return _VARYING.sub(_placeholder, " ".join(message[:_KEY_LENGTH].split()))
+    """Return what two errors that say the same have in common; it is not for showing."""
+    return _VARYING.sub(_placeholder, " ".join(mask(message[:_KEY_LENGTH]).split()))
 
 
 def group_message(message: str) -> str:

@@ -20,6 +20,7 @@ _FRAMEWORK: Final = re.compile(
     re.IGNORECASE,
 )
 _KEY: Final = re.compile(r"""["']?(?!\w{0,40}error\b)\w{1,60}["']?:\s""", re.IGNORECASE)
+_STACK: Final = re.compile(r"(?:[A-Z]\w{0,60})?(?:Error|Exception)\b")
 _TIME: Final = re.compile(r"""["']?timestamp["']?\s{0,3}:\s{0,3}["']([^"']{8,40})["']""", re.IGNORECASE)
 _STATUS: Final = re.compile(r"""\bstatus(?:_?code)?["']?\s{0,3}[:=]\s{0,3}["']?([1-5]\d\d)\b""", re.IGNORECASE)
 _BAD: Final = re.compile(
@@ -33,16 +34,26 @@ _FRAMEWORK_TIMES: Final = ("%m/%d/%Y, %I:%M:%S %p", "%d/%m/%Y, %H:%M:%S", "%Y-%m
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line without its colours; ``level`` is None where it does not start an entry by itself."""
+    """A line without its colours; ``level`` is None where it does not start an entry by itself.
 
+    ``lead`` is what stands before ``text`` and names the level.
+    """
+
+    lead: str
     text: str
     level: str | None
     source: Source
     at: datetime | None
     status: int | None
 
-    def goes_on(self, *, inside: bool) -> bool:
-        """Tell whether it belongs to the entry before; ``inside`` an open brace also by looking like a key."""
+    def goes_on(self, *, inside: bool, stack: bool) -> bool:
+        """Tell whether it belongs to the entry before.
+
+        ``inside`` an open brace it also does by looking like a key, and where a ``stack`` is due (right after a
+        framework's error) by being the stack's first line.
+        """
+        if stack and _STACK.match(self.lead + self.text):
+            return True
         if self.level is not None:
             return False
         if not self.text or self.text[0] in " \t}])":
@@ -61,6 +72,7 @@ def read_line(raw: bytes) -> Line:
     head = text[:HEAD]
     level, source, at, message = _start(head)
     return Line(
+        lead=head[: len(head) - len(message)],
         text=_bounded(text, len(head) - len(message)),
         level=level,
         source=source,

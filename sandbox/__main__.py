@@ -36,8 +36,8 @@ def up(
     keep: Annotated[bool, typer.Option(help="Keep the queues and the bot's state of the last time.")] = False,
 ) -> None:
     """Start everything and run until Ctrl-C."""
-    if sys.platform == "linux" and (parent := os.getppid()) > 1:
-        launch.tie_to_parent(parent, signal.SIGTERM)  # make may be killed; nothing must stay behind
+    if "MAKELEVEL" in os.environ:
+        launch.tie_to_parent(os.getppid(), signal.SIGTERM)  # make may be killed; nothing must stay behind
     try:
         with _alone(directory):
             if not keep:

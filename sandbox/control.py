@@ -66,9 +66,9 @@ async def ask(directory: Path, path: str, body: dict[str, Any] | None = None) ->
         endpoints = json.loads((directory / "endpoints.json").read_text(encoding="utf-8"))
         url = f"{endpoints['control']}/{path}"
         timeout = aiohttp.ClientTimeout(total=SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as http:
-            async with http.request("POST" if body is not None else "GET", url, json=body) as answer:
-                told = await answer.json()
+        method = "POST" if body is not None else "GET"
+        async with aiohttp.ClientSession(timeout=timeout) as http, http.request(method, url, json=body) as answer:
+            told = await answer.json()
     except (OSError, KeyError, json.JSONDecodeError, aiohttp.ClientConnectionError, TimeoutError) as error:
         raise NotRunning(f"no sandbox runs in {directory}: start one with `make sandbox`") from error
     if "refused" in told:

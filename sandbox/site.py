@@ -72,7 +72,7 @@ class Sandbox:
         return bot_environment(self.endpoints, self.directory, self.bot_port)
 
     async def fault(self, name: str, on: bool) -> None:
-        """Break a part on purpose, or mend it; raises ``ValueError`` for an unknown fault or a part that is not there."""
+        """Break a part on purpose, or mend it; raises ``ValueError`` for an unknown fault or a missing part."""
         await self.faults.switch(name, on)
 
     async def load(self, queue: str, *, rate: float | None = None, burst: int = 0) -> None:
@@ -145,9 +145,7 @@ async def running(
     wanted = frozenset(parts)
     if unknown := wanted - EVERYTHING:
         raise ValueError(f"unknown parts {sorted(unknown)}; there are {sorted(EVERYTHING)}")
-    directory = directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    sandbox = Sandbox(directory, speed, free_port())
+    sandbox = Sandbox(_made(directory), speed, free_port())
     async with contextlib.AsyncExitStack() as stack:
         await asyncio.gather(
             _start_slack(sandbox, stack, slack_port) if "slack" in wanted else _nothing(),
@@ -162,9 +160,15 @@ async def running(
             await _start_cluster(sandbox, stack, with_workers="workers" in wanted)
         write_endpoints(sandbox)
         if bot:
-            sandbox.bot = BotProcess(sandbox.environment(), directory)
+            sandbox.bot = BotProcess(sandbox.environment(), sandbox.directory)
             await _opened(stack, sandbox.bot)
         yield sandbox
+
+
+def _made(directory: Path) -> Path:
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 def write_endpoints(sandbox: Sandbox) -> None:
@@ -208,15 +212,16 @@ async def _start_cluster(sandbox: Sandbox, stack: contextlib.AsyncExitStack, *, 
         delivered = api.webhooks.delivered if api is not None else _delivered_nowhere
         sandbox.workers = Workers(sandbox.redis.direct_url, sandbox.speed, delivered)
         starters = {WORKER: sandbox.workers.start}
-    sandbox.cluster = Cluster(
-        sandbox.directory, lambda: datetime.now(UTC), starters=starters, pace=sandbox.speed
-    )
+    sandbox.cluster = Cluster(sandbox.directory, lambda: datetime.now(UTC), starters=starters, pace=sandbox.speed)
     if sandbox.workers is not None:
         sandbox.workers.store = sandbox.cluster.store
     stack.push_async_callback(sandbox.cluster.stop)
     endpoints = sandbox.endpoints
     await sandbox.cluster.start(
-        {"MONGO_URI": endpoints.get("mongo", "mongodb://mongodb/novapulse"), "REDIS_URL": endpoints.get("redis", "redis://redis")}
+        {
+            "MONGO_URI": endpoints.get("mongo", "mongodb://mongodb/novapulse"),
+            "REDIS_URL": endpoints.get("redis", "redis://redis"),
+        }
     )
 
 

@@ -1,7 +1,7 @@
 """The gate between the bot and local-slack: what Slack does to an app on a bad day, and what local-slack leaves out.
 
-It refuses unknown tokens, names the granted scopes, and hands each Socket Mode envelope to one of the app's connections,
-as Slack does (local-slack sends it to all). Everything else is passed on as it is.
+As Slack does and local-slack does not, it refuses unknown tokens, names the granted scopes, hands each Socket Mode
+envelope to one of the connections, and takes an answer by ``response_url`` for the one person unless told otherwise.
 """
 
 import asyncio
@@ -129,6 +129,13 @@ class SlackGate:
     async def _hook(self, request: web.Request) -> web.StreamResponse:
         return await self._troubled(request, RESPONSE_URL)
 
+    def _body(self, request: web.Request, body: bytes) -> bytes:
+        """Return what is passed on: an answer by ``response_url`` that names no type is for one person."""
+        if not request.path.startswith("/_hooks/"):
+            return body
+        told = json.loads(body or b"{}")
+        return json.dumps({"response_type": "ephemeral", **told}).encode()
+
     async def _troubled(self, request: web.Request, method: str) -> web.StreamResponse:
         trouble = next((found for found in self.troubles if found.takes(method)), None)
         body = await request.text()
@@ -150,7 +157,8 @@ class SlackGate:
             raise web.HTTPServiceUnavailable
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         url = self.upstream + request.rel_url.raw_path_qs
-        async with self._client.request(request.method, url, headers=headers, data=await request.read()) as answer:
+        body = self._body(request, await request.read())
+        async with self._client.request(request.method, url, headers=headers, data=body) as answer:
             body = await answer.read()
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
         if answer.content_type == "application/json":

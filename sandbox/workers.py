@@ -8,6 +8,7 @@ from sandbox.cluster.store import Object, ObjectStore
 from sandbox.programs import script
 
 DELIVERED = "@delivered "
+READY = "worker ready"
 
 
 class Workers:
@@ -31,7 +32,7 @@ class Workers:
             "SANDBOX_SPEED": str(self._pace),
             "SANDBOX_POISON": "1" if self._poison else "",
         }
-        program = processes.Program(name, script("worker.js"), "worker ready", environment)
+        program = processes.Program(name, script("worker.js"), READY, environment)
         process = await processes.start(program, on_line=lambda line: self._hear(line, write))
         self._running = {known: other for known, other in self._running.items() if other.returncode is None}
         self._running[name] = process
@@ -55,6 +56,8 @@ class Workers:
         return str(((configuration or {}).get("data") or {}).get("QUEUE_CONCURRENCY", "5"))
 
     def _hear(self, line: str, write: Callable[[str], None]) -> None:
+        if line == READY:
+            return
         if line.startswith(DELIVERED):
             webhook, _, event = line.removeprefix(DELIVERED).partition(" ")
             self._delivered(webhook, event)

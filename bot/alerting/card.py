@@ -1,7 +1,8 @@
 """An incident as a card: what is wrong, how bad, since when, and the runbook's next step as buttons."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from bot.alert import Alert, Severity
 from bot.alerting.evaluate import Finding
@@ -60,19 +61,18 @@ def shown(value: float, rule: AlertRule) -> str:
     return f"{_number(value)} {rule.unit}".strip()
 
 
-def next_steps(rule: AlertRule, labels: dict[str, str], catalog: Catalog) -> tuple[Button, ...]:
-    """Make the rule's next steps buttons: a changing command opens its form, a reading one runs."""
+def next_steps(steps: Iterable[str], labels: Mapping[str, str], catalog: Catalog) -> tuple[Button, ...]:
+    """Make command lines buttons: a changing command opens its form, a reading one runs; others are left out."""
     buttons = []
-    for step in rule.next_steps:
+    for step in steps:
         line = step
         for name, value in labels.items():
             line = line.replace(f"{{{name}}}", value)
-        name, _, rest = line.partition(" ")
-        command = catalog.commands.get(name)
+        command = catalog.commands.get(line.partition(" ")[0])
         if command is not None:
-            words = f"{name.lstrip('/').replace('-', ' ').capitalize()} {rest}".strip()
+            words = line.lstrip("/").replace("-", " ").capitalize()
             label = f"{words}…" if command.changes else words
-            action = "form" if command.changes else "run"
+            action: Literal["form", "run"] = "form" if command.changes else "run"
             buttons.append(Button(label=label[:_LABEL_LIMIT], action=action, value=line))
     return tuple(buttons)
 
@@ -83,7 +83,7 @@ def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog],
     parts: list[Part] = [_line(incident, rule), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
     parts += [*_chart(rule, trend), *_mentions(incident.severity, policy)]
-    buttons = next_steps(rule, alert.labels, catalog)
+    buttons = next_steps(rule.next_steps, alert.labels, catalog)
     if buttons:
         parts.append(Buttons(buttons=buttons))
     parts += _source(finding)

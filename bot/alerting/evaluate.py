@@ -100,16 +100,9 @@ def advance(rule: AlertRule, state: AlertState, observation: Observation) -> Ale
     return state.model_copy(update=known)
 
 
-def matches(rule: AlertRule, observation: Observation) -> bool:
-    """Say whether the rule is about this observation."""
-    labels = observation.labels.items()
-    excluded = bool(rule.unless) and rule.unless.items() <= labels
-    return observation.metric == rule.metric and rule.match.items() <= labels and not excluded
-
-
 def _matching(rule: AlertRule, observations: list[Observation]) -> Iterator[tuple[dict[str, str], Observation]]:
     for observation in observations:
-        if matches(rule, observation):
+        if rule.covers(observation.metric, observation.labels):
             yield {"alert": rule.name, **observation.labels}, observation
 
 

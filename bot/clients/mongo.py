@@ -87,6 +87,8 @@ def _connect(url: str) -> AsyncMongoClient[dict[str, Any]]:
             serverSelectionTimeoutMS=_SELECTION_MS,
             connectTimeoutMS=_SELECTION_MS,
             maxPoolSize=4,
+            # One watching connection instead of two: the driver loses the second one when it is closed early.
+            serverMonitoringMode="poll",
             appname="novapulse-bot",
         )
     except (ConfigurationError, ValueError, TypeError):

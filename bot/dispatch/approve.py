@@ -114,7 +114,6 @@ class Approvals:
             stored = await self._plans.locked(connection, decision.subject)
             if stored is None:
                 raise Refused(f"There is no plan {decision.subject}.", hint="/approvals lists what waits.")
-            await self._requests.about(connection, decision.id, stored.id)
             if await self._expire_if_due(connection, stored, now):
                 outcome = ""
             else:
@@ -124,9 +123,9 @@ class Approvals:
             raise Refused(f"The time to decide on {stored.id} is over: it has expired.", hint="Plan it again.")
         return outcome
 
-    async def _approve(
-        self, connection: AsyncConnection, stored: StoredPlan, decision: Decision, now: datetime
-    ) -> str:
+    async def _approve(self, connection: AsyncConnection, stored: StoredPlan, decision: Decision, now: datetime) -> str:
+        if decision.actor.id in {vote.actor.id for vote in approvals(await self._plans.votes(stored.id, connection))}:
+            return "had approved before"
         self._require(stored, "waiting")
         self._authorize(stored, decision)
         await self._plans.vote(connection, stored.id, _vote(decision, now))

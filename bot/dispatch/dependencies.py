@@ -20,10 +20,12 @@ class Dependencies:
 
     def check(self, catalog: Catalog) -> None:
         """Raise ``InvalidDeclaration`` where some command or schedule asks for what nobody provides."""
-        for declared in (*catalog.commands.values(), *catalog.schedules.values()):
-            for name, kind in declared.dependencies.items():
+        wanted = {found.name: found.dependencies for found in catalog.commands.values()}
+        wanted |= {found.name: found.dependencies for found in catalog.schedules.values()}
+        for declared, dependencies in wanted.items():
+            for name, kind in dependencies.items():
                 if not _is_known(kind, (*self._found, *_PER_CALL)):
-                    raise InvalidDeclaration(f"{declared.name}: nothing provides {name}: {kind}")
+                    raise InvalidDeclaration(f"{declared}: nothing provides {name}: {kind}")
 
     def resolve(self, wanted: Mapping[str, Any], request: Request, now: datetime) -> dict[str, object]:
         """Return what is asked for; raises ``NotConfigured``, unless ``X | None`` is asked for."""

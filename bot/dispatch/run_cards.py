@@ -8,7 +8,7 @@ from bot.plan import Plan
 from bot.reply import Bold, Level, Line, Note, Part, Span, Text, When
 from bot.stores.runs import StoredRun, StoredStep
 
-_SIGNS: Final = {"waiting": "○", "running": "▶", "done": "✓", "failed": "✗", "skipped": "–"}
+_SIGNS: Final = {"waiting": "○", "running": "▶", "done": "✓", "failed": "✗", "skipped": "-"}
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 

@@ -67,7 +67,7 @@ class Cron:
     def _next(self, start: datetime) -> datetime | None:
         while True:
             found = [trigger.get_next_fire_time(None, start) for trigger in self._triggers]
-            known = [due.astimezone(UTC) for due in found if due is not None]
+            known: list[datetime] = [due.astimezone(UTC) for due in found if due is not None]
             if not known:
                 return None
             first = min(known)
@@ -106,7 +106,8 @@ def _range(part: str) -> list[int]:
         return list(range(0, _WEEK, int(step or 1)))
     start = _weekday(first)
     end = _weekday(last) if dash else (_WEEK - 1 if step else start)
-    length = (end - start) % _WEEK if end != start or not dash else 0
+    # 0-7 is the whole week with its Sunday written twice.
+    length = _WEEK - 1 if (first, last) == ("0", "7") else (end - start) % _WEEK
     return [(start + offset) % _WEEK for offset in range(0, length + 1, int(step or 1))]
 
 

@@ -28,7 +28,7 @@ _MENDABLE: Final = frozenset(
 _WORD: Final = re.compile(r"[a-z0-9_]{1,60}")
 
 
-class SlackTrouble(Exception):  # noqa: N818 - it is caught in this room, never shown as an error
+class SlackTrouble(Exception):
     """A call failed. ``doubtful`` says that Slack may have done it all the same; ``retry_after`` is in seconds."""
 
     def __init__(self, kind: Kind, error: str, retry_after: float = 0.0) -> None:
@@ -54,8 +54,8 @@ async def call(pending: Awaitable[T], seconds: float = DEADLINE) -> T:
 
 
 def sorted_error(response: Any) -> SlackTrouble:
-    """Sort a refusal by its status and Slack's word for it (a SlackResponse, or aiohttp's where the body is no JSON)."""
-    status = getattr(response, "status_code", None) or getattr(response, "status", 0)
+    """Sort a refusal by its status and Slack's word for it; the response is aiohttp's where the body is no JSON."""
+    status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
     data = getattr(response, "data", None)
     word = str(data.get("error", "")) if isinstance(data, dict) else ""
     word = word if _WORD.fullmatch(word) else f"HTTP {status}"

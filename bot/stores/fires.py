@@ -79,13 +79,13 @@ class Fires:
         finished = sa.and_(fires.c.schedule == schedule, fires.c.finished_at.is_not(None))
         return await self._first(sa.select(fires).where(finished).order_by(fires.c.due_at.desc()).limit(1))
 
-    async def last_result(self, schedule: str, key: str) -> Fire | None:
-        """Return the newest fire whose result has this key, or None; it looks at the last 20."""
+    async def last_done(self, schedule: str) -> Fire | None:
+        """Return the newest fire that did its work (neither failed nor skipped), or None; it looks at the last 50."""
         finished = sa.and_(fires.c.schedule == schedule, fires.c.finished_at.is_not(None))
-        query = sa.select(fires).where(finished).order_by(fires.c.due_at.desc()).limit(20)
+        query = sa.select(fires).where(finished).order_by(fires.c.due_at.desc()).limit(50)
         async with self._database.transaction() as connection:
             found = [Fire(**row) for row in (await connection.execute(query)).mappings()]
-        return next((fire for fire in found if fire.result and key in fire.result), None)
+        return next((fire for fire in found if not {"error", "skipped"} & (fire.result or {}).keys()), None)
 
     async def prune(self, now: datetime, frequent: tuple[str, ...] = ()) -> int:
         """Delete rows older than 40 days, of the ``frequent`` schedules older than 6 hours; return how many."""

@@ -123,11 +123,10 @@ class Outbox:
         }
         await self._update(delivery.key, values | ({"posted_channel": channel, "posted_ts": ts} if ts else {}))
 
-    async def placed(self, delivery: Delivery, *, channel: str, ts: str) -> None:
-        """Record where the message stands, found in Slack after an attempt whose answer was lost; it is edited next."""
-        await self._update(
-            delivery.key, {"posted_channel": channel, "posted_ts": ts, "state": "due", "not_before": None}
-        )
+    async def placed(self, delivery: Delivery, *, channel: str, ts: str, held: bool = False) -> None:
+        """Record where the message stands in Slack; it is edited next, unless the one who posted it still holds it."""
+        place = {"posted_channel": channel, "posted_ts": ts}
+        await self._update(delivery.key, place if held else place | {"state": "due", "not_before": None})
 
     async def failed(self, delivery: Delivery, error: str, *, retry_at: datetime, certain: bool) -> None:
         """Record a failed attempt. ``certain`` says that Slack has surely not posted it; else it stays doubtful."""

@@ -82,10 +82,6 @@ class Requests:
         values = {"status": "planned", "outcome": outcome, "plan_id": plan_id}
         await self._end(connection, requests.c.id == request_id, "open", values)
 
-    async def about(self, connection: AsyncConnection, request_id: str, plan_id: str) -> None:
-        """Record which plan the attempt was about."""
-        await connection.execute(sa.update(requests).where(requests.c.id == request_id).values(plan_id=plan_id))
-
     async def settle(
         self, connection: AsyncConnection, plan_id: str, status: Status, outcome: str, now: datetime
     ) -> None:
@@ -151,6 +147,7 @@ def _row(item: Request | Decision) -> dict[str, Any]:
         "text": cut(mask(said), TEXT_LIMIT),
         "received_at": item.received_at,
         "status": "open",
+        "plan_id": None if isinstance(item, Request) else item.subject.partition(":")[0],
     }
 
 

@@ -179,6 +179,10 @@ class Locks:
         """Release what the run holds."""
         await connection.execute(sa.delete(locks).where(locks.c.run_id == run_id))
 
+    async def of(self, target: str) -> Lock | None:
+        """Return the target's lock, or None where it is free."""
+        return next((lock for lock in await self.held() if lock.target == target), None)
+
     async def held(self) -> list[Lock]:
         """Return every lock."""
         async with self._database.transaction() as connection:

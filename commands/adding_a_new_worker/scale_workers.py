@@ -17,6 +17,7 @@ from bot.errors import BotError, Refused, UsageError, UserError
 from bot.forecast import Sample, forecast, forecast_at, rates_of
 from bot.plan import Change, Plan, Step, Undo
 from bot.policy import Policy
+from bot.policy_file import PolicyFile
 from bot.request import Request
 from bot.stores.history import history
 from bot.stores.samples import Samples
@@ -67,7 +68,7 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, six 
     cluster: Cluster,
     queues: Queues,
     samples: Samples,
-    policy: Policy,
+    policy: PolicyFile,
     request: Request,
     now: datetime,
 ) -> Plan:
@@ -76,7 +77,7 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, six 
     The plan says who would revert it and what it does to the forecast. After the approval the rollout is watched to
     its end, and for workers the connections to the queues are counted.
     """
-    step = _within_limits(policy, deployment, replicas)
+    step = _within_limits(policy.current, deployment, replicas)
     if replicas == 0 and not yes_zero and request.source != "form":
         usage = "/scale-workers 0 --yes-zero" + ("" if deployment == "worker" else f" --deployment {deployment}")
         raise UsageError("0 stops every pod. Say that 0 is meant.", usage=usage, argument="replicas")

@@ -16,6 +16,7 @@ from bot.command import command
 from bot.errors import BotError, UsageError
 from bot.forecast import Rates, Sample, duration, forecast, rates_of
 from bot.policy import Policy
+from bot.policy_file import PolicyFile
 from bot.reply import Chart, Level, Line, Note, Part, Reply, Table, Text, say
 from bot.stores.history import history
 from bot.stores.samples import Samples
@@ -64,7 +65,7 @@ async def queue_stats(
     api: NovaPulseApi,
     queues: Queues,
     samples: Samples,
-    policy: Policy,
+    policy: PolicyFile,
     now: datetime,
 ) -> Reply:
     """Show how many jobs wait, run and failed in each queue, how fast they move, and when each will be empty."""
@@ -81,7 +82,7 @@ async def queue_stats(
         _queue(name, counted.get(name), seen.get(name), [*old, *_present(seen.get(name), now)])
         for name, old in zip(names, past, strict=True)
     ]
-    return _reply(found, policy, now, _source_notes(by_api, by_redis, problems))
+    return _reply(found, policy.current, now, _source_notes(by_api, by_redis, problems))
 
 
 def _chosen(queue: str, known: list[str]) -> list[str]:

@@ -52,14 +52,7 @@ class Accounts:
         Every attempt counts towards the limit, the successful ones too.
         """
         self._count(now)
-        if not isinstance(body, dict):
-            raise HttpError(400, "email must be an email")
-        for name in body:
-            if name not in ("email", "password", "mfaToken"):
-                raise HttpError(400, f"property {name} should not exist")
-        for name in ("email", "password"):
-            if not isinstance(body.get(name), str) or not body[name]:
-                raise HttpError(400, f"{name} must be a string")
+        body = _credentials(body)
         found = next((known for known in ACCOUNTS if known.email == body["email"]), None)
         if found is None or not hmac.compare_digest(found.password, body["password"]):
             raise HttpError(401, "Invalid credentials")
@@ -99,6 +92,18 @@ class Accounts:
     def _signature(self, signed: str) -> str:
         digest = hmac.new(self._key, signed.encode(), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _credentials(body: object) -> dict[str, str]:
+    """Return a login's body; raises ``HttpError`` 400 for a missing or an unknown field."""
+    if not isinstance(body, dict):
+        raise HttpError(400, "email must be an email")
+    if unknown := [name for name in body if name not in ("email", "password", "mfaToken")]:
+        raise HttpError(400, f"property {unknown[0]} should not exist")
+    for name in ("email", "password"):
+        if not isinstance(body.get(name), str) or not body[name]:
+            raise HttpError(400, f"{name} must be a string")
+    return body
 
 
 def _encoded(part: dict[str, object]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sandbox.cluster.pods import container_status
 from sandbox.cluster.store import Object, ObjectStore, stamp
 from sandbox.processes import Process, StartError
 
@@ -112,7 +113,12 @@ class Kubelet:
             if end.is_set():
                 return
             restarts += 1
-            ended = {"exitCode": code, "reason": "Error", "finishedAt": stamp(self._store.now())}
+            ended = {
+                "exitCode": code,
+                "reason": "Error",
+                "startedAt": stamp(self._store.now()),
+                "finishedAt": stamp(self._store.now()),
+            }
             waiting = {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}
             self._show(name, "waiting", waiting, ready=False, restarts=restarts, last={"terminated": ended})
             await self._back_off(end, restarts)
@@ -180,10 +186,9 @@ class Kubelet:
         at = stamp(self._store.now())
 
         def show(pod: Object) -> None:
-            old = pod["status"].get("containerStatuses") or [{}]
-            container = {"name": pod["spec"]["containers"][0]["name"], "ready": ready, "restartCount": restarts}
-            container |= {"image": pod["spec"]["containers"][0]["image"], "state": {state: about}}
-            container["lastState"] = last or old[0].get("lastState") or {}
+            old = pod["status"]["containerStatuses"][0]
+            container = container_status(pod["spec"]["containers"][0], {state: about}, ready=ready, restarts=restarts)
+            container["lastState"] = last or old["lastState"]
             conditions = [{"type": kind, "status": str(ready), "lastTransitionTime": at} for kind in _KINDS]
             conditions.append({"type": "PodScheduled", "status": "True", "lastTransitionTime": at})
             phase = "Pending" if about.get("reason") == "ImagePullBackOff" else "Running"

@@ -86,7 +86,7 @@ def _apply_last(found: Any, last: str, verb: str, value: Any) -> None:
     if isinstance(found, list) and last == "-":
         found.append(value)
         return
-    key = int(last) if isinstance(found, list) else last
+    key: Any = int(last) if isinstance(found, list) else last
     if verb == "add" and isinstance(found, list):
         found.insert(key, value)
     elif verb == "add":
@@ -94,7 +94,7 @@ def _apply_last(found: Any, last: str, verb: str, value: Any) -> None:
     elif verb == "test" and found[key] != value:
         raise ApiError(422, "Invalid", f"testing value {last} failed")
     elif verb == "replace":
-        found[key]  # noqa: B018 - replacing what is not there is an error
+        found[key]
         found[key] = value
     elif verb == "remove":
         del found[key]

@@ -52,13 +52,18 @@ def keep_stateful(store: ObjectStore, stateful: Object) -> None:
 def new_pod(parent: Object, name: str) -> Object:
     """Return a pod of a replica set or stateful set, not started yet."""
     template = parent["spec"]["template"]
-    containers = [{"name": found["name"], "ready": False} for found in template["spec"]["containers"]]
+    waiting = {"waiting": {"reason": "ContainerCreating"}}
+    containers = [container_status(found, waiting, ready=False) for found in template["spec"]["containers"]]
     metadata = template["metadata"] | {"name": name, "ownerReferences": [owner(parent)]}
-    return {
-        "metadata": metadata,
-        "spec": template["spec"],
-        "status": {"phase": "Pending", "containerStatuses": containers},
-    }
+    status = {"phase": "Pending", "containerStatuses": containers}
+    return {"metadata": metadata, "spec": template["spec"], "status": status}
+
+
+def container_status(container: Object, state: Object, *, ready: bool, restarts: int = 0) -> Object:
+    """Return how a container is, with all that the API always tells."""
+    image = container["image"]
+    known = {"name": container["name"], "image": image, "imageID": f"{image.partition(':')[0]}@sha256:5a6f"}
+    return known | {"state": state, "lastState": {}, "ready": ready, "started": ready, "restartCount": restarts}
 
 
 def owner(parent: Object) -> Object:

@@ -164,7 +164,8 @@ class _Rollout:
         if condition["reason"] == "ProgressDeadlineExceeded":
             return True
         limit = self.spec.get("progressDeadlineSeconds", 600) / self.pace
-        return (now - datetime.fromisoformat(condition["lastUpdateTime"])).total_seconds() > limit
+        waited = now - datetime.fromisoformat(condition["lastUpdateTime"])
+        return bool(waited.total_seconds() > limit)
 
 
 def short_hash(template: Object) -> str:

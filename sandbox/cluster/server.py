@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.cluster import streams
+from sandbox.cluster.asked import address_of, resource_of, selector_of, verb_of
 from sandbox.cluster.kubelet import Kubelet
 from sandbox.cluster.patches import MERGE, patched
 from sandbox.cluster.resources import RESOURCES
@@ -15,7 +16,6 @@ from sandbox.cluster.store import ApiError, Object, ObjectStore, labels_fit, sta
 from sandbox.http_part import LARGEST_BODY
 
 TOKEN = "sandbox-cluster-token"  # noqa: S105 - opens nothing but the pretend cluster
-_WRITES = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class ClusterServer:
         if self.forbidden or namespace != self._namespace:
             where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
             who = 'User "system:serviceaccount:novapulse:novapulse-bot"'
-            what = f'cannot {_verb(request)} resource "{request.match_info.get("resource", "")}"'
+            what = f'cannot {verb_of(request)} resource "{request.match_info.get("resource", "")}"'
             raise ApiError(403, "Forbidden", f"{request.match_info.get('resource')} is forbidden: {who} {what} {where}")
 
     async def _version(self, _request: web.Request) -> web.Response:
@@ -113,8 +113,8 @@ class ClusterServer:
         return web.json_response({"kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "items": items})
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        resource = _resource(request)
-        fits = _filter(request)
+        resource = resource_of(request)
+        fits = selector_of(request)
         if request.query.get("watch") in ("true", "1"):
             return await streams.watch(request, self._store, resource, fits)
         kind = RESOURCES[resource]
@@ -124,7 +124,7 @@ class ClusterServer:
         return web.json_response(body)
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
-        found = self._store.get(*_address(request))
+        found = self._store.get(*address_of(request))
         subresource = request.match_info.get("subresource", "")
         if subresource == "log":
             return await streams.log(request, self._kubelet.logs[request.match_info["name"]])
@@ -132,7 +132,7 @@ class ClusterServer:
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await request.json()
-        resource, namespace, _ = _address(request)
+        resource, namespace, _ = address_of(request)
         new = self._store.create(resource, namespace, body)
         self._note(request, body, new["metadata"]["name"])
         return web.json_response(new, status=201)
@@ -144,13 +144,13 @@ class ClusterServer:
     async def _patch(self, request: web.Request) -> web.Response:
         body = await request.json()
         kind = MERGE if request.content_type == "application/json" else request.content_type
-        found = self._store.get(*_address(request))
+        found = self._store.get(*address_of(request))
         before = _scale_of(found) if request.match_info.get("subresource") == "scale" else found
         before["metadata"].pop("resourceVersion", None)  # only a version in the patch itself is a condition
         return self._write(request, patched(before, body, kind), body)
 
     def _write(self, request: web.Request, new: Object, body: Any) -> web.Response:
-        resource, namespace, name = _address(request)
+        resource, namespace, name = address_of(request)
         subresource = request.match_info.get("subresource", "")
         if subresource == "scale":
             found = self._store.get(resource, namespace, name)
@@ -164,14 +164,14 @@ class ClusterServer:
 
     async def _delete(self, request: web.Request) -> web.Response:
         options = await _options(request)
-        found = self._end(*_address(request), options)
+        found = self._end(*address_of(request), options)
         self._note(request, options, found["metadata"]["name"])
         return web.json_response(found)
 
     async def _delete_all(self, request: web.Request) -> web.Response:
         options = await _options(request)
-        resource, namespace, _ = _address(request)
-        fits = _filter(request)
+        resource, namespace, _ = address_of(request)
+        fits = selector_of(request)
         ended = [found["metadata"]["name"] for found in self._store.list(resource, namespace) if fits(found)]
         for name in ended:
             self._end(resource, namespace, name, options)
@@ -190,48 +190,10 @@ class ClusterServer:
         return found
 
     def _note(self, request: web.Request, body: Any, name: str) -> None:
-        resource, namespace, _ = _address(request)
-        about = (_verb(request), resource, request.match_info.get("subresource", ""), namespace, name)
+        resource, namespace, _ = address_of(request)
+        about = (verb_of(request), resource, request.match_info.get("subresource", ""), namespace, name)
         agent = request.headers.get("User-Agent", "")
         self.changes.append(Change(*about, body, agent, self._store.now().isoformat()))
-
-
-def _resource(request: web.Request) -> str:
-    name = request.match_info["resource"]
-    known = RESOURCES.get(name)
-    if known is None or (known.group, known.version) != (
-        request.match_info.get("group", ""),
-        request.match_info["version"],
-    ):
-        raise ApiError(404, "NotFound", "the server could not find the requested resource")
-    return name
-
-
-def _address(request: web.Request) -> tuple[str, str, str]:
-    return _resource(request), request.match_info["namespace"], request.match_info.get("name", "")
-
-
-def _verb(request: web.Request) -> str:
-    if request.method == "GET":
-        return "get" if "name" in request.match_info else "list"
-    verb = _WRITES.get(request.method, request.method.lower())
-    return "deletecollection" if verb == "delete" and "name" not in request.match_info else verb
-
-
-def _filter(request: web.Request) -> Callable[[Object], bool]:
-    labels, fields = request.query.get("labelSelector", ""), request.query.get("fieldSelector", "")
-    terms = [term.replace("==", "=").partition("=") for term in fields.split(",") if term]
-
-    def fits(found: Object) -> bool:
-        return labels_fit(found, labels) and all(str(_field(found, path)) == value for path, _, value in terms)
-
-    return fits
-
-
-def _field(found: Any, path: str) -> Any:
-    for part in path.split("."):
-        found = found.get(part, "") if isinstance(found, dict) else ""
-    return found
 
 
 def _scale_of(found: Object) -> Object:

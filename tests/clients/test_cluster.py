@@ -151,7 +151,11 @@ async def test_more_pods_than_were_asked_for_is_said(server: KubernetesServer, c
 
 
 async def test_an_answer_that_is_no_pod_list_is_not_no_pods(server: KubernetesServer, cluster: Cluster) -> None:
-    answers: list[dict[str, Any] | web.Response] = [{}, web.Response(text="<html>log in</html>", content_type="text/html")):
+    answers: list[dict[str, Any] | web.Response] = [
+        {},
+        web.Response(text="<html>log in</html>", content_type="text/html"),
+    ]
+    for answer in answers:
         server.answers[f"GET {PODS}"] = answer
         with pytest.raises(Unavailable, match="something else than a PodList"):
             await cluster.pods("worker")
@@ -432,6 +436,7 @@ async def test_without_a_kubeconfig_outside_a_cluster_nothing_is_configured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
     cluster = Cluster(PlatformSettings())
     with pytest.raises(NotConfigured, match="KUBECONFIG"):
         await cluster.reachable()

@@ -1,0 +1,90 @@
+"""Planning something once more from a card: the way back of a run, or a plan that went stale or expired."""
+
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from bot.dispatch.approve import Approvals, Proposal
+from bot.dispatch.notices import may_undo
+from bot.dispatch.planner import Planner
+from bot.errors import Refused
+from bot.plan import Plan, Undo
+from bot.request import Decision, Request
+from bot.stores.database import Database
+from bot.stores.plans import Plans, StoredPlan
+from bot.stores.runs import Runs
+
+
+class Again:
+    """Makes a fresh plan of what is stored, in the name of the person who clicked."""
+
+    def __init__(self, database: Database, planner: Planner, approvals: Approvals) -> None:
+        self._database = database
+        self._plans, self._runs = Plans(database), Runs(database)
+        self._planner = planner
+        self._approvals = approvals
+
+    async def replan(self, decision: Decision, now: datetime) -> StoredPlan:
+        """Propose a stale or expired plan once more; raises ``Refused``, ``UsageError``, ``Unavailable``."""
+        stored = await self._stored(decision.subject)
+        if stored.status not in ("stale", "expired"):
+            raise Refused(f"{stored.id} is {stored.status}: it cannot be planned again.")
+        request = _request(decision, stored, stored.command, stored.arguments)
+        arguments, plan = await self._planner.plan(request, now)
+        return await self._approvals.propose(Proposal(request, stored.command, arguments, plan, stored.undo_of), now)
+
+    async def undo(self, decision: Decision, now: datetime) -> StoredPlan:
+        """Propose the way back of a run; raises ``Refused`` where what it left behind is no longer there."""
+        stored = await self._stored(decision.subject)
+        undo = await self._way_back(stored)
+        request = _request(decision, stored, undo.command, undo.arguments)
+        arguments, plan = await self._planner.plan(request, now)
+        different = _unexpected(undo, plan)
+        if different:
+            raise Refused(
+                f"{stored.id} cannot be undone any more, because since then {'; '.join(different)}.",
+                hint=f"{undo.command} plans a change from how things are now.",
+            )
+        return await self._approvals.propose(Proposal(request, undo.command, arguments, plan, stored.id), now)
+
+    async def _stored(self, plan_id: str) -> StoredPlan:
+        stored = await self._plans.get(plan_id)
+        if stored is None:
+            raise Refused(f"There is no plan {plan_id}.")
+        return stored
+
+    async def _way_back(self, stored: StoredPlan) -> Undo:
+        run = await self._runs.get(stored.id)
+        if run is None or stored.plan.undo is None:
+            raise Refused(f"{stored.id} has nothing to undo.", hint=stored.plan.no_undo)
+        if run.undone_by:
+            raise Refused(f"{stored.id} has been undone already, by {run.undone_by}.")
+        if not may_undo(stored, run):
+            raise Refused(f"{stored.id} is {run.status} and has made no change that could be undone.")
+        async with self._database.transaction() as connection:
+            pending = await self._plans.undo_pending(connection, stored.id)
+            if pending:
+                raise Refused(f"Undoing {stored.id} is under way already: plan {pending}.")
+            if await self._runs.superseded(connection, run):
+                raise Refused(f"A later run has changed {run.target}, so {stored.id} can no longer be undone.")
+        return stored.plan.undo
+
+
+def _request(decision: Decision, stored: StoredPlan, command: str, arguments: dict[str, JsonValue]) -> Request:
+    return Request(
+        id=decision.id,
+        actor=decision.actor,
+        command=command,
+        arguments=arguments,
+        source="button",
+        channel=decision.channel or stored.channel,
+        received_at=decision.received_at,
+    )
+
+
+def _unexpected(undo: Undo, fresh: Plan) -> list[str]:
+    return [
+        f"{name} was {wanted} and is now {fresh.facts.get(name, 'unknown')}"
+        for name, wanted in undo.expects.items()
+        if name not in fresh.facts or fresh.facts[name] != wanted
+    ]

@@ -1,0 +1,155 @@
+"""Between approval and run: plan again, compare, lock, start. Exactly what was approved starts, or nothing does."""
+
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.dispatch.approve import Approvals, is_due
+from bot.dispatch.checkpoint import Checkpoint
+from bot.dispatch.notices import Notices
+from bot.dispatch.planner import Planner
+from bot.errors import Unavailable, UserError
+from bot.plan import Plan, differences
+from bot.request import Request
+from bot.stores.database import Database
+from bot.stores.plans import Plans, StoredPlan
+from bot.stores.requests import Requests
+from bot.stores.runs import Lock, Locks, Runs, StoredRun, StoredStep
+
+RETRY: Final = timedelta(seconds=5)  # between two looks at a system that does not answer
+
+
+log = structlog.get_logger(__name__)
+
+
+class Starter(Protocol):
+    """Executes runs; starting one twice is the same as once."""
+
+    name: str
+
+    async def start(self, run_id: str) -> None:
+        """Begin to execute a run that is on record."""
+
+
+class Gate:
+    """Lets approved plans through."""
+
+    def __init__(
+        self,
+        database: Database,
+        planner: Planner,
+        approvals: Approvals,
+        notices: Notices,
+        starter: Starter,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._database = database
+        self._planner = planner
+        self._approvals = approvals
+        self._notices = notices
+        self._starter = starter
+        self._checkpoint = checkpoint
+        self._plans, self._runs, self._locks = Plans(database), Runs(database), Locks(database)
+        self._requests = Requests(database)
+        self._busy: set[str] = set()
+        self._not_before: dict[str, datetime] = {}
+
+    async def advance(self, plan_id: str, now: datetime) -> None:
+        """Start an approved plan if it still fits and its target is free; else leave it saying why it waits."""
+        if plan_id in self._busy or now < self._not_before.get(plan_id, now):
+            return
+        self._busy.add(plan_id)
+        try:
+            stored = await self._plans.get(plan_id)
+            if stored is not None and stored.status == "approved" and not is_due(stored, now):
+                await self._checkpoint.reached("approved")
+                await self._advance(stored, now)
+        finally:
+            self._busy.discard(plan_id)
+
+    async def _advance(self, stored: StoredPlan, now: datetime) -> None:
+        held = await self._locks.of(stored.plan.target)
+        if held is not None:
+            await self._wait(stored, _held(held), now)
+            return
+        try:
+            fresh, digest = await self._plan_again(stored, now)
+        except UserError as error:
+            await self._stale(stored, [f"{error.message} {error.hint}".strip()], now)
+            return
+        except Unavailable as error:
+            await self._retry(stored, f"{error.system}: {error.reason}", now)
+            return
+        except Exception:
+            log.exception("an approved plan could not be planned again", plan=stored.id)
+            await self._retry(stored, "an unexpected error, which is in the log", now)
+            return
+        self._not_before.pop(stored.id, None)
+        if digest != stored.digest:
+            await self._stale(stored, differences(stored.plan, fresh), now)
+        elif await self._start(stored, now):
+            await self._checkpoint.reached("run row written")
+            await self._starter.start(stored.id)
+
+    async def _plan_again(self, stored: StoredPlan, now: datetime) -> tuple[Plan, str]:
+        # The original moment, because a plan may state an end such as "failed before this".
+        received_at = await self._requests.received_at(stored.request_id) or stored.created_at
+        request = Request(
+            id=stored.request_id,
+            actor=stored.requester,
+            command=stored.command,
+            arguments=stored.arguments,
+            source=stored.source,
+            channel=stored.channel,
+            received_at=received_at,
+        )
+        arguments, fresh = await self._planner.plan(request, now)
+        return fresh, fresh.digest(stored.command, arguments)
+
+    async def _stale(self, stored: StoredPlan, moved: list[str], now: datetime) -> None:
+        async with self._database.transaction() as connection:
+            reason = "\n".join(moved) or "the plan is different"
+            if await self._approvals.close(connection, stored, "stale", reason, now):
+                await self._notices.card(connection, stored.id, now)
+
+    async def _retry(self, stored: StoredPlan, trouble: str, now: datetime) -> None:
+        self._not_before[stored.id] = now + RETRY
+        await self._wait(stored, f"Cannot check whether it still fits: {trouble}. It is tried again.", now)
+
+    async def _wait(self, stored: StoredPlan, reason: str, now: datetime) -> None:
+        async with self._database.transaction() as connection:
+            await self._say_why(connection, stored, reason, now)
+
+    async def _say_why(self, connection: AsyncConnection, stored: StoredPlan, reason: str, now: datetime) -> None:
+        if stored.reason != reason and await self._plans.move(connection, stored.id, ("approved",), reason=reason):
+            await self._notices.card(connection, stored.id, now)
+
+    async def _start(self, stored: StoredPlan, now: datetime) -> bool:
+        lock = Lock(stored.plan.target, stored.id, f"{self._notices.line(stored)} of {stored.requester.name}", now)
+        async with self._database.transaction() as connection:
+            current = await self._plans.locked(connection, stored.id)
+            if current is None or current.status != "approved" or is_due(current, now):
+                return False
+            held = await self._locks.take(connection, lock)
+            if held.run_id != stored.id:
+                await self._say_why(connection, current, _held(held), now)
+                return False
+            await self._plans.move(connection, stored.id, ("approved",), status="started", reason="")
+            run = self._run(stored, now)
+            await self._runs.add(connection, run)
+            await self._notices.card(connection, stored.id, now)
+            await self._notices.superseded(connection, run, now)
+        return True
+
+    def _run(self, stored: StoredPlan, now: datetime) -> StoredRun:
+        steps = tuple(
+            StoredStep(number, step.title, "waiting", "", 0, None, None)
+            for number, step in enumerate(stored.plan.steps)
+        )
+        return StoredRun(stored.id, stored.plan.target, "running", "", self._starter.name, now, None, None, steps)
+
+
+def _held(lock: Lock) -> str:
+    return f"{lock.target} is held by {lock.holder} ({lock.run_id}). It starts when that has ended."

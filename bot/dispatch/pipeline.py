@@ -1,0 +1,194 @@
+"""One request, stage by stage: accept, parse, authorize, call, then answer or propose; and the record is closed."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from bot.command import Command
+from bot.dispatch.again import Again
+from bot.dispatch.answers import Answer, done, failed, refused, too_old, unavailable
+from bot.dispatch.approve import Approvals, Proposal
+from bot.dispatch.gate import Gate
+from bot.dispatch.notices import Notices
+from bot.dispatch.parse import MissingArguments
+from bot.dispatch.planner import Planner
+from bot.dispatch.questions import Questions
+from bot.dispatch.steps import Clock
+from bot.errors import Refused, Unavailable, UserError
+from bot.plan import Plan
+from bot.reply import Reply
+from bot.request import Decision, Request
+from bot.stores.database import Database
+from bot.stores.executors import Executors
+from bot.stores.plans import StoredPlan
+from bot.stores.requests import Requests
+
+log = structlog.get_logger(__name__)
+
+TOO_OLD: Final = timedelta(minutes=15)
+_RESTARTING: Final = "The bot is restarting."
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The parts of dispatch that a request may be led to."""
+
+    planner: Planner
+    approvals: Approvals
+    gate: Gate
+    again: Again
+    questions: Questions
+    notices: Notices
+
+
+class Dispatcher:
+    """Takes what people ask for and click on; ``name`` is this process's, under which it holds what it works on."""
+
+    def __init__(self, name: str, database: Database, rooms: Rooms, clock: Clock) -> None:
+        self._name = name
+        self._requests, self._executors = Requests(database), Executors(database)
+        self._rooms = rooms
+        self._clock = clock
+        self._working: set[str] = set()
+        self._running = 0
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def accept(self, item: Request | Decision) -> bool:
+        """Open the record, before the ack; False for a second delivery. What cannot be recorded raises."""
+        if item.id in self._working:
+            return False
+        self._working.add(item.id)  # before the row, so that a tick does not take it for abandoned
+        is_new = False
+        try:
+            is_new = await self._requests.open(item, holder=self._name)
+        finally:
+            if not is_new:
+                self._working.discard(item.id)
+        return is_new
+
+    async def handle(self, item: Request | Decision) -> None:
+        """Do what was accepted: whatever happens, it is answered and its record is closed."""
+        async with self._counted(item):
+            if not await self._requests.take(item.id, holder=self._name):
+                return
+            answer = await self._outcome(item)
+            now = self._clock()
+            if answer.reply is not None:
+                await self._rooms.notices.answer(item, answer.reply, now)
+            if answer.status != "planned":
+                await self._requests.close(item.id, answer.status, answer.outcome, now)
+
+    async def answer(self, request: Request) -> Reply:
+        """Accept and handle a request whose answer goes back to the caller instead of into Slack: the console's way.
+
+        A plan's card is returned as well as posted, because somebody in Slack has to decide on it.
+        """
+        await self.accept(request)
+        async with self._counted(request):
+            if not await self._requests.take(request.id, holder=self._name):
+                return refused(Refused(f"The request {request.id} was handled before.")).said
+            answer = await self._outcome(request)
+            if answer.status != "planned":
+                await self._requests.close(request.id, answer.status, answer.outcome, self._clock())
+            return await self._rooms.notices.show(answer.plan_id) if answer.plan_id else answer.said
+
+    def form(self, request: Request) -> Command | None:
+        """Return the command whose form is to be opened: authorized, and required arguments not typed. Else None.
+
+        Raises ``UserError`` where the request is wrong or not allowed.
+        """
+        command = self._rooms.planner.command(request.command)
+        self._rooms.planner.authorize(command, request)
+        if request.text.strip() or request.arguments is not None:
+            return None
+        try:
+            self._rooms.planner.arguments(command, request)
+        except MissingArguments:
+            return command
+        return None
+
+    def check(self, request: Request) -> None:
+        """Raise the ``UserError`` that the request would meet before its handler is called."""
+        command = self._rooms.planner.command(request.command)
+        self._rooms.planner.arguments(command, request)
+        self._rooms.planner.authorize(command, request)
+
+    async def tick(self, now: datetime) -> None:
+        """Take up what was accepted by a process that is gone, this one's own before its restart included."""
+        if self._draining:
+            return
+        alive = await self._executors.alive(now) - {self._name}
+        for item in await self._requests.abandoned(alive=alive, working=self._working):
+            if now - item.received_at > TOO_OLD:
+                await self._rooms.notices.answer(item, too_old(item), now)
+                await self._requests.close(item.id, "failed", "too old after a restart", now)
+            else:
+                log.info("taken up after a restart", request=item.id)
+                await self.handle(item)
+
+    async def drain(self) -> None:
+        """Refuse new work with a sentence, and wait for what is under way."""
+        self._draining = True
+        await self._idle.wait()
+
+    @asynccontextmanager
+    async def _counted(self, item: Request | Decision) -> AsyncIterator[None]:
+        self._working.add(item.id)
+        self._running += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._working.discard(item.id)
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def _outcome(self, item: Request | Decision) -> Answer:
+        try:
+            if self._draining:
+                return refused(Refused(_RESTARTING, hint="Please ask again in half a minute; nothing was done."))
+            return await (self._command(item) if isinstance(item, Request) else self._decision(item))
+        except UserError as error:
+            return refused(error)
+        except Unavailable as error:
+            return unavailable(error)
+        except Exception:
+            error_id = secrets.token_hex(4)
+            log.exception("unexpected error", error_id=error_id, request=item.id)
+            return failed(error_id)
+
+    async def _command(self, request: Request) -> Answer:
+        planner = self._rooms.planner
+        command = planner.command(request.command)
+        arguments = planner.arguments(command, request)
+        planner.authorize(command, request)
+        result = await planner.call(command, arguments, request, self._clock())
+        if not isinstance(result, Plan):
+            return done(result)
+        proposal = Proposal(request, command.name, arguments, result)
+        return await self._proposed(await self._rooms.approvals.propose(proposal, self._clock()))
+
+    async def _proposed(self, stored: StoredPlan) -> Answer:
+        await self._rooms.gate.advance(stored.id, self._clock())
+        return Answer("planned", f"plan {stored.id}", None, plan_id=stored.id)
+
+    async def _decision(self, decision: Decision) -> Answer:
+        now = self._clock()
+        if decision.action == "undo":
+            return await self._proposed(await self._rooms.again.undo(decision, now))
+        if decision.action == "replan":
+            return await self._proposed(await self._rooms.again.replan(decision, now))
+        if ":" in decision.subject or decision.action == "confirm":
+            return Answer("done", await self._rooms.questions.answer(decision, now), None)
+        outcome = await self._rooms.approvals.decide(decision, now)
+        await self._rooms.gate.advance(decision.subject, self._clock())
+        return Answer("done", outcome, None, plan_id=decision.subject)

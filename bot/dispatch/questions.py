@@ -1,0 +1,69 @@
+"""Steps that a person does outside: the question on the card, and the click that answers it."""
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+from bot import access
+from bot.dispatch.notices import Notices
+from bot.dispatch.planner import Planner, PolicyInForce
+from bot.errors import Refused
+from bot.masking import cut, mask
+from bot.request import Decision
+from bot.stores.database import Database
+from bot.stores.plans import Plans, StoredPlan, Vote
+from bot.stores.runs import Runs
+
+LOOK: Final = 1.0  # seconds between two looks for an answer that another process took
+_REASON_LIMIT: Final = 500
+
+
+class Questions:
+    """Takes the answers to ``ask`` steps and lets a run wait for them; they survive a restart in the store."""
+
+    def __init__(self, database: Database, planner: Planner, notices: Notices, policy: PolicyInForce) -> None:
+        self._database = database
+        self._plans, self._runs = Plans(database), Runs(database)
+        self._planner = planner
+        self._notices = notices
+        self._policy = policy
+        self._answered = asyncio.Condition()
+
+    async def answer(self, decision: Decision, now: datetime) -> str:
+        """Record what a person says about the step in ``subject`` (``<run>:<step>``); raises ``Refused``."""
+        run_id, _, number = decision.subject.partition(":")
+        stored = await self._asked(run_id, number)
+        refusal = access.refusal(self._policy.current, decision.actor, self._planner.command(stored.command).permission)
+        if refusal is not None:
+            raise refusal
+        reason = cut(mask(decision.reason.strip()), _REASON_LIMIT)
+        if decision.action == "deny" and not reason:
+            raise Refused("Say why it could not be done, so that the next person knows how things stand.")
+        vote = Vote(decision.actor, f"{decision.action}:{number}", reason, now)
+        async with self._database.transaction() as connection:
+            await self._plans.vote(connection, run_id, vote)
+            await self._notices.card(connection, run_id, now)
+        async with self._answered:
+            self._answered.notify_all()
+        return f"step {int(number) + 1}: {'done' if decision.action == 'confirm' else 'could not be done'}"
+
+    async def wait(self, run_id: str, number: int) -> Vote:
+        """Return the first answer to this step's question, however long that takes."""
+        while True:
+            for vote in await self._plans.votes(run_id):
+                if vote.action in (f"confirm:{number}", f"deny:{number}"):
+                    return vote
+            try:
+                async with asyncio.timeout(LOOK), self._answered:
+                    await self._answered.wait()
+            except TimeoutError:
+                continue
+
+    async def _asked(self, run_id: str, number: str) -> StoredPlan:
+        stored, run = await self._plans.get(run_id), await self._runs.get(run_id)
+        if stored is None or run is None:
+            raise Refused(f"There is no run {run_id}.")
+        asked = [step for step in run.steps if str(step.number) == number and step.status == "running"]
+        if run.status != "running" or not asked or stored.plan.steps[asked[0].number].kind != "ask":
+            raise Refused("Nobody is asked about this step now: the click changes nothing.")
+        return stored

@@ -1,0 +1,110 @@
+"""``/runbook``: the help, by the runbook's sections."""
+
+from itertools import groupby
+from typing import Annotated
+
+from pydantic import Field
+
+from bot import access
+from bot.catalog import Catalog
+from bot.command import Command, Parameter, command
+from bot.errors import UsageError
+from bot.policy import Policy
+from bot.policy_file import PolicyFile
+from bot.reply import Bold, Button, Buttons, Code, Fields, Log, Note, Part, Reply, Text, say
+from bot.request import Actor
+
+
+@command(
+    "/runbook",
+    permission="runbook:read",
+    section="Administration",
+    examples=("/runbook", "/runbook scale-workers"),
+)
+async def runbook(
+    name: Annotated[str, Field(description="Explain this command")] = "",
+    *,
+    catalog: Catalog,
+    policy: PolicyFile,
+    actor: Actor,
+) -> Reply:
+    """Show what you may run here, by the runbook's sections, or explain one command."""
+    if name:
+        return _explained(_found(catalog, name), policy.current, actor)
+    mine = [c for c in catalog.commands.values() if access.refusal(policy.current, actor, c.permission) is None]
+    parts: list[Part] = []
+    for section, commands in groupby(sorted(mine, key=_order), key=lambda c: c.section):
+        parts.append(Text.of(Bold(text=section)))
+        parts.extend(Text.of(Code(text=c.usage), f"\n{c.description}{_approval(c, policy.current)}") for c in commands)
+    hidden = len(catalog.commands) - len(mine)
+    more = f" {hidden} more need roles that you do not have." if hidden else ""
+    parts.append(Note.of("Explained in full by ", Code(text="/runbook <command>"), f".{more}"))
+    return say("The runbook: what you may run here", *parts, private=True)
+
+
+def _order(declared: Command) -> tuple[bool, str, str]:
+    """The runbook's own sections stand first, the bot's last."""
+    return declared.section == "Administration", declared.section, declared.name
+
+
+def _found(catalog: Catalog, name: str) -> Command:
+    wanted = "/" + name.lstrip("/").lower()
+    if wanted not in catalog.commands:
+        message = f"There is no command {wanted[:60]}."
+        raise UsageError(message, usage="/runbook [name]", nearest=catalog.nearest(wanted), argument="name")
+    return catalog.commands[wanted]
+
+
+def _explained(declared: Command, policy: Policy, actor: Actor) -> Reply:
+    parts: list[Part] = [Text.of(declared.description)]
+    if declared.details:
+        parts.append(Text.of(declared.details))
+    parts.append(Fields(pairs=(("Usage", declared.usage), ("Permission", declared.permission))))
+    if declared.parameters:
+        parts.append(
+            Text.of(Bold(text="Arguments"), *(f"\n{_argument(parameter)}" for parameter in declared.parameters))
+        )
+    if declared.examples:
+        parts.append(Text.of(Bold(text="Examples"), *_codes(declared.examples)))
+    parts.append(Text.of(Bold(text="Approval"), f"\n{_who_approves(declared, policy, actor)}"))
+    if declared.runbook:
+        parts += [
+            Text.of(Bold(text=f"In the runbook, under {declared.section}")),
+            Log(text="\n".join(declared.runbook)),
+        ]
+    refused = access.refusal(policy, actor, declared.permission)
+    if refused:
+        parts.append(Text.of(Bold(text="You may not run it. "), f"{refused.message} {refused.hint}"))
+    elif any(parameter.required for parameter in declared.parameters):
+        button = Button(label=f"Open {declared.name}", action="form", value=declared.name)
+        parts.append(Buttons(buttons=(button,)))
+    return say(declared.name, *parts, private=True)
+
+
+def _codes(examples: tuple[str, ...]) -> list[Code | str]:
+    return [span for example in examples for span in ("\n", Code(text=example))]
+
+
+def _argument(parameter: Parameter) -> str:
+    default = "" if parameter.required or parameter.is_flag or not parameter.default else f" ({parameter.default})"
+    typed = f"{parameter.option} {'|'.join(parameter.choices)}".strip() if parameter.choices else parameter.option
+    return f"{typed if not parameter.required else parameter.name}{default}: {parameter.description}"
+
+
+def _approval(declared: Command, policy: Policy) -> str:
+    return " Needs an approval." if declared.changes and policy.approval(declared.name).needed else ""
+
+
+def _who_approves(declared: Command, policy: Policy, actor: Actor) -> str:
+    if not declared.changes:
+        return "It only reads: no approval is needed."
+    rule = policy.approval(declared.name)
+    if not rule.needed:
+        return "None is needed."
+    others = [policy.name(person) for person in policy.members(rule.approvers) if person != actor.id]
+    people = "person" if rule.needed == 1 else "people"
+    minutes = rule.approve_within.total_seconds() / 60
+    return (
+        f"{rule.needed} {people} of {', '.join(others) or 'nobody at present'}, within {minutes:g} minutes. "
+        "Never who asks for it."
+    )

@@ -1,0 +1,97 @@
+"""The client against the sandbox's cluster, whose rollouts, selectors and preconditions are the API server's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.clients.cluster import Cluster
+from bot.clients.cluster_rights import rights_needed
+from bot.errors import Forbidden, Unavailable
+from bot.settings import PlatformSettings
+from sandbox.cluster.cluster import API, NAMESPACE, WORKER
+from sandbox.cluster.cluster import Cluster as SandboxCluster
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxCluster]:
+    running = SandboxCluster(tmp_path, lambda: datetime.now(UTC), pace=20.0)
+    await running.start({})
+    await running.wait_ready(API, 3)
+    await running.wait_ready(WORKER, 2)
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def cluster(sandbox: SandboxCluster) -> AsyncIterator[Cluster]:
+    client = Cluster(PlatformSettings(kubeconfig=sandbox.kubeconfig))
+    yield client
+    await client.close()
+
+
+async def _until_done(cluster: Cluster, replicas: int) -> list[str]:
+    """Look as the executor does, and return the messages."""
+    seen = []
+    async with asyncio.timeout(60):
+        while True:
+            rollout, pods = await cluster.rollout_done("worker"), await cluster.pods_ready("worker", replicas)
+            assert not rollout.failed
+            seen += [rollout.message, pods.message]
+            if rollout.done and pods.done:
+                return seen
+            await asyncio.sleep(0.05)
+
+
+async def test_scales_up_and_watches_it_to_its_end(cluster: Cluster) -> None:
+    before = await cluster.deployment("worker")
+    assert (before.replicas, before.ready, before.image.partition(":")[0][-6:]) == (2, 2, "worker")
+    assert await cluster.scale("worker", 5, before.uid) == {"changed": True, "before": 2, "after": 5}
+    await _until_done(cluster, 5)
+    assert len([pod for pod in await cluster.pods("worker") if pod.ready]) == 5
+    assert (await cluster.deployment("worker")).uid == before.uid
+
+
+async def test_scales_to_nothing_and_back_once_each(sandbox: SandboxCluster, cluster: Cluster) -> None:
+    for replicas in (0, 0, 1, 1):
+        await cluster.scale("worker", replicas)
+        await _until_done(cluster, replicas)
+    assert len(sandbox.changes()) == 2
+
+
+async def test_finds_the_autoscaler_of_the_api_only(cluster: Cluster) -> None:
+    (hpa,) = await cluster.autoscalers("api")
+    assert (hpa.kind, hpa.name, hpa.minimum, hpa.maximum) == ("HPA", "novapulse-api-hpa", 3, 10)
+    assert await cluster.autoscalers("worker") == []
+
+
+async def test_reads_the_logs_of_every_api_pod(sandbox: SandboxCluster, cluster: Cluster) -> None:
+    for pod in range(3):
+        sandbox.log(API, pod, [f"line of pod {pod}"])
+    found = await cluster.logs("api", tail_lines=1)
+    assert sorted(log.data or b"" for log in found) == [b"line of pod 0\n", b"line of pod 1\n", b"line of pod 2\n"]
+
+
+async def test_has_every_right_it_needs_until_they_are_taken(sandbox: SandboxCluster, cluster: Cluster) -> None:
+    rights = rights_needed(PlatformSettings())
+    assert await cluster.access_review(rights) == []
+    assert (await cluster.reachable()).startswith("v1.")
+    sandbox.forbid(True)
+    with pytest.raises(Forbidden):
+        await cluster.pods("worker")
+    assert {owner.kind for owner in await cluster.autoscalers("api") if owner.problem} == {"HPA", "KEDA", "GitOps"}
+
+
+async def test_is_there_again_after_the_cluster_was_down(sandbox: SandboxCluster, cluster: Cluster) -> None:
+    await cluster.pods("worker")
+    await sandbox.down(True)
+    with pytest.raises(Unavailable):
+        await cluster.pods("worker")
+    await sandbox.down(False)
+    assert len(await cluster.pods("worker")) == 2
+
+
+def test_the_sandbox_has_the_default_namespace() -> None:
+    assert PlatformSettings().kube_namespace == NAMESPACE
