@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from bot import app as root
+from bot import app, terminal
 from bot.errors import BotError
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -33,19 +33,19 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
 @cli.command()
 def serve() -> None:
     """Run the bot until SIGTERM or Ctrl-C."""
-    _run(root.serve())
+    _run(app.serve())
 
 
 @cli.command()
 def check() -> None:
     """Try every connection and permission, and say how to mend what is wrong."""
-    _run(root.check())
+    _run(terminal.check())
 
 
 @cli.command()
 def run(line: Annotated[str, typer.Argument(help='Such as "/queue-stats email".')]) -> None:
     """Run a command from this terminal, as the person whose `console` name in the policy is this login."""
-    _run(root.run_line(line, login=getpass.getuser()))
+    _run(terminal.run_line(line, login=getpass.getuser()))
 
 
 @cli.command()
@@ -55,13 +55,13 @@ def decide(
     reason: Annotated[str, typer.Option(help="Needed to deny.")] = "",
 ) -> None:
     """Decide on a plan from this terminal, under the same rules as in Slack."""
-    _run(root.decide(plan, action, reason, login=getpass.getuser()))
+    _run(terminal.decide(plan, action, reason, login=getpass.getuser()))
 
 
 @cli.command()
 def manifest() -> None:
     """Print the Slack app manifest, to be pasted where Slack asks for one."""
-    print(root.manifest())  # noqa: T201 - this is the terminal
+    print(terminal.manifest())  # noqa: T201 - this is the terminal
 
 
 @cli.command()
@@ -69,7 +69,7 @@ def docs(
     folder: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
 ) -> None:
     """Write what is generated from the declarations: the command reference and the default manifest."""
-    for path in root.write_documents(folder):
+    for path in terminal.write_documents(folder):
         print(path)  # noqa: T201 - this is the terminal
 
 

@@ -103,3 +103,17 @@ class ServiceSettings(_Area):
     metrics_port: int | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
+
+
+class Settings:
+    """Every area, read from the environment at once."""
+
+    def __init__(self) -> None:
+        self.slack = SlackSettings()
+        self.api = ApiSettings()
+        self.redis = RedisSettings()
+        self.mongo = MongoSettings()
+        self.platform = PlatformSettings()
+        self.state = StateSettings()
+        self.paging = PagingSettings()
+        self.service = ServiceSettings()

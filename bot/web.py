@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -20,19 +21,29 @@ class Vital:
     problem: str
 
 
+class Watcher(Protocol):
+    """Knows how the bot is."""
+
+    async def vitals(self) -> list[Vital]:
+        """Return what must hold, and what does not."""
+
+    async def measure(self) -> None:
+        """Bring the registry's gauges up to date."""
+
+
 class WebServer:
-    """Serves on one port of every address; ``vitals`` is asked at each look at ``/healthz``."""
+    """Serves on one port of every address; ``watch`` is asked at each look at ``/healthz`` and ``/metrics``."""
 
     def __init__(
         self,
         port: int,
         *,
-        vitals: Callable[[], Awaitable[list[Vital]]],
+        watch: Watcher,
         registry: CollectorRegistry,
         routes: Mapping[str, Handler],
         host: str = "0.0.0.0",  # noqa: S104 - probes and Slack come from outside the pod
     ) -> None:
-        self._vitals = vitals
+        self._watch = watch
         self._registry = registry
         self._address = (host, port)
         application = web.Application(client_max_size=1024 * 1024)
@@ -53,7 +64,7 @@ class WebServer:
         await self._runner.cleanup()
 
     async def _health(self, _: web.Request) -> web.Response:
-        vitals = await self._vitals()
+        vitals = await self._watch.vitals()
         well = not any(vital.problem for vital in vitals)
         body = {
             "status": str(Level.OK if well else Level.CRITICAL),
@@ -62,4 +73,5 @@ class WebServer:
         return web.json_response(body, status=200 if well else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        await self._watch.measure()
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -13,6 +13,7 @@ from pathlib import Path
 
 LINE_LIMIT = 1 << 20
 REMEMBERED_LINES = 20
+REMEMBERED_WIDTH = 300
 _LAUNCH = Path(__file__).with_name("launch.py")
 
 
@@ -75,8 +76,9 @@ class Process:
             ready.cancel()
         if self._ready.is_set():
             return
+        code = self.returncode
         await self.stop(0)
-        how = f"ended with {self.returncode}" if ended.done() else f"was not ready within {seconds:g} s"
+        how = f"ended with {code}" if code is not None else f"was not ready within {seconds:g} s"
         raise StartError(f"{self.program.name} {how}\n{self.last_lines}".rstrip())
 
     async def write(self, line: str) -> None:
@@ -111,7 +113,7 @@ class Process:
             return
         while line := await _next_line(self._child.stdout):
             text = line.decode("utf-8", "replace").rstrip("\n")
-            self._last.append(text)
+            self._last.append(text[:REMEMBERED_WIDTH])
             if self.program.ready and not self._ready.is_set() and re.search(self.program.ready, text):
                 self.ready_line = text
                 self._ready.set()

@@ -103,15 +103,16 @@ class LocalSlack:
         config.write_text(json.dumps(configuration(self._request_url), indent=2), encoding="utf-8")
         words = ["--config", str(config), "--port", str(self._port)]
         words += ["--base-host", "127.0.0.1", "--files-dir", str(files)]
-        self._process = await processes.start(
-            processes.Program(
-                "local-slack",
-                (str(program_path()), *words),
-                ready="Web UI:",
-                environment={"BUN_OPTIONS": f"--preload={HERE / 'node' / 'loopback.js'}"},
-            ),
-            on_line=processes.to_file(self.directory / "local-slack.log"),
-        )
+        environment = {"BUN_OPTIONS": f"--preload={HERE / 'node' / 'loopback.js'}"}
+        program = processes.Program("local-slack", (str(program_path()), *words), "Web UI:", environment)
+        try:
+            write = processes.to_file(self.directory / "local-slack.log")
+            self._process = await processes.start(program, on_line=write)
+        except processes.StartError as error:
+            if "EADDRINUSE" not in str(error):
+                raise
+            text = f"port {self._port} is taken: choose another with SANDBOX_SLACK_PORT"
+            raise processes.StartError(text) from error
         found = re.search(r"http://\S+", self._process.ready_line)
         self.url = found.group() if found else ""
 

@@ -44,6 +44,8 @@ class SlackPage:
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait([self._reader])
+        if self._events is not None:
+            await self._events.close()
         if self._http is not None:
             await self._http.close()
 

@@ -1,55 +1,55 @@
 """The runbook's morning checklist, done at once: every line green, amber, red or unknown, then what changed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from typing import Final
 
-from bot.alerting.card import next_steps
+import structlog
+from pydantic import ValidationError
+
 from bot.attempt import attempt, is_missing, why
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
-from bot.clients.api_answers import Health
 from bot.clients.cluster import Cluster
-from bot.clients.cluster_state import PodLog
-from bot.clients.metrics_text import Metrics, parse_metrics
 from bot.clients.mongo import Mongo
-from bot.clients.queue_layout import FAILED_KEPT, QueueCounts, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.errors import BotError, Forbidden, TimedOut, Unavailable
-from bot.log_entries import Errors, entries, errors_in
-from bot.policy import Policy
+from bot.next_steps import next_steps
 from bot.policy_file import PolicyFile
-from bot.reply import Bold, Buttons, Level, Line, Note, Part, Reply, Table, Text, When, say
+from bot.reply import Bold, Buttons, Level, Line, Part, Reply, Text, When, say
 from bot.schedule import schedule
 from bot.stores.fires import Fire, Fires
 from bot.stores.plans import Plans
+from schedules import morning_checks as checks
+from schedules.morning_checks import worst
 
-DAY: Final = timedelta(days=1)
+NAME: Final = "morning-checklist"
 # No check may hold the checklist up longer than this; the clients' own deadlines end most of them earlier.
 SECONDS: Final = 25.0
-# The newest lines of each pod's log, and never more than this of them.
-LOG_LINES: Final = 20_000
-LOG_BYTES: Final = 4 * 1024 * 1024
-_SHOWN_ERRORS: Final = 3
+COLOURS: Final = {Level.CRITICAL: "red", Level.WARNING: "amber", Level.UNKNOWN: "unknown", Level.OK: "green"}
 _SHOWN_CHANGES: Final = 15
-COLOURS: Final = {Level.OK: "green", Level.WARNING: "amber", Level.CRITICAL: "red", Level.UNKNOWN: "unknown"}
-_WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN)
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at: its label, how it is read, and the command that is next when it is not green."""
+    """One thing to look at, and the commands that are next when it is not green.
+
+    ``failed`` is what it is when it could not be read: red where that is what it looks for, else unknown.
+    """
 
     label: str
     read: Callable[[], Awaitable[list[Part]]]
-    step: str
+    steps: tuple[str, ...]
+    failed: Level = Level.UNKNOWN
 
 
-@schedule("morning-checklist")
+@schedule(NAME)
 async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it looks at
     api: NovaPulseApi,
     queues: Queues,
@@ -66,102 +66,86 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
 
     The checks run at the same time, each with its own deadline; what could not be read is unknown, with the reason.
     """
-    rules = policy.current
-    checks = [
-        Check("API health", lambda: _health("API health", api.health()), "/health"),
-        Check("API live", lambda: _health("API live", api.live()), "/health"),
-        Check("API ready", lambda: _health("API ready", api.ready()), "/health"),
-        Check("Queues", lambda: _queues(api, queues, rules), "/queue-stats"),
-        Check("Metrics", lambda: _metrics(api), "/queue-stats"),
-        Check("API error log", lambda: _error_log(cluster), "/rollout-status api"),
-        Check("API pods", lambda: _pods(cluster, "api", "API pods"), "/rollout-status api"),
-        Check("Worker pods", lambda: _pods(cluster, "worker", "Worker pods"), "/rollout-status worker"),
-        Check("Redis", lambda: _ping("Redis", redis.ping()), "/health"),
-        Check("MongoDB", lambda: _ping("MongoDB", mongo.ping()), "/health"),
-        Check("Break-glass", lambda: _break_glass(plans, now), "/runs"),
+    red = Level.CRITICAL
+    todo = [
+        Check("API health", lambda: checks.health("API health", api.health()), ("/health",), red),
+        Check("API live", lambda: checks.health("API live", api.live()), ("/health",), red),
+        Check("API ready", lambda: checks.health("API ready", api.ready()), ("/health",), red),
+        Check("Redis", lambda: checks.ping("Redis", redis.ping()), ("/health",), red),
+        Check("MongoDB", lambda: checks.ping("MongoDB", mongo.ping()), ("/health",), red),
+        Check("API pods", lambda: checks.pods(cluster, "api"), ("/rollout-status api",)),
+        Check("Worker pods", lambda: checks.pods(cluster, "worker"), ("/rollout-status worker",)),
+        Check("Queues", lambda: checks.queue_lines(api, queues, policy.current), ("/queue-stats", "/scale-workers")),
+        Check("Metrics", lambda: checks.metrics(api), ()),
+        Check("Break-glass", lambda: checks.break_glass(plans, now), ("/runs",)),
+        Check("API error log", lambda: checks.error_log(cluster), ("/rollout-status api",)),
     ]
-    found = await asyncio.gather(*(_checked(check) for check in checks))
-    lines = [line for parts in found for line in _lines(parts)]
-    steps = [check.step for check, parts in zip(checks, found, strict=True) if _worst(_lines(parts)) is not Level.OK]
+    found = await asyncio.gather(*(_checked(check) for check in todo))
+    steps = [step for check, parts in zip(todo, found, strict=True) if _is_bad(parts) for step in check.steps]
     buttons = next_steps(dict.fromkeys(steps), {}, catalog)
-    since = _since(await fires.last_done("morning-checklist"), lines)
-    parts: list[Part] = [part for parts in found for part in parts]
-    return _reply(lines, [*parts, *since, *([Buttons(buttons=buttons)] if buttons else [])])
+    shown = [part for parts in found for part in parts]
+    since = _since(await fires.last_done(NAME), _lines(shown))
+    return _reply(_lines(shown), [*shown, *since, *([Buttons(buttons=buttons)] if buttons else [])])
 
 
 def _reply(lines: list[Line], parts: list[Part]) -> Reply:
-    counts = [(sum(line.level is level for line in lines), COLOURS[level]) for level in _WORST_FIRST]
-    bad = ", ".join(f"{count} {colour}" for count, colour in counts if count)
-    return say(f"Morning checklist: {bad or 'all green'}", *parts, level=_worst(lines))
+    counts = [(sum(line.level is level for line in lines), colour) for level, colour in COLOURS.items()]
+    said = ", ".join(f"{count} {colour}" for count, colour in counts if count)
+    return say(f"Morning checklist: {said}", *parts, level=worst(line.level for line in lines))
 
 
 async def _checked(check: Check) -> list[Part]:
-    """Run one check; a system that does not answer is red, one that forbids or is not configured is unknown."""
+    """Run one check; whatever happens in it, the others are shown."""
     try:
         async with asyncio.timeout(SECONDS):
             found = await attempt(check.read())
     except TimeoutError:
         found = TimedOut(check.label, SECONDS)
+    except Exception:  # noqa: BLE001 - one check's mistake must not hide what the others found
+        error_id = secrets.token_hex(4)
+        _log.exception("check failed", check=check.label, error_id=error_id)
+        found = BotError(f"An unexpected error; the log has it under {error_id}")
     if not isinstance(found, BotError):
         return found
-    return [_failed(check.label, found)]
+    is_down = isinstance(found, Unavailable) and not isinstance(found, Forbidden)
+    said = f"not looked at. {why(found)}" if is_missing(found) else why(found)
+    return [Line(level=check.failed if is_down else Level.UNKNOWN, label=check.label, value=said)]
 
 
-def _failed(label: str, error: BotError) -> Line:
-    is_down = isinstance(error, Unavailable) and not isinstance(error, Forbidden)
-    said = f"not looked at. {why(error)}" if is_missing(error) else why(error)
-    return Line(level=Level.CRITICAL if is_down else Level.UNKNOWN, label=label, value=said)
+def _lines(parts: list[Part]) -> list[Line]:
+    return [part for part in parts if isinstance(part, Line)]
 
 
-async def _health(label: str, reading: Awaitable[Health]) -> list[Part]:
-    found = await reading
-    parts = [f"{name} {'up' if up else 'down'}" for name, up in (found.components or {}).items()]
-    said = ", ".join(parts) or found.message or found.status
-    return [Line(level=Level.OK if found.ok else Level.CRITICAL, label=label, value=said)]
+def _is_bad(parts: list[Part]) -> bool:
+    return worst(line.level for line in _lines(parts)) is not Level.OK
 
 
-async def _queues(api: NovaPulseApi, queues: Queues, policy: Policy) -> list[Part]:
-    """Read the API, and Redis for the queues that the API does not tell of."""
-    counted, seen = await asyncio.gather(attempt(api.queue_stats()), attempt(queues.snapshot()))
-    by_api = {} if isinstance(counted, BotError) else counted
-    by_redis = {} if isinstance(seen, BotError) else seen
-    if not by_api and not by_redis:
-        said = " ".join(why(problem) for problem in (counted, seen) if isinstance(problem, BotError))
-        return [Line(level=Level.UNKNOWN, label="Queues", value=said or "neither source names a queue")]
-    lines: list[Part] = []
-    for short in dict.fromkeys((*queues.shorts, *by_api)):
-        other = by_redis.get(short)
-        counts = by_api.get(short) or (other.counts if isinstance(other, QueueSnapshot) else None)
-        sentence = "" if other is None or isinstance(other, QueueSnapshot) else other.sentence()
-        lines.append(_queue(short, counts, policy, sentence or "no source knows this queue"))
-    problems = [problem for problem in (counted, seen) if isinstance(problem, BotError)]
-    return [*lines, *(Note.of(f"{why(problem)} The queues are the other source's.") for problem in problems)]
+def _since(before: Fire | None, lines: list[Line]) -> list[Part]:
+    """Say what is different from the last checklist that was posted."""
+    then = _stored(before)
+    if before is None or then is None:
+        return [Text.of(Bold(text="Since yesterday"), "\nThere is no earlier checklist to compare with.")]
+    changes = [words for line in lines if (words := _change(then.get(line.label), line))]
+    more = [f"and {len(changes) - _SHOWN_CHANGES} more"] if len(changes) > _SHOWN_CHANGES else []
+    said = "\n".join(f"- {words}" for words in [*changes[:_SHOWN_CHANGES], *more]) or "Nothing changed."
+    return [Text.of(Bold(text="Since yesterday"), " (", When(at=before.finished_at or before.due_at), ")\n", said)]
 
 
-def _queue(short: str, counts: QueueCounts | None, policy: Policy, problem: str) -> Line:
-    label = f"Queue {short}"
-    if counts is None:
-        return Line(level=Level.UNKNOWN, label=label, value=problem)
-    readings = (("queue_waiting", counts.ready, "waiting"), ("queue_failed", counts.failed, "failed"))
-    levels, said = [], []
-    for metric, value, word in readings:
-        severity = None if value is None else policy.severity(metric, {"queue": short}, value)
-        levels.append(Level.UNKNOWN if value is None else Level(severity or Level.OK))
-        number = "unknown" if value is None else f"{value:,}"
-        more = " or more" if word == "failed" and (value or 0) >= FAILED_KEPT else ""
-        said.append(f"{number}{more} {word}{f' ({severity})' if severity else ''}")
-    return Line(level=_worst_of(levels), label=label, value=", ".join(said))
+def _stored(before: Fire | None) -> dict[str, Line] | None:
+    """Read the lines of a stored checklist; None where there is none, or another version of the bot wrote it."""
+    try:
+        reply = Reply.model_validate((before.result or {})["reply"]) if before else None
+    except (KeyError, ValidationError):
+        return None
+    return {line.label: line for line in _lines(list(reply.parts))} if reply else None
 
 
-async def _metrics(api: NovaPulseApi) -> list[Part]:
-    metrics = parse_metrics(await api.metrics())
-    return [_metric(metrics, "queue_size"), _metric(metrics, "http_request_errors_total")]
-
-
-def _metric(metrics: Metrics, name: str) -> Line:
-    """Without a sample a metric says nothing: neither zero nor well."""
-    total = metrics.total(name)
-    if total is not None:
-        return Line(level=Level.OK, label=name, value=f"{total:,.0f} in all, by the replica that answered")
-    reason = "declared, but nothing feeds it: no sample" if metrics.is_declared(name) else "not among the metrics"
-    return Line(level=Level.UNKNOWN, label=name, value=reason)
+def _change(before: Line | None, now: Line) -> str:
+    if before is None:
+        return f"{now.label}: new, {COLOURS.get(now.level, now.level)}"
+    if before.level is not now.level:
+        colours = f"was {COLOURS.get(before.level, before.level)}, is now {COLOURS.get(now.level, now.level)}"
+        return f"{now.label}: {colours} ({now.value})"
+    if now.level in (Level.OK, Level.UNKNOWN) or before.value == now.value:
+        return ""
+    return f"{now.label}: still {COLOURS.get(now.level, now.level)}, was “{before.value}”, is now “{now.value}”"

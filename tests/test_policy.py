@@ -130,3 +130,31 @@ def test_people_have_names_and_strangers_keep_their_id() -> None:
 def test_what_the_policy_does_not_know_is_refused(key: str, value: object) -> None:
     with pytest.raises(ValidationError):
         policy(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("more", "labels", "covered"),
+    [
+        ({}, {"queue": "email"}, True),
+        ({"match": {"queue": "email"}}, {"queue": "email", "pod": "a"}, True),
+        ({"match": {"queue": "email"}}, {"queue": "report"}, False),
+        ({"match": {"queue": "email"}}, {}, False),
+        ({"unless": {"queue": "email"}}, {"queue": "email"}, False),
+        ({"unless": {"queue": "email"}}, {"queue": "report"}, True),
+        ({"metric": "other"}, {"queue": "email"}, False),
+    ],
+)
+def test_a_rule_is_about_what_it_matches(more: dict[str, Any], labels: dict[str, str], covered: bool) -> None:
+    assert rule(warning=5, **more).covers("m", labels) is covered
+
+
+@pytest.mark.parametrize(
+    ("value", "severity"), [(500, None), (500.5, "warning"), (1000, "warning"), (1001, "critical")]
+)
+def test_the_worst_severity_that_holds(value: float, severity: str | None) -> None:
+    assert rule(warning=500, critical=1000).severity_of(value) == severity
+
+
+@pytest.mark.parametrize(("value", "severity"), [(1, None), (0.5, "critical")])
+def test_below_turns_the_comparison_around(value: float, severity: str | None) -> None:
+    assert rule(critical=1, below=True).severity_of(value) == severity

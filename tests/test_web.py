@@ -16,13 +16,19 @@ async def base() -> AsyncIterator[str]:
     registry = CollectorRegistry()
     Counter("commands", "Commands answered", registry=registry).inc()
 
-    async def vitals() -> list[Vital]:
-        return VITALS
+    measured = Counter("looks", "Looks at the metrics", registry=registry)
+
+    class Watch:
+        async def vitals(self) -> list[Vital]:
+            return VITALS
+
+        async def measure(self) -> None:
+            measured.inc()
 
     async def echo(request: web.Request) -> web.StreamResponse:
         return web.Response(text=await request.text())
 
-    server = WebServer(0, vitals=vitals, registry=registry, routes={"/slack/events": echo}, host="127.0.0.1")
+    server = WebServer(0, watch=Watch(), registry=registry, routes={"/slack/events": echo}, host="127.0.0.1")
     port = await server.start()
     yield f"http://127.0.0.1:{port}"
     await server.stop()
@@ -47,7 +53,9 @@ async def test_health_names_what_is_wrong(base: str) -> None:
 
 async def test_metrics_are_in_the_exposition_format(base: str) -> None:
     async with aiohttp.ClientSession() as session, session.get(f"{base}/metrics") as response:
-        assert "commands_total 1.0" in await response.text()
+        text = await response.text()
+        assert "commands_total 1.0" in text
+        assert "looks_total 1.0" in text
 
 
 async def test_routes_of_other_rooms_are_mounted(base: str) -> None:

@@ -1,21 +1,20 @@
 """An incident as a card: what is wrong, how bad, since when, and the runbook's next step as buttons."""
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from bot.alert import Alert, Severity
 from bot.alerting.evaluate import Finding
 from bot.alerting.stages import News
 from bot.catalog import Catalog
+from bot.next_steps import next_steps
 from bot.policy import AlertRule, Policy
-from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Person, Reply, Span, Text, When
+from bot.reply import Buttons, Chart, Level, Line, Note, Part, Person, Reply, Span, Text, When
 from bot.stores.incidents import Incident
 
 ONCALL: Final = "oncall"
 LEVELS: Final[dict[Severity, Level]] = {"warning": Level.WARNING, "critical": Level.CRITICAL}
 _POINTS: Final = 60
-_LABEL_LIMIT: Final = 75
 _SECONDS_A_MINUTE: Final = 60
 
 
@@ -59,22 +58,6 @@ def shown(value: float, rule: AlertRule) -> str:
     if rule.unit == "s":
         return elapsed(timedelta(seconds=value))
     return f"{_number(value)} {rule.unit}".strip()
-
-
-def next_steps(steps: Iterable[str], labels: Mapping[str, str], catalog: Catalog) -> tuple[Button, ...]:
-    """Make command lines buttons: a changing command opens its form, a reading one runs; others are left out."""
-    buttons = []
-    for step in steps:
-        line = step
-        for name, value in labels.items():
-            line = line.replace(f"{{{name}}}", value)
-        command = catalog.commands.get(line.partition(" ")[0])
-        if command is not None:
-            words = line.lstrip("/").replace("-", " ").capitalize()
-            label = f"{words}…" if command.changes else words
-            action: Literal["form", "run"] = "form" if command.changes else "run"
-            buttons.append(Button(label=label[:_LABEL_LIMIT], action=action, value=line))
-    return tuple(buttons)
 
 
 def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None]) -> Reply:

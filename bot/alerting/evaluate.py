@@ -20,12 +20,12 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
 
 
 class Machine(BaseModel):
-    """One severity: beyond its threshold since when, when it was last not clear, and whether it fires."""
+    """One severity: beyond its threshold since when, clear since when, and whether it fires."""
 
     model_config = ConfigDict(frozen=True)
 
     since: datetime | None = None
-    last: datetime | None = None
+    clear_since: datetime | None = None
     firing: bool = False
 
 
@@ -110,13 +110,14 @@ def _step(rule: AlertRule, severity: Severity, before: Machine, reading: tuple[f
     value, now = reading
     if _is_beyond(rule, rule.threshold(severity), value):
         since = before.since or now
-        return Machine(since=since, last=now, firing=before.firing or now - since >= rule.hold)
+        return Machine(since=since, firing=before.firing or now - since >= rule.hold)
     if not before.firing:
         return Machine()
     if not _is_clear(rule, severity, value):
-        return before.model_copy(update={"last": now})
-    if before.last is not None and now - before.last < rule.keep_firing:
-        return before
+        return before.model_copy(update={"clear_since": None})
+    clear_since = before.clear_since or now
+    if now - clear_since < rule.keep_firing:
+        return before.model_copy(update={"clear_since": clear_since})
     return Machine()
 
 

@@ -27,6 +27,7 @@ from bot.clients.queue_layout import (
 )
 from bot.clients.redis_connection import RedisConnection, redis_deadline
 from bot.errors import Unavailable
+from bot.plan import Progress, condition
 from bot.settings import RedisSettings
 
 _CLIENT_LIST: Final[Command] = ("CLIENT LIST", "TYPE", "normal")
@@ -77,6 +78,17 @@ class Queues:
         async with redis_deadline(seconds):
             clients = await redis.client_list(_type="normal")
         return {short: _workers(self._prefix, name, clients) for short, name in self._names.items()}
+
+    @condition
+    async def workers_connected(self, minimum: int) -> Progress:
+        """Tell whether every queue that is there has at least ``minimum`` workers; raises as ``snapshot`` does."""
+        found = [seen for seen in (await self.snapshot()).values() if isinstance(seen, QueueSnapshot)]
+        counted = {seen.short: seen.workers for seen in found if seen.workers is not None}
+        if not counted:
+            return Progress(done=False, message="who is connected to the queues is unknown")
+        said = ", ".join(f"{short} {workers}" for short, workers in counted.items())
+        done = all(workers >= minimum for workers in counted.values())
+        return Progress(done=done, message=f"workers connected: {said}" + ("" if done else f"; {minimum} wanted"))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -24,7 +24,7 @@ class Ending:
             stored, run = await self._plans.get(run_id, connection), await self._runs.get(run_id, connection)
             if stored is None or run is None or run.status != "running":
                 return
-            failure = _failure(run) or trouble
+            failure = " ".join(part for part in (_failure(run), trouble) if part)
             await self._runs.finish(connection, run_id, "failed" if failure else "succeeded", failure, now)
             await self._locks.release(connection, run_id)
             if failure:

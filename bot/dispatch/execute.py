@@ -54,7 +54,8 @@ class Engine:
         self._ending = ending
         self._checkpoint = checkpoint
         self._clock = clock
-        self._tasks: dict[asyncio.Task[object], str] = {}
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._active: set[str] = set()
         self._beaten_at: datetime | None = None
         self._workflow: Callable[[str], Coroutine[Any, Any, None]] | None = None
 
@@ -74,7 +75,11 @@ class Engine:
         }
         await self._beat(self._clock())
         DBOS(config=config)
-        self._workflow = DBOS.workflow(name="run_plan")(self._run_plan)
+
+        async def run_plan(run_id: str) -> None:  # the engine marks what it is given, and a method cannot be marked
+            await self._run_plan(run_id)
+
+        self._workflow = DBOS.workflow(name="run_plan")(run_plan)
         DBOS.launch()
 
     async def close(self) -> None:
@@ -119,7 +124,7 @@ class Engine:
         return True
 
     async def _see_to(self, run: StoredRun, alive: frozenset[str], now: datetime) -> None:
-        if run.id in self._tasks.values():
+        if run.id in self._active:
             return
         status = await DBOS.get_workflow_status_async(run.id)
         if status is None:
@@ -134,11 +139,14 @@ class Engine:
     async def _run_plan(self, run_id: str) -> None:
         task = asyncio.current_task()
         if task is not None:
-            self._tasks[task] = run_id
-            task.add_done_callback(lambda done: self._tasks.pop(done, None))
-        if not await self._runs.claim(run_id, executor=self.name):
-            return
-        await self._perform_all(run_id)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._active.add(run_id)
+        try:
+            if await self._runs.claim(run_id, executor=self.name):
+                await self._perform_all(run_id)
+        finally:
+            self._active.discard(run_id)
 
     async def _perform_all(self, run_id: str) -> None:
         stored = await self._plans.get(run_id)
@@ -158,6 +166,7 @@ class Engine:
         except Superseded:
             # Whatever this returned or raised would be recorded in the new executor's place: it waits for the stop.
             log.warning("this run is executed elsewhere", run=run_id)
+            self._active.discard(run_id)
             await asyncio.Event().wait()
             raise
 

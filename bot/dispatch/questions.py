@@ -1,6 +1,7 @@
 """Steps that a person does outside: the question on the card, and the click that answers it."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -47,17 +48,20 @@ class Questions:
             self._answered.notify_all()
         return f"step {int(number) + 1}: {'done' if decision.action == 'confirm' else 'could not be done'}"
 
-    async def wait(self, run_id: str, number: int) -> Vote:
-        """Return the first answer to this step's question, however long that takes."""
+    async def wait(self, run_id: str, number: int, seconds: float) -> Vote | None:
+        """Return the first answer to this step's question, or None where none came within ``seconds``."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
         while True:
             for vote in await self._plans.votes(run_id):
                 if vote.action in (f"confirm:{number}", f"deny:{number}"):
                     return vote
-            try:
-                async with asyncio.timeout(LOOK), self._answered:
+            left = until - loop.time()
+            if left <= 0:
+                return None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, LOOK)), self._answered:
                     await self._answered.wait()
-            except TimeoutError:
-                continue
 
     async def _asked(self, run_id: str, number: str) -> StoredPlan:
         stored, run = await self._plans.get(run_id), await self._runs.get(run_id)

@@ -154,12 +154,10 @@ class Steps:
     async def _ask(self, run_id: str, step: Step, begun: StoredStep) -> str:
         until = (begun.started_at or self._clock()) + timedelta(seconds=step.timeout)
         await self._progress(run_id, begun.number, "waits for a person's answer")
-        left = max(0.0, (until - self._clock()).total_seconds())
-        try:
-            async with asyncio.timeout(left):
-                vote = await self._questions.wait(run_id, begun.number)
-        except TimeoutError:
-            raise PermanentError(f"nobody answered within {step.timeout:g} s") from None
+        left = (until - self._clock()).total_seconds()
+        vote = await self._questions.wait(run_id, begun.number, left)
+        if vote is None:
+            raise PermanentError(f"nobody answered within {step.timeout:g} s")
         if vote.action.startswith("deny"):
             raise PermanentError(f"{vote.actor.name} says it could not be done: {vote.reason}")
         return f"confirmed by {vote.actor.name}"

@@ -89,8 +89,13 @@ class Scheduler:
         self._started_at = self._clock()
         self._timer.start()
         self._place_jobs()
-        self._add("look for missed", IntervalTrigger(seconds=int(LOOK_EVERY.total_seconds())), self.catch_up, now=True)
-        self._add("hourly", IntervalTrigger(hours=1), self._do_chores)
+        self._add(
+            "look for missed",
+            IntervalTrigger(seconds=int(LOOK_EVERY.total_seconds()), timezone=UTC),
+            self.catch_up,
+            now=True,
+        )
+        self._add("hourly", IntervalTrigger(hours=1, timezone=UTC), self._do_chores)
 
     async def stop(self) -> None:
         """Start nothing more, wait up to 10 s for what runs, then break it off: its claim passes to another replica."""
@@ -149,7 +154,7 @@ class Scheduler:
         if rule.cron and now - due > rule.late_within:
             await self._miss(schedule, due, now)
             return
-        task = asyncio.ensure_future(self._fire(schedule, due, now))
+        task = asyncio.ensure_future(self._fire(schedule, rule, due, now))
         self._running.add(task)
         try:
             await task
@@ -167,11 +172,11 @@ class Scheduler:
                 return f"{name} has had no result for {elapsed(now - since)}"
         return ""
 
-    async def _fire(self, schedule: Schedule, due: datetime, now: datetime) -> None:
+    async def _fire(self, schedule: Schedule, rule: ScheduleRule, due: datetime, now: datetime) -> None:
         if not await self._stores.fires.claim(schedule.name, due, self._holder, now):
             return
         # What is due every so often takes the due time for the present, so that its times are even.
-        outcome = await self._work.fire(schedule, now if self._plan.rules[schedule.name].cron else due)
+        outcome = await self._work.fire(schedule, now if rule.cron else due)
         reply = outcome.reply and self._marked_late(outcome.reply, schedule, due, now)
         await self._finish((schedule.name, due), self._clock(), replace(outcome, reply=reply))
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
+from bot.drawing import chart_words, sparkline, table_lines
+from bot.plain_text import one_line, plain
 from bot.reply import Buttons, Chart, Fields, Level, Line, Log, Note, Part, Reply, Table, Text
 from bot.slack import limits
-from bot.slack.drawing import chart_words, sparkline, table_lines
-from bot.slack.escaping import bold, cut, escape, fenced, inline, one_line, plain, take_lines, unfenced
+from bot.slack.escaping import bold, cut, escape, fenced, inline, take_lines, unfenced
 from bot.slack.limits import Block
 from bot.slack.spans import paragraphs
 

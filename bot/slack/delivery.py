@@ -54,7 +54,7 @@ class Carrier:
         """Bring a claimed delivery to Slack; raises SlackTrouble where it has to be tried again later."""
         if delivery.posted_ts:
             await self._edit(delivery)
-        elif delivery.private_to:
+        elif delivery.private_to and delivery.private_to != delivery.channel:
             await self._whisper(delivery)
         elif delivery.state != "posting" or not await self._find(delivery):
             await self._post(delivery)
@@ -169,7 +169,8 @@ class Carrier:
             channel = await self._channels.id_of(delivery.channel)
             ts = await self._search(channel, delivery) if channel else ""
         except SlackTrouble as trouble:
-            error = _settled(trouble)
+            # A right that is missing may be missing for days: rather twice than never.
+            error = trouble.error if trouble.error == "missing_scope" else _settled(trouble)
             self._log.warning("the channel cannot be searched, so a message may repeat", key=delivery.key, error=error)
             return False
         if ts:

@@ -6,30 +6,13 @@ Slack has no way to escape a backtick or an asterisk, so where one would end a f
 import re
 from typing import Final
 
-from bot.masking import mask
+from bot.plain_text import ELLIPSIS, one_line
 from bot.slack import limits
 
-_LINE_ENDS: Final = re.compile(r"\r\n?|[\u2028\u2029\x0b\x0c\x85]")
-# Control characters, halves of surrogate pairs, and marks that turn the direction of the text round.
-_UNFIT: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufeff]")
-_COLOURS: Final = re.compile(r"\x1b\[[0-9;:]*[A-Za-z]")
 _FENCE: Final = re.compile(r"`{3,}")
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _GRAVE: Final = "\u02cb"
 _STAR: Final = "\u2217"
-ELLIPSIS: Final = "\u2026"
-
-
-def plain(text: str) -> str:
-    """Return the text with secrets masked and without anything that is not to be seen; lines end in a newline."""
-    text = _COLOURS.sub("", mask(text))
-    text = _LINE_ENDS.sub("\n", text).replace("\t", "    ")
-    return _UNFIT.sub("\ufffd", text)
-
-
-def one_line(text: str) -> str:
-    """Return the plain text with all white space made single spaces."""
-    return " ".join(plain(text).split())
 
 
 def escape(text: str) -> str:

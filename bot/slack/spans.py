@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Final
 
+from bot.plain_text import ELLIPSIS, plain
 from bot.reply import Bold, Code, Person, Span, When
 from bot.slack import limits
-from bot.slack.escaping import ELLIPSIS, bold, code, escape, inline, plain, take_lines
+from bot.slack.escaping import bold, code, escape, inline, take_lines
 
 _CUT: Final = f"\n{ELLIPSIS} (cut)"
 _SLACK_USER: Final = re.compile(r"[UW][A-Z0-9]{2,30}")

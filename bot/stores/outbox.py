@@ -72,6 +72,7 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.waiting = asyncio.Event()
+        self.is_shared = not database.is_sqlite  # whether other processes may send from it as well
 
     async def put(self, message: Message, now: datetime, *, connection: AsyncConnection | None = None) -> None:
         """Insert the message, or make a new version of it where the body differs; joins the given transaction."""

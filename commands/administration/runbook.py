@@ -34,8 +34,8 @@ async def runbook(
     mine = [c for c in catalog.commands.values() if access.refusal(policy.current, actor, c.permission) is None]
     parts: list[Part] = []
     for section, commands in groupby(sorted(mine, key=_order), key=lambda c: c.section):
-        parts.append(Text.of(Bold(text=section)))
-        parts.extend(Text.of(Code(text=c.usage), f"\n{c.description}{_approval(c, policy.current)}") for c in commands)
+        entries = (span for c in commands for span in ("\n", Code(text=c.usage), f"\n{_sentence(c, policy.current)}"))
+        parts.append(Text.of(Bold(text=section), *entries))
     hidden = len(catalog.commands) - len(mine)
     more = f" {hidden} more need roles that you do not have." if hidden else ""
     parts.append(Note.of("Explained in full by ", Code(text="/runbook <command>"), f".{more}"))
@@ -91,8 +91,9 @@ def _argument(parameter: Parameter) -> str:
     return f"{typed if not parameter.required else parameter.name}{default}: {parameter.description}"
 
 
-def _approval(declared: Command, policy: Policy) -> str:
-    return " Needs an approval." if declared.changes and policy.approval(declared.name).needed else ""
+def _sentence(declared: Command, policy: Policy) -> str:
+    needs_approval = declared.changes and policy.approval(declared.name).needed
+    return f"{declared.description} Needs an approval." if needs_approval else declared.description
 
 
 def _who_approves(declared: Command, policy: Policy, actor: Actor) -> str:

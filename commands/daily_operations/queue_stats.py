@@ -73,16 +73,17 @@ async def queue_stats(
     counted = {} if isinstance(by_api, BotError) else by_api
     seen = {} if isinstance(by_redis, BotError) else by_redis
     names = _chosen(queue, [*queues.shorts, *(name for name in counted if name not in queues.shorts)])
-    problems = [why(source) for source in (by_api, by_redis) if isinstance(source, BotError)]
-    if not counted and not seen:
-        reasons = (Line(level=Level.UNKNOWN, label="Not read", value=problem) for problem in problems)
+    sources = {"NovaPulse API": by_api, "Redis": by_redis}
+    problems = {name: why(source) for name, source in sources.items() if isinstance(source, BotError)}
+    if len(problems) == len(sources):
+        reasons = (Line(level=Level.UNKNOWN, label=name, value=problem) for name, problem in problems.items())
         return say("The queues could not be read: how they stand is unknown", *reasons, level=Level.UNKNOWN)
     past = await asyncio.gather(*(history(samples, name, now - TREND_OVER) for name in names))
     found = [
         _queue(name, counted.get(name), seen.get(name), [*old, *_present(seen.get(name), now)])
         for name, old in zip(names, past, strict=True)
     ]
-    return _reply(found, policy.current, now, _source_notes(by_api, by_redis, problems))
+    return _reply(found, policy.current, now, _source_notes(problems))
 
 
 def _chosen(queue: str, known: list[str]) -> list[str]:
@@ -206,12 +207,9 @@ def _trends(found: list[_Queue]) -> list[Part]:
     return charts
 
 
-def _source_notes(by_api: object, by_redis: object, problems: list[str]) -> list[Part]:
-    notes: list[Part] = [Text.of(f"{problem} These are the other source's numbers.") for problem in problems]
+def _source_notes(problems: dict[str, str]) -> list[Part]:
     if not problems:
-        notes.append(Note.of("Numbers by the NovaPulse API, checked against Redis."))
-    elif isinstance(by_api, BotError) and not isinstance(by_redis, BotError):
-        notes.append(Note.of("Numbers by Redis alone."))
-    else:
-        notes.append(Note.of("Numbers by the NovaPulse API alone."))
-    return notes
+        return [Note.of("Numbers by the NovaPulse API, checked against Redis.")]
+    other = "Redis" if "Redis" not in problems else "the NovaPulse API"
+    said = (Text.of(f"{problem} These are the other source's numbers.") for problem in problems.values())
+    return [*said, Note.of(f"Numbers by {other} alone.")]

@@ -49,7 +49,7 @@ class ClusterServer:
     def application(self) -> web.Application:
         """Return the application; it can be asked for again after the address went away."""
         app = web.Application(middlewares=[self._errors], client_max_size=LARGEST_BODY)
-        app.router.add_get("/version", self._version)
+        app.router.add_get("/version{slash:/?}", self._version)
         app.router.add_get("/{probe:healthz|livez|readyz}", self._probe)
         app.router.add_post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._review)
         usage = "/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods"
@@ -83,7 +83,9 @@ class ClusterServer:
     def _authorize(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             raise ApiError(401, "Unauthorized", "Unauthorized")
-        if request.match_info.get("probe") or request.path.endswith(("/version", "/selfsubjectaccessreviews")):
+        if request.match_info.get("probe") or request.path.rstrip("/").endswith(
+            ("/version", "/selfsubjectaccessreviews")
+        ):
             return
         namespace = request.match_info.get("namespace", "")
         if self.forbidden or namespace != self._namespace:

@@ -49,9 +49,11 @@ class PretendMongo:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    def drop(self) -> None:
-        for writer in self._writers:
+    async def drop(self) -> None:
+        writers, self._writers = self._writers, set()
+        for writer in writers:
             writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         length, request, _, operation = struct.unpack("<iiii", await reader.readexactly(16))
@@ -75,4 +77,4 @@ async def pretend_mongo() -> AsyncIterator[PretendMongo]:
     async with await asyncio.start_server(mongo.serve, "127.0.0.1", 0) as server:
         mongo.url = f"mongodb://127.0.0.1:{server.sockets[0].getsockname()[1]}/novapulse?directConnection=true"
         yield mongo
-        mongo.drop()
+        await mongo.drop()

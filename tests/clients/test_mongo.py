@@ -112,7 +112,7 @@ async def test_a_server_that_says_nothing_is_timed_out_until_it_is_back(server: 
     with pytest.raises(TimedOut):
         await mongo.ping(seconds=0.1)
     server.answers["hello"] = HELLO
-    server.drop()
+    await server.drop()
     assert await mongo.ping() > 0
 
 

@@ -339,3 +339,22 @@ async def test_a_server_that_is_down_is_unavailable() -> None:
         await queues.snapshot()
     assert str(caught.value) == "Redis: connection refused"
     await queues.close()
+
+
+async def test_tells_when_enough_workers_are_connected_to_every_queue(redis_url: str, node: NodeQueues) -> None:
+    client = Queues(settings(redis_url, email=EMAIL, report="nova-report", gone="nova-gone"))
+    await node.ask("open", EMAIL)
+    await node.ask("open", "nova-report")
+    await node.ask("worker", EMAIL, worker="pod-a")
+    some = await client.workers_connected(1)
+    assert (some.done, some.message) == (False, "workers connected: email 1, report 0; 1 wanted")
+    await node.ask("worker", "nova-report", worker="pod-a")
+    enough = await client.workers_connected(1)
+    assert (enough.done, enough.message) == (True, "workers connected: email 1, report 1")
+    assert not (await client.workers_connected(2)).done
+    await client.close()
+
+
+async def test_workers_of_queues_that_are_not_there_are_unknown(queues: Queues) -> None:
+    unknown = await queues.workers_connected(1)
+    assert (unknown.done, unknown.message) == (False, "who is connected to the queues is unknown")

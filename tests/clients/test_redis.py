@@ -67,12 +67,14 @@ async def test_a_server_that_says_nothing_is_timed_out() -> None:
         await server.close()
         for writer in talking:
             writer.close()
+            await writer.wait_closed()
 
 
 async def test_something_else_on_the_port_is_unavailable() -> None:
     async def web(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
+        await writer.wait_closed()
 
     async with await asyncio.start_server(web, "127.0.0.1", 0) as listener:
         server = server_at(f"redis://127.0.0.1:{listener.sockets[0].getsockname()[1]}/0")

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 
 from bot.command import command
 from bot.dispatch.parse import MissingArguments, bind, parse, split_line, typed, validate
-from bot.dispatch.words import Word, unescape, words
+from bot.dispatch.words import unescape
 from bot.errors import UsageError
 from bot.reply import Reply, say
 
@@ -190,26 +190,6 @@ def test_other_types_stay_json_until_they_are_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("<@U123|ann.lee>", "U123"),
-        ("<@U123>", "U123"),
-        ("<#C1|ops>", "C1"),
-        ("<!channel>", "@channel"),
-        ("<!subteam^S1|@ops>", "@ops"),
-        ("<http://nova.example|nova.example>", "nova.example"),
-        ("<https://a.example/x?y=1&amp;z=2>", "https://a.example/x?y=1&z=2"),
-        ("<mailto:a@b.example|a@b.example>", "a@b.example"),
-        ("<http://evil.example|click here>", "http://evil.example"),
-        ("1 < 2 > 0", "1 < 2 > 0"),
-        ("a\u0000b\u202ec\ud800d", "abcd"),
-    ],
-)
-def test_what_slack_wrote_is_undone(text: str, expected: str) -> None:
-    assert unescape(text) == expected
-
-
-@pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("/queue-stats email", ("/queue-stats", "email")),
@@ -266,12 +246,3 @@ def test_what_is_written_as_a_line_is_read_back(replicas: int, deployment: str, 
 @given(st.text(max_size=60).map(unescape))
 def test_a_required_text_is_read_back(who: str) -> None:
     assert parse(find, split_line(typed(find, {"who": who}))[1])["who"] == who
-
-
-def test_words_know_which_of_them_were_quoted() -> None:
-    assert words('a "b c" --d -- --e') == [
-        Word("a"),
-        Word("b c", literal=True),
-        Word("--d"),
-        Word("--e", literal=True),
-    ]

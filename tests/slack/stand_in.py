@@ -24,6 +24,7 @@ class SlackStandIn:
     whispers: list[Message] = field(default_factory=list)
     responses: list[Message] = field(default_factory=list)
     files: list[Message] = field(default_factory=list)
+    views: list[Message] = field(default_factory=list)
     calls: list[tuple[str, float]] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     channels: dict[str, str] = field(default_factory=lambda: {"alerts": "C0ALERTS"})
@@ -124,6 +125,11 @@ class SlackStandIn:
         return {"user_id": "U0BOT", "bot_id": "B0BOT", "team": "NovaPulse", "user": "novapulse"}
 
     def _views_open(self, arguments: Message) -> Message:
+        self.views.append(arguments)
+        return {"view": arguments["view"]}
+
+    def _views_publish(self, arguments: Message) -> Message:
+        self.views.append(arguments)
         return {"view": arguments["view"]}
 
     async def _upload(self, request: web.Request) -> web.Response:

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from typing import Final
 
+from bot.plain_text import ELLIPSIS, one_line
 from bot.reply import Chart, Table
-from bot.slack.escaping import ELLIPSIS, one_line
 
 _COLUMN: Final = 40
 _NUMBER: Final = re.compile(r"[-+\u2212]?[\d.,\u202f ]*\d[\d.,]*\s?(?:%|ms|s|min|h|d|B|[KMGT]i?B|/s|/min)?")

@@ -1,0 +1,234 @@
+"""The composition root: everything is opened in order and closed in reverse; only here settings are read."""
+
+import asyncio
+import fcntl
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+from sqlalchemy.engine import make_url
+
+from bot import catalog as declarations
+from bot import log
+from bot.alerting.pipeline import Alerting, Stores
+from bot.catalog import Catalog
+from bot.clients.api import NovaPulseApi
+from bot.clients.cluster import Cluster
+from bot.clients.mongo import Mongo
+from bot.clients.queues import Queues
+from bot.clients.redis import RedisServer
+from bot.dispatch.again import Again
+from bot.dispatch.approve import Approvals
+from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
+from bot.dispatch.clocks import Clocks
+from bot.dispatch.dependencies import Dependencies
+from bot.dispatch.ending import Ending
+from bot.dispatch.execute import Engine
+from bot.dispatch.gate import Gate, Starter
+from bot.dispatch.notices import Notices
+from bot.dispatch.operations import Operations
+from bot.dispatch.pipeline import Dispatcher, Rooms
+from bot.dispatch.planner import Planner
+from bot.dispatch.questions import Questions
+from bot.dispatch.steps import Steps
+from bot.errors import BotError
+from bot.policy import Policy
+from bot.policy_file import PolicyFile
+from bot.pulse import Pulse
+from bot.reload import Reload
+from bot.schedule import Schedules
+from bot.scheduler import Scheduler, ScheduleStores, Work
+from bot.settings import Settings
+from bot.slack.app import EVENTS_PATH, SlackParts, SlackRoom
+from bot.stores.database import Database
+from bot.stores.fires import Fires
+from bot.stores.incidents import Incidents
+from bot.stores.outbox import Outbox
+from bot.stores.plans import Plans
+from bot.stores.requests import Requests
+from bot.stores.runs import Runs
+from bot.stores.samples import Samples
+from bot.watch import Watch
+from bot.web import Handler, WebServer
+
+
+def clock() -> datetime:
+    """Return the time; everything else is told it."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Core:
+    """What serving and the console share: the declarations, the policy, the own state and the systems."""
+
+    settings: Settings
+    catalog: Catalog
+    policy: PolicyFile
+    database: Database
+    outbox: Outbox
+    systems: dict[str, object]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Core]:
+    """Open what serving and the console share; raises ``InvalidPolicy`` and ``InvalidDeclaration``."""
+    catalog = declarations.load()
+    policy = PolicyFile(settings.state.policy_file, catalog)
+    async with AsyncExitStack() as stack:
+        database = Database(settings.state.state_url.get_secret_value())
+        stack.push_async_callback(database.close)
+        await database.migrate()
+        api, queues, redis = NovaPulseApi(settings.api), Queues(settings.redis), RedisServer(settings.redis)
+        mongo, cluster = Mongo(settings.mongo), Cluster(settings.platform)
+        for client in (api, queues, redis, mongo, cluster):
+            stack.push_async_callback(client.close)
+        systems: dict[str, object] = {
+            "api": api, "queues": queues, "redis": redis, "mongo": mongo, "cluster": cluster
+        }  # fmt: skip
+        yield Core(settings, catalog, policy, database, Outbox(database), systems)
+
+
+@dataclass(frozen=True)
+class Bot:
+    """The rooms of one process, made and not yet started."""
+
+    core: Core
+    name: str
+    dispatcher: Dispatcher
+    clocks: Clocks
+    engine: Engine
+    scheduler: Scheduler
+
+
+def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, starter: Starter | None = None) -> Bot:
+    """Make the rooms under this process's name; ``starter`` stands in for the engine where another process runs it."""
+    found = _dependencies(core)
+    scheduler = _scheduler(core, name, found)
+    dependencies = Dependencies({**found, Schedules: scheduler})
+    dependencies.check(core.catalog)
+    reached = checkpoint or NoCheckpoint()
+    channel = core.settings.slack.alerts_channel
+    database, policy = core.database, core.policy
+    notices = Notices(database, core.outbox, core.catalog, policy, alerts_channel=channel)
+    planner = Planner(core.catalog, dependencies, policy)
+    approvals = Approvals(database, notices, policy, reached)
+    questions = Questions(database, planner, notices, policy)
+    steps = Steps(database, Operations(core.systems), questions, notices, reached, clock)
+    engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
+    gate = Gate(database, planner, approvals, notices, starter or engine, reached)
+    again = Again(database, planner, approvals)
+    dispatcher = Dispatcher(name, database, Rooms(planner, approvals, gate, again, questions, notices), clock)
+    clocks = Clocks(database, approvals, gate, notices, policy)
+    return Bot(core, name, dispatcher, clocks, engine, scheduler)
+
+
+def _dependencies(core: Core) -> dict[type, object]:
+    """Return what commands and schedules may ask for by type."""
+    database = core.database
+    own = (core.catalog, core.policy, core.outbox)
+    stores = (Plans(database), Runs(database), Requests(database), Samples(database), Incidents(database))
+    return {type(part): part for part in (*core.systems.values(), *own, *stores, Fires(database))}
+
+
+def _scheduler(core: Core, name: str, found: dict[type, object]) -> Scheduler:
+    database, channel = core.database, core.settings.slack.alerts_channel
+    samples = Samples(database)
+
+    def policy() -> Policy:
+        return core.policy.current
+
+    alerting = Alerting(
+        Stores(database, Incidents(database), samples, core.outbox),
+        policy=policy,
+        catalog=core.catalog,
+        channel=channel,
+    )
+    work = Work(core.catalog, found.__getitem__, alerting.tick, (samples.prune,))
+    stores = ScheduleStores(database, Fires(database), core.outbox)
+    holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder
+    return Scheduler(stores, work, policy=policy, channel=channel, holder=holder, clock=clock)
+
+
+async def serve(checkpoint: Checkpoint | None = None) -> int:
+    """Run the bot until SIGTERM or SIGINT: new work is told so, counted work finishes, everything is closed."""
+    settings = Settings()
+    log.set_up(settings.service.log_level, settings.service.log_format)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    state_url = settings.state.state_url.get_secret_value()
+    with _alone(state_url) as name:
+        async with opened(settings) as core, AsyncExitStack() as stack:
+            bot = assembled(core, name, checkpoint=checkpoint)
+            await bot.engine.launch(state_url)
+            stack.push_async_callback(bot.engine.close)
+            await _start_rooms(bot, stack)
+            structlog.get_logger("bot").info("ready", name=name, commands=len(core.catalog.commands))
+            await stopped.wait()
+            structlog.get_logger("bot").info("stopping")
+            await bot.dispatcher.drain()
+    return 0
+
+
+async def _start_rooms(bot: Bot, stack: AsyncExitStack) -> None:
+    core = bot.core
+    alone = core.database.is_sqlite
+    parts = SlackParts(bot.dispatcher, core.catalog, core.policy, core.outbox, clock, alone=alone)
+    slack = SlackRoom(core.settings.slack, parts)
+    reload = Reload(core.policy, bot.scheduler, core.outbox, channel=core.settings.slack.alerts_channel)
+    pulse = Pulse(
+        {
+            "engine": bot.engine.tick,
+            "approvals": bot.clocks.tick,
+            "inbox": bot.dispatcher.tick,
+            "policy": reload.tick,
+        },
+        clock,
+    )
+    registry = CollectorRegistry()
+    stores = (core.outbox, Plans(core.database), Runs(core.database))
+    watch = Watch(stores, pulse, slack, registry, clock)
+    for port, routes in _ports(core.settings, slack).items():
+        server = WebServer(port, watch=watch, registry=registry, routes=routes)
+        stack.push_async_callback(server.stop)
+        await server.start()
+    stack.push_async_callback(slack.stop)
+    await slack.start()
+    stack.push_async_callback(bot.scheduler.stop)
+    await bot.scheduler.start()
+    stack.push_async_callback(pulse.stop)
+    pulse.start()
+
+
+def _ports(settings: Settings, slack: SlackRoom) -> dict[int, dict[str, Handler]]:
+    """Return what is served where: health and metrics on both ports, Slack's requests on PORT in HTTP mode."""
+    routes: dict[str, Handler] = {} if slack.uses_socket else {EVENTS_PATH: slack.handle_http}
+    ports: dict[int, dict[str, Handler]] = {settings.service.metrics_port: {}} if settings.service.metrics_port else {}
+    return ports | {settings.slack.port: routes}
+
+
+@contextmanager
+def _alone(state_url: str) -> Iterator[str]:
+    """Give this process its name. With SQLite there is one name and one process; raises ``BotError`` for a second."""
+    url = make_url(state_url)
+    if url.get_backend_name() != "sqlite":
+        yield f"{socket.gethostname()}"
+        return
+    lock = Path(f"{url.database}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BotError(f"another process serves from {url.database}; several need PostgreSQL") from error
+        file.write(str(os.getpid()))
+        file.flush()
+        yield "bot"

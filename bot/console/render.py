@@ -1,0 +1,115 @@
+"""A reply on a terminal: the same words as in Slack, and nothing from outside that the terminal would obey."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text as Styled
+
+from bot.drawing import chart_words, sparkline, table_lines
+from bot.plain_text import one_line, plain
+from bot.reply import Bold, Buttons, Chart, Code, Fields, Level, Line, Log, Note, Reply, Span, Table, Text, When
+
+SIGNS: Final = {
+    Level.OK: "[ok]",
+    Level.INFO: "[--]",
+    Level.WARNING: "[WARNING]",
+    Level.CRITICAL: "[CRITICAL]",
+    Level.UNKNOWN: "[UNKNOWN]",
+}
+_STYLES: Final = {
+    Level.OK: "green",
+    Level.INFO: "",
+    Level.WARNING: "yellow",
+    Level.CRITICAL: "bold red",
+    Level.UNKNOWN: "magenta",
+}
+_MOMENT: Final = "%Y-%m-%d %H:%M:%S %Z"
+
+
+def render(reply: Reply) -> RenderableType:
+    """Return a reply as rich shows it; colours repeat what the words say already."""
+    title = Styled(one_line(reply.title) or "(no title)", style="bold")
+    if reply.level is not Level.INFO:
+        title = Styled.assemble(_sign(reply.level), " ", title)
+    return Group(title, *(_DRAWN[part.kind](part) for part in reply.parts))
+
+
+def _sign(level: Level) -> Styled:
+    return Styled(SIGNS[level], style=_STYLES[level])
+
+
+def _spans(spans: tuple[Span, ...]) -> Styled:
+    return Styled.assemble(*map(_span, spans))
+
+
+def _span(span: Span) -> Styled:
+    if isinstance(span, str):
+        return Styled(plain(span))
+    if isinstance(span, Bold):
+        return Styled(one_line(span.text), style="bold")
+    if isinstance(span, Code):
+        return Styled(one_line(span.text), style="cyan")
+    if isinstance(span, When):
+        return Styled(span.at.astimezone().strftime(_MOMENT))
+    return Styled(one_line(span.name or span.id))
+
+
+def _text(part: Text) -> RenderableType:
+    return _spans(part.spans)
+
+
+def _note(part: Note) -> RenderableType:
+    note = _spans(part.spans)
+    note.stylize("dim")
+    return note
+
+
+def _line(part: Line) -> RenderableType:
+    return Styled.assemble(_sign(part.level), " ", (one_line(part.label), "bold"), " ", one_line(part.value))
+
+
+def _fields(part: Fields) -> RenderableType:
+    widest = max((len(one_line(name)) for name, _ in part.pairs), default=0)
+    lines = [f"{one_line(name).ljust(widest)}  {one_line(value)}" for name, value in part.pairs]
+    return Styled("\n".join(lines))
+
+
+def _table(part: Table) -> RenderableType:
+    return Styled("\n".join(table_lines(part)), no_wrap=True, overflow="ellipsis")
+
+
+def _log(part: Log) -> RenderableType:
+    return Styled("\n".join(f"  {line}" for line in plain(part.text).splitlines()))
+
+
+def _chart(part: Chart) -> RenderableType:
+    return Styled(f"{one_line(part.label)} {sparkline(part.values)} {chart_words(part)}")
+
+
+def _buttons(part: Buttons) -> RenderableType:
+    offered = [f"{one_line(button.label)}: {_typed(button.action, button.value)}" for button in part.buttons]
+    return Styled("\n".join(offered), style="dim")
+
+
+def _typed(action: str, value: str) -> str:
+    if action in ("run", "form"):
+        return one_line(value)
+    return f"python -m bot decide {one_line(value)} {action}"
+
+
+_DRAWN: Final[dict[str, Callable[[Any], RenderableType]]] = {
+    "text": _text,
+    "note": _note,
+    "line": _line,
+    "fields": _fields,
+    "table": _table,
+    "log": _log,
+    "chart": _chart,
+    "buttons": _buttons,
+}
+
+
+def drawn_kinds() -> frozenset[str]:
+    """Return the kinds of part that can be shown."""
+    return frozenset(_DRAWN)

@@ -1,0 +1,49 @@
+"""Takes over a changed policy file while the bot runs; a broken one is said, and the old one stays."""
+
+from datetime import datetime
+
+import structlog
+
+from bot.errors import InvalidPolicy
+from bot.policy_file import PolicyFile
+from bot.reply import Level, Text, say
+from bot.scheduler import Scheduler
+from bot.stores.outbox import CARD, Message, Outbox
+
+
+class Reload:
+    """Looks at the policy file; every problem is said once in the alerts channel."""
+
+    def __init__(self, policy: PolicyFile, scheduler: Scheduler, outbox: Outbox, *, channel: str) -> None:
+        self._policy = policy
+        self._scheduler = scheduler
+        self._outbox = outbox
+        self._channel = channel
+        self._said = ""
+        self._log = structlog.get_logger("bot.policy")
+
+    async def tick(self, now: datetime) -> None:
+        """Take over the file where it changed."""
+        try:
+            if not self._policy.reload():
+                return
+            await self._scheduler.reschedule()
+        except InvalidPolicy as error:
+            await self._say_refused(str(error), now)
+            return
+        self._said = ""
+        self._log.info("policy reloaded")
+        text = Text.of("It is in force now; plans that wait are decided under it.")
+        await self._say("The policy was reloaded", text, Level.INFO, now)
+
+    async def _say_refused(self, problem: str, now: datetime) -> None:
+        if problem == self._said:
+            return
+        self._said = problem
+        self._log.error("policy refused", problem=problem)
+        text = Text.of(f"{problem}\nThe policy from before stays in force until the file is mended.")
+        await self._say("The changed policy file was refused", text, Level.WARNING, now)
+
+    async def _say(self, title: str, text: Text, level: Level, now: datetime) -> None:
+        key = f"policy:{now.isoformat()}"
+        await self._outbox.put(Message(key, self._channel, say(title, text, level=level), CARD), now)

@@ -1,0 +1,160 @@
+"""Forms: a command's arguments as input fields, and the reason of a decision."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import JsonValue
+
+from bot.command import Command, Parameter
+from bot.errors import UsageError, UserError
+from bot.plain_text import one_line
+from bot.reply import Button
+from bot.slack.escaping import cut
+from bot.slack.limits import Block
+
+FORM: Final = "form"
+REASON: Final = "reason"
+_FIELD: Final = "value"
+_TITLE: Final = 24
+_LABEL: Final = 100
+_HINT: Final = 500
+_OPTION: Final = 75
+_INITIAL: Final = 1_000
+_METADATA: Final = 3_000
+_REASONS: Final = {
+    "deny": ("Deny", "Why not?", "The person who asked sees it, and it is kept."),
+    "break_glass": ("Act alone", "Why can this not wait?", "It is announced to everybody, and it is kept."),
+}
+
+
+def command_form(command: Command, filled: Mapping[str, JsonValue], kept: Mapping[str, str]) -> Block:
+    """Return the form of a command, filled in as far as known; ``kept`` comes back when it is submitted."""
+    known = {name: value for name, value in filled.items() if value is not None}
+    needed = {p.name: known[p.name] for p in command.parameters if p.required and p.name in known}
+    return {
+        "type": "modal",
+        "callback_id": FORM,
+        "title": _plain(command.name, _TITLE),
+        "submit": _plain("Make a plan" if command.changes else "Run", _TITLE),
+        "close": _plain("Cancel", _TITLE),
+        "private_metadata": _metadata(kept, {"command": command.name, "needed": needed}),
+        "blocks": [_intro(command), *(_input(p, known.get(p.name)) for p in command.parameters)],
+    }
+
+
+def reason_form(action: str, subject: str, channel: str) -> Block:
+    """Return the form that asks for the reason of a decision."""
+    title, label, hint = _REASONS[action]
+    return {
+        "type": "modal",
+        "callback_id": REASON,
+        "title": _plain(title, _TITLE),
+        "submit": _plain(title, _TITLE),
+        "close": _plain("Cancel", _TITLE),
+        "private_metadata": _metadata({"channel": channel}, {"action": action, "subject": subject}),
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": _block(REASON),
+                "label": _plain(label, _LABEL),
+                "hint": _plain(hint, _HINT),
+                "element": {"type": "plain_text_input", "action_id": _FIELD, "multiline": True, "max_length": 500},
+            }
+        ],
+    }
+
+
+def arguments(view: Block) -> dict[str, JsonValue]:
+    """Return what was filled in, by argument name; what was left empty is left out."""
+    kept = json.loads(view.get("private_metadata") or "{}")
+    # A required field is never submitted empty, except by a client that leaves out what it had been filled in with.
+    found: dict[str, JsonValue] = dict(kept.get("needed") or {})
+    for block, fields in (view.get("state") or {}).get("values", {}).items():
+        name = str(block).partition(":")[2]
+        value = _value(fields.get(_FIELD) or {})
+        if name and value is not None:
+            found[name] = value
+    return found
+
+
+def reason(view: Block) -> str:
+    """Return the reason that was typed; empty where only white space was."""
+    value = view["state"]["values"][_block(REASON)][_FIELD].get("value")
+    return str(value or "").strip()
+
+
+def errors(error: UserError, view: Block) -> dict[str, str]:
+    """Return a form's errors beside the field they are about; at the last field where they are about none."""
+    fields = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
+    wanted = _block(error.argument) if isinstance(error, UsageError) else ""
+    words = [error.message, error.hint]
+    if isinstance(error, UsageError) and error.nearest:
+        words.append(f"Did you mean {error.nearest}?")
+    message = cut(one_line(" ".join(word for word in words if word)), _HINT)
+    return {wanted if wanted in fields else fields[-1]: message}
+
+
+def asks_for_reason(message: str) -> dict[str, str]:
+    """Return the error beside the reason's field."""
+    return {_block(REASON): message}
+
+
+def _block(name: str) -> str:
+    return f"argument:{name}"
+
+
+def _plain(text: str, limit: int) -> Block:
+    return {"type": "plain_text", "text": cut(one_line(text), limit) or "?", "emoji": False}
+
+
+def _metadata(kept: Mapping[str, str], own: Mapping[str, Any]) -> str:
+    text = json.dumps({**kept, **own})
+    if len(text) > _METADATA:
+        text = json.dumps({**kept, **own, "needed": {}})
+    return text
+
+
+def _intro(command: Command) -> Block:
+    return {"type": "section", "text": _plain(command.description, _HINT)}
+
+
+def _input(parameter: Parameter, value: JsonValue) -> Block:
+    label = parameter.name.replace("_", " ")
+    return {
+        "type": "input",
+        "block_id": _block(parameter.name),
+        "optional": not parameter.required,
+        "label": _plain(label[:1].upper() + label[1:], _LABEL),
+        "hint": _plain(parameter.description, _HINT),
+        "element": _element(parameter, value),
+    }
+
+
+def _element(parameter: Parameter, value: JsonValue) -> Block:
+    if parameter.is_flag:
+        option = {"text": _plain("Yes", _OPTION), "value": "yes"}
+        chosen = {"initial_options": [option]} if value is True else {}
+        return {"type": "checkboxes", "action_id": _FIELD, "options": [option], **chosen}
+    if parameter.choices:
+        options = [{"text": _plain(word, _OPTION), "value": word} for word in parameter.choices]
+        chosen_one = [option for option in options if option["value"] == value]
+        initial = {"initial_option": chosen_one[0]} if chosen_one else {}
+        return {"type": "static_select", "action_id": _FIELD, "options": options, **initial}
+    typed = cut(one_line(str(value)), _INITIAL) if value is not None else ""
+    return {"type": "plain_text_input", "action_id": _FIELD, **({"initial_value": typed} if typed else {})}
+
+
+def _value(field: Block) -> JsonValue:
+    if field.get("type") == "checkboxes":
+        return bool(field.get("selected_options"))
+    if field.get("type") == "static_select":
+        chosen = field.get("selected_option") or {}
+        return chosen.get("value")
+    text = str(field.get("value") or "").strip()
+    return text or None
+
+
+def opens_form(button: Button) -> bool:
+    """Say whether pressing this button opens a form instead of doing something."""
+    return button.action in ("form", *_REASONS)

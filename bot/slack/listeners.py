@@ -1,0 +1,175 @@
+"""What happens when Slack delivers something: it is recorded, then acknowledged, then worked on.
+
+Recorded before the ack, so that a crash in between loses nothing: Slack delivers again what was not acknowledged, and
+what was recorded twice is worked on once.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import structlog
+from pydantic import JsonValue
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.catalog import Catalog
+from bot.command import Command
+from bot.dispatch.parse import parse, split_line
+from bot.errors import UsageError, UserError
+from bot.request import Actor, Decision, Request
+from bot.slack import forms
+from bot.slack.calls import SlackTrouble, call
+from bot.slack.payloads import WITH_REASON, Payload, Reader, channel_of, kind_of
+
+ACCEPT_WITHIN: Final = 2.5  # seconds; Slack wants the ack within three
+_ANY: Final = re.compile(r".*", re.DOTALL)
+NOT_RECORDED: Final = (
+    "This could not be recorded in the bot's own database in time, so it is not being done. "
+    "Please look at how things stand before you try again."
+)
+
+
+class Dispatching(Protocol):
+    """What this room needs of the dispatcher."""
+
+    async def accept(self, item: Request | Decision) -> bool:
+        """Record it; False where it is there already."""
+
+    async def handle(self, item: Request | Decision) -> None:
+        """Do everything that comes after the ack."""
+
+    def form(self, request: Request) -> Command | None:
+        """Return the command whose form is to be opened, if so."""
+
+    def check(self, request: Request) -> None:
+        """Raise a UserError where the request would be refused for its arguments or its actor."""
+
+
+@dataclass
+class Listeners:
+    """The answers to commands, clicks, submitted forms and the opened home tab."""
+
+    dispatcher: Dispatching
+    catalog: Catalog
+    reader: Reader
+    client: AsyncWebClient
+    spawn: Callable[[Coroutine[Any, Any, None], str], None]
+    show_home: Callable[[Actor], Coroutine[Any, Any, None]]
+
+    def register(self, app: AsyncApp) -> None:
+        """Answer everything that Slack delivers; what the catalogue does not know is the dispatcher's to say."""
+        app.command(_ANY)(self.on_command)
+        app.action(_ANY)(self.on_click)
+        app.view(_ANY)(self.on_form)
+        app.event("app_home_opened")(self.on_home)
+
+    async def on_command(self, ack: AsyncAck, body: Payload) -> None:
+        """Open the command's form where arguments are missing, else do it."""
+        request = self.reader.command(body)
+        command = self._form_of(request)
+        if command is None:
+            await self._take(request, ack, ack)
+            return
+        await ack()
+        kept = {"channel": request.channel, "response_url": request.response_url}
+        view = forms.command_form(command, {}, kept)
+        self.spawn(self._open(str(body["trigger_id"]), view), f"form {command.name}")
+
+    async def on_click(self, ack: AsyncAck, body: Payload) -> None:
+        """Open the form that the button asks for, else do what it says."""
+        action = body["actions"][0]
+        kind, value = kind_of(action), str(action.get("value") or "")
+        if kind == "form" and (view := self._filled_form(value, body)):
+            await ack()
+            self.spawn(self._open(str(body["trigger_id"]), view), f"form {value}")
+        elif kind in WITH_REASON:
+            await ack()
+            self.spawn(self._open(str(body["trigger_id"]), forms.reason_form(kind, value, channel_of(body))), kind)
+        elif (item := self.reader.click(body)) is not None:
+            await self._take(item, ack, self._whisper(ack, body))
+        else:
+            await ack()
+
+    async def on_form(self, ack: AsyncAck, body: Payload) -> None:
+        """Show what is wrong beside the field, else do it."""
+        view = body["view"]
+        item: Request | Decision
+        if view["callback_id"] == forms.REASON:
+            reason = forms.reason(view)
+            if not reason:
+                await _errors(ack, forms.asks_for_reason("Please give a reason; it is kept with the decision."))
+                return
+            item = self.reader.reason(body, reason)
+        else:
+            item = self.reader.form(body, forms.arguments(view))
+            try:
+                self.dispatcher.check(item)
+            except UserError as error:
+                await _errors(ack, forms.errors(error, view))
+                return
+        not_recorded = forms.errors(UserError(NOT_RECORDED), view)
+        await self._take(item, ack, lambda text: _errors(ack, not_recorded if text else {}))
+
+    async def on_home(self, body: Payload) -> None:
+        """Show the person their page."""
+        event = body["event"]
+        if event.get("tab", "home") == "home":
+            actor = self.reader.actor({"user": {"id": event["user"]}})
+            self.spawn(self.show_home(actor), "home")
+
+    async def _take(self, item: Request | Decision, ack: AsyncAck, refuse: Callable[[str], Awaitable[Any]]) -> None:
+        """Record, acknowledge, and start the work; without a record nothing is done, and that is said."""
+        try:
+            async with asyncio.timeout(ACCEPT_WITHIN):
+                fresh = await self.dispatcher.accept(item)
+        except Exception:  # noqa: BLE001 - whatever keeps it from being recorded keeps it from being done
+            structlog.get_logger("bot.slack").exception("a request could not be recorded", id=item.id)
+            await refuse(NOT_RECORDED)
+            return
+        await ack()
+        if fresh:
+            self.spawn(self.dispatcher.handle(item), f"handle {item.id}")
+
+    def _form_of(self, request: Request) -> Command | None:
+        try:
+            return self.dispatcher.form(request)
+        except UserError:
+            return None  # recorded, refused and answered like everything else
+
+    def _filled_form(self, line: str, body: Payload) -> Payload | None:
+        name, text = split_line(line)
+        command = self.catalog.commands.get(name)
+        if command is None:
+            return None
+        filled: dict[str, JsonValue] = {}
+        with suppress(UsageError):  # it opens without what cannot be read
+            filled = parse(command, text)
+        kept = {"channel": channel_of(body), "response_url": str(body.get("response_url") or "")}
+        return forms.command_form(command, filled, kept)
+
+    async def _open(self, trigger: str, view: Payload) -> None:
+        try:
+            await call(self.client.views_open(trigger_id=trigger, view=view))
+        except SlackTrouble as trouble:
+            structlog.get_logger("bot.slack").warning("a form could not be opened", error=trouble.error)
+
+    def _whisper(self, ack: AsyncAck, body: Payload) -> Callable[[str], Awaitable[None]]:
+        async def whisper(text: str) -> None:
+            await ack()
+            self.spawn(self._tell(channel_of(body), str(body["user"]["id"]), text), "not recorded")
+
+        return whisper
+
+    async def _tell(self, channel: str, user: str, text: str) -> None:
+        try:
+            await call(self.client.chat_postEphemeral(channel=channel, user=user, text=text))
+        except SlackTrouble as trouble:
+            structlog.get_logger("bot.slack").warning("somebody could not be told", error=trouble.error)
+
+
+async def _errors(ack: AsyncAck, found: dict[str, str]) -> None:
+    await ack(response_action="errors", errors=found)

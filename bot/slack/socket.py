@@ -1,0 +1,129 @@
+"""The Socket Mode connection, watched by what comes back over it and not by whether it is open."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import aiohttp
+import structlog
+from aiohttp import ClientWebSocketResponse
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackClientError
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.web.async_client import AsyncWebClient
+
+PING_EVERY: Final = 5.0
+LOOK_EVERY: Final = 1.0
+HELLO_WITHIN: Final = 15.0
+QUIET_AT_MOST: Final = 1800.0  # a connection that has said nothing for so long is exchanged for one that says hello
+REPLACE_EVERY: Final = 5.0
+LOST_AFTER: Final = 30.0
+
+
+class Socket:
+    """One connection; a new one that does not greet, or an old one that fell silent, is replaced."""
+
+    def __init__(
+        self, app: AsyncApp, app_token: str, client: AsyncWebClient, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app = app
+        self._token = app_token
+        self._client = client
+        self._clock = clock
+        self._handler: AsyncSocketModeHandler | None = None
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._session: object = None
+        self._greeted = False
+        self._mute_since = self._heard_at = clock()
+        self._replaced_at = float("-inf")
+
+    async def start(self) -> None:
+        """Begin to connect; it goes on until it succeeds, also while Slack is down."""
+        self._handler = AsyncSocketModeHandler(
+            self._app, self._token, logger=_logger(), web_client=self._client, ping_interval=PING_EVERY
+        )
+        client = self._handler.client
+        client.message_listeners.append(self._hear)
+        self._tasks = [
+            asyncio.create_task(client.connect(), name="slack connect"),  # type: ignore[no-untyped-call]
+            asyncio.create_task(self._watch(client), name="slack socket watch"),
+        ]
+
+    async def stop(self) -> None:
+        """Close the connection; nothing is delivered any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._handler is not None:
+            client = self._handler.client
+            others = (client.message_processor, client.message_receiver, client.current_session_monitor)
+            await client.close()  # type: ignore[no-untyped-call]
+            await asyncio.gather(*(task for task in others if task is not None), return_exceptions=True)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the connection, or the empty string."""
+        mute = self._clock() - self._mute_since
+        return f"nothing has come over the socket for {mute:.0f} s" if not self._greeted and mute > LOST_AFTER else ""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the present connection has said anything."""
+        return self._greeted
+
+    async def _hear(self, _: object, message: dict[str, Any], __: str | None) -> None:
+        self._heard_at = self._clock()
+        if message.get("type") == "disconnect":
+            self._lose()
+        else:
+            self._session = self._handler.client.current_session if self._handler else None
+            self._greeted = True
+
+    def _lose(self) -> None:
+        if self._greeted:
+            self._greeted, self._mute_since = False, self._clock()
+
+    async def _watch(self, client: SocketModeClient) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            session = client.current_session
+            if session is None or session.closed or session is not self._session:
+                self._lose()
+            if (why := self._trouble(session)) and self._clock() - self._replaced_at > REPLACE_EVERY:
+                await self._replace(client, why)
+
+    def _trouble(self, session: ClientWebSocketResponse | None) -> str:
+        """Say why the connection has to be replaced, if so. One that was never made is still being tried."""
+        now = self._clock()
+        if session is None:
+            return ""
+        if session.closed:
+            return "it was cut"
+        if not self._greeted:
+            return "it never greeted" if now - max(self._mute_since, self._replaced_at) > HELLO_WITHIN else ""
+        return "it fell silent" if now - self._heard_at > QUIET_AT_MOST else ""
+
+    async def _replace(self, client: SocketModeClient, why: str) -> None:
+        structlog.get_logger("bot.slack").warning("the socket is replaced", why=why)
+        self._heard_at = self._replaced_at = self._clock()
+        try:
+            await client.connect_to_new_endpoint(force=True)
+        except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+            structlog.get_logger("bot.slack").warning("the socket cannot be replaced yet", error=type(error).__name__)
+
+
+def _logger() -> logging.Logger:
+    """Return the library's logger: that a connection failed is worth a line, not a stack every few seconds."""
+    logger = logging.getLogger("bot.slack.socket")
+    logger.setLevel(logging.WARNING)
+    if not logger.filters:
+        logger.addFilter(_without_stack)
+    return logger
+
+
+def _without_stack(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True

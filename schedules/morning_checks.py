@@ -1,0 +1,177 @@
+"""What the morning checklist looks at: one function a check, each reading one thing and saying what it found."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.alert import Severity
+from bot.attempt import attempt, why
+from bot.clients.api import NovaPulseApi
+from bot.clients.api_answers import Health
+from bot.clients.cluster import Cluster
+from bot.clients.cluster_state import PodLog, PodState, Workload
+from bot.clients.metrics_text import Metrics, parse_metrics
+from bot.clients.queue_layout import FAILED_KEPT, QueueCounts, QueueSnapshot
+from bot.clients.queues import Queues
+from bot.errors import BotError
+from bot.log_entries import Errors, entries, errors_in
+from bot.policy import Policy
+from bot.reply import Level, Line, Note, Part, Table
+from bot.stores.plans import Plans
+
+DAY: Final = timedelta(days=1)
+# The newest lines of each pod's log, and never more bytes than this of them.
+LOG_LINES: Final = 20_000
+LOG_BYTES: Final = 4 * 1024 * 1024
+METRICS: Final = ("queue_size", "http_request_errors_total")
+_SHOWN_ERRORS: Final = 3
+_WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN)
+
+
+def worst(levels: Iterable[Level]) -> Level:
+    """Return the worst of the levels; unknown is worse than well."""
+    found = set(levels)
+    return next((level for level in _WORST_FIRST if level in found), Level.OK)
+
+
+async def health(label: str, reading: Awaitable[Health]) -> list[Part]:
+    """Say what one of the API's health answers says; a failing API names no components."""
+    found = await reading
+    parts = [f"{name} {'up' if up else 'down'}" for name, up in (found.components or {}).items()]
+    said = ", ".join(parts) or found.message or found.status
+    return [Line(level=Level.OK if found.ok else Level.CRITICAL, label=label, value=said)]
+
+
+async def queue_lines(api: NovaPulseApi, queues: Queues, policy: Policy) -> list[Part]:
+    """Read the API and Redis, and mark what passes the alert rules' thresholds."""
+    counted, seen = await asyncio.gather(attempt(api.queue_stats()), attempt(queues.snapshot()))
+    by_api = {} if isinstance(counted, BotError) else counted
+    by_redis = {} if isinstance(seen, BotError) else seen
+    if not by_api and not by_redis:
+        said = " ".join(why(problem) for problem in (counted, seen) if isinstance(problem, BotError))
+        return [Line(level=Level.UNKNOWN, label="Queues", value=said or "neither source names a queue")]
+    lines: list[Part] = []
+    for short in dict.fromkeys((*queues.shorts, *by_api)):
+        other = by_redis.get(short)
+        counts = by_api.get(short) or (other.counts if isinstance(other, QueueSnapshot) else None)
+        sentence = "" if other is None or isinstance(other, QueueSnapshot) else other.sentence()
+        lines.append(_queue(short, counts, policy, sentence or "no source knows this queue"))
+    problems = [problem for problem in (counted, seen) if isinstance(problem, BotError)]
+    return [*lines, *(Note.of(f"{why(problem)} The queues are the other source's.") for problem in problems)]
+
+
+def _queue(short: str, counts: QueueCounts | None, policy: Policy, problem: str) -> Line:
+    label = f"Queue {short}"
+    if counts is None:
+        return Line(level=Level.UNKNOWN, label=label, value=problem)
+    readings = (("queue_waiting", counts.ready, "waiting"), ("queue_failed", counts.failed, "failed"))
+    levels, said = [], []
+    for metric, value, word in readings:
+        severity = None if value is None else _severity(policy, metric, {"queue": short}, value)
+        levels.append(Level.UNKNOWN if value is None else Level(severity or Level.OK))
+        number = "unknown" if value is None else f"{value:,}"
+        more = " or more" if word == "failed" and (value or 0) >= FAILED_KEPT else ""
+        said.append(f"{number}{more} {word}{f' ({severity})' if severity else ''}")
+    return Line(level=worst(levels), label=label, value=", ".join(said))
+
+
+async def metrics(api: NovaPulseApi) -> list[Part]:
+    """Read the two metrics of the runbook."""
+    found = parse_metrics(await api.metrics())
+    return [_metric(found, name) for name in METRICS]
+
+
+def _metric(found: Metrics, name: str) -> Line:
+    """Without a sample a metric says nothing: neither zero nor well."""
+    total = found.total(name)
+    if total is not None:
+        return Line(level=Level.OK, label=name, value=f"{total:,.0f} in all, by the replica that answered")
+    reason = "declared, but nothing feeds it: no sample" if found.is_declared(name) else "not among the metrics"
+    return Line(level=Level.UNKNOWN, label=name, value=reason)
+
+
+def _severity(policy: Policy, metric: str, labels: Mapping[str, str], value: float) -> Severity | None:
+    found = {rule.severity_of(value) for rule in policy.alerts if rule.covers(metric, labels)} - {None}
+    return "critical" if "critical" in found else next(iter(found), None)
+
+
+async def error_log(cluster: Cluster) -> list[Part]:
+    """Read the last day of every API pod's log; 4xx answers, which are logged as errors too, are counted apart."""
+    logs = await cluster.logs(
+        "api", tail_lines=LOG_LINES, since_seconds=int(DAY.total_seconds()), seconds=20.0, limit_bytes=LOG_BYTES
+    )
+    # Some megabytes take a moment to read: not in the event loop.
+    errors = await asyncio.to_thread(_errors, logs)
+    line = _log_line(errors, logs)
+    if not errors.groups:
+        return [line]
+    rows = tuple(
+        (f"{group.count:,}", str(group.status or "-"), group.message) for group in errors.groups[:_SHOWN_ERRORS]
+    )
+    return [line, Table(columns=("Times", "Status", "Error"), rows=rows)]
+
+
+def _errors(logs: list[PodLog]) -> Errors:
+    return errors_in(entry for log in logs if log.data is not None for entry in entries(log.data))
+
+
+def _log_line(errors: Errors, logs: list[PodLog]) -> Line:
+    unread = [f"{log.pod} ({log.problem})" for log in logs if log.data is None]
+    read = len(logs) - len(unread)
+    said = (
+        f"{_count(errors.total, 'error')} of {_count(len(errors.groups), 'kind')} and {errors.noise:,} answers of 4xx"
+    )
+    said += f" in the last day, {_count(read, 'pod')} read"
+    if any(_is_cut(log) for log in logs):
+        said += ", some older or newer lines left out: it is more than that"
+    if unread:
+        said += f"; not read: {', '.join(unread)}"
+    level = Level.OK if read and not unread else Level.UNKNOWN
+    return Line(level=Level.WARNING if errors.total else level, label="API error log", value=said)
+
+
+def _is_cut(log: PodLog) -> bool:
+    return log.cut or (log.data is not None and log.data.count(b"\n") >= LOG_LINES)
+
+
+async def pods(cluster: Cluster, role: Workload) -> list[Part]:
+    """Count the pods that are ready and how often they were restarted."""
+    deployment, found = await asyncio.gather(cluster.deployment(role), cluster.pods(role))
+    present = [pod for pod in found if not pod.terminating]
+    ready = sum(pod.ready for pod in present)
+    waiting = sorted({pod.waiting for pod in present if pod.waiting})
+    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present), *waiting])
+    is_short = ready < deployment.replicas or bool(waiting)
+    level = Level.CRITICAL if ready == 0 else Level.WARNING if is_short else Level.OK
+    return [Line(level=level, label=f"{role.capitalize() if role == 'worker' else 'API'} pods", value=said)]
+
+
+def _restarts(present: list[PodState]) -> str:
+    reasons = sorted({pod.last_restart_reason for pod in present if pod.last_restart_reason})
+    said = _count(sum(pod.restarts for pod in present), "restart")
+    return f"{said} ({', '.join(reasons)})" if reasons else said
+
+
+async def ping(label: str, reading: Awaitable[float]) -> list[Part]:
+    """Say how fast a system answers."""
+    return [Line(level=Level.OK, label=label, value=f"answers in {await reading:.0f} ms")]
+
+
+async def break_glass(plans: Plans, now: datetime) -> list[Part]:
+    """List what somebody did alone in the last day."""
+    used = await plans.break_glass_since(now - DAY)
+    if not used:
+        return [Line(level=Level.OK, label="Break-glass", value="not used in the last day")]
+    return [
+        Line(
+            level=Level.WARNING,
+            label="Break-glass",
+            value=f"{plan.command} by {plan.requester.name}, {plan.created_at:%H:%M} UTC: {plan.reason or 'no reason'}",
+        )
+        for plan in used
+    ]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

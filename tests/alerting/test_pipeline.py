@@ -1,0 +1,347 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import Field
+
+from bot.alerting.pipeline import Alerting, Stores
+from bot.catalog import Catalog
+from bot.command import command
+from bot.errors import BotError
+from bot.plan import Plan
+from bot.policy import Policy
+from bot.reply import Buttons, Chart, Level, Line, Person, Reply, Text, say
+from bot.schedule import Observation
+from bot.stores.database import Database
+from bot.stores.incidents import Incident, Incidents
+from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
+from bot.stores.samples import Sample, Samples
+from bot.stores.tables import alert_states, messages
+
+NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
+TICK = timedelta(seconds=30)
+
+
+@command("/scale-workers", permission="workers:scale", section="Tasks")
+async def scale_workers(replicas: Annotated[int, Field(description="How many")]) -> Plan:
+    """Scale the workers."""
+    raise NotImplementedError(replicas)
+
+
+@command("/queue-stats", permission="queues:read", section="Daily")
+async def queue_stats(queue: Annotated[str, Field(description="Which")] = "") -> Reply:
+    """Show the queues."""
+    return say(queue)
+
+
+CATALOG = Catalog({"/scale-workers": scale_workers, "/queue-stats": queue_stats}, {})
+EMAIL_RULE: dict[str, Any] = {
+    "name": "email-queue",
+    "metric": "queue_waiting",
+    "match": {"queue": "email"},
+    "warning": 500,
+    "critical": 1000,
+    "summary": "Email queue: jobs waiting",
+    "unit": "jobs",
+    "section": "Monitoring Queue Health",
+    "next_steps": ["/scale-workers 4", "/queue-stats {queue}", "/gone"],
+}
+OTHERS_RULE = EMAIL_RULE | {"name": "queue-depth", "match": {}, "unless": {"queue": "email"}, "summary": "Queue"}
+REDIS_RULE: dict[str, Any] = {
+    "name": "redis-down",
+    "metric": "system_up",
+    "below": True,
+    "critical": 1,
+    "summary": "Redis is unreachable",
+    "match": {"system": "redis"},
+}
+
+
+def policy(*rules: dict[str, Any]) -> Policy:
+    return Policy.model_validate(
+        {
+            "people": {"U1": {"name": "Otto"}, "U2": {"name": "Vera"}},
+            "roles": {"oncall": {"members": ["U1"]}, "viewer": {"members": ["U2"]}},
+            "approvals": {},
+            "limits": {},
+            "schedules": {},
+            "alerts": [*rules] or [EMAIL_RULE, OTHERS_RULE, REDIS_RULE],
+        }
+    )
+
+
+@dataclass
+class Bot:
+    """The alerts of one process on a database; ``restart`` makes another one's."""
+
+    database: Database
+    rules: Policy
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.stores = Stores(self.database, Incidents(self.database), Samples(self.database), Outbox(self.database))
+        self.alerting = Alerting(self.stores, policy=lambda: self.rules, catalog=CATALOG, channel="C1")
+
+    async def tick(self, number: int, *observations: Observation) -> None:
+        await self.alerting.tick(list(observations), NOW + number * TICK)
+
+    async def email(self, number: int, value: float | None, reason: str = "") -> None:
+        await self.tick(number, waiting("email", value, NOW + number * TICK, reason))
+
+    async def cards(self) -> list[Delivery]:
+        async with self.database.transaction() as connection:
+            keys = (await connection.execute(sa.select(messages.c.key).order_by(messages.c.created_at))).scalars().all()
+        found = [await self.stores.outbox.posted(key) for key in keys]
+        return [delivery for delivery in found if delivery]
+
+    async def card(self) -> Delivery:
+        (only,) = await self.cards()
+        return only
+
+
+def waiting(queue: str, value: float | None, at: datetime = NOW, reason: str = "") -> Observation:
+    return Observation(metric="queue_waiting", labels={"queue": queue}, value=value, at=at, reason=reason)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await opened.migrate()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    return Bot(database, policy())
+
+
+def parts(reply: Reply, kind: type[Any]) -> list[Any]:
+    return [part for part in reply.parts if isinstance(part, kind)]
+
+
+def said(reply: Reply) -> str:
+    texts = [span for text in parts(reply, Text) for span in text.spans if isinstance(span, str)]
+    return "".join([reply.title, *texts, *(line.value for line in parts(reply, Line))])
+
+
+async def test_one_card_lives_through_warning_critical_and_resolved(bot: Bot) -> None:
+    await bot.email(0, 501)
+    first = await bot.card()
+    assert (first.body.level, first.body.title) == (Level.WARNING, "Warning: Email queue: jobs waiting")
+    assert "501 jobs, warning above 500" in said(first.body)
+    assert first.priority == CARD
+    await bot.email(8, 1431)
+    second = await bot.card()
+    assert (second.key, second.version, second.priority) == (first.key, 2, CRITICAL)
+    assert second.body.level is Level.CRITICAL
+    assert "1,431 jobs, critical above 1,000" in said(second.body)
+    end = NOW + timedelta(minutes=7, seconds=20)
+    await bot.alerting.tick([waiting("email", 12, end)], end)
+    last = await bot.card()
+    assert (last.key, last.version, last.body.level) == (first.key, 3, Level.OK)
+    assert "Resolved after 7 min 20 s, peak 1,431." in said(last.body)
+    assert not parts(last.body, Buttons)
+    assert await bot.stores.incidents.firing() == {}
+
+
+async def test_exactly_500_waiting_is_no_alert(bot: Bot) -> None:
+    await bot.email(0, 500)
+    assert await bot.cards() == []
+
+
+async def test_critical_calls_on_call_and_warning_does_not(bot: Bot) -> None:
+    await bot.email(0, 501)
+    assert not any(isinstance(span, Person) for text in parts((await bot.card()).body, Text) for span in text.spans)
+    await bot.email(1, 1001)
+    people = [span for text in parts((await bot.card()).body, Text) for span in text.spans if isinstance(span, Person)]
+    assert people == [Person(id="U1", name="Otto", notify=True)]
+
+
+async def test_the_next_steps_are_buttons(bot: Bot) -> None:
+    await bot.email(0, 501)
+    (row,) = parts((await bot.card()).body, Buttons)
+    assert [(button.label, button.action, button.value) for button in row.buttons] == [
+        ("Scale workers 4…", "form", "/scale-workers 4"),
+        ("Queue stats email", "run", "/queue-stats email"),
+    ]
+
+
+async def test_the_trend_is_shown_from_the_samples_with_its_gaps(bot: Bot) -> None:
+    series = "queue/email/waiting"
+    values = [100.0, None, 501.0]
+    found = [Sample(series, NOW + (number - 2) * TICK, value) for number, value in enumerate(values)]
+    await bot.stores.samples.add(found)
+    await bot.email(0, 501)
+    (chart,) = parts((await bot.card()).body, Chart)
+    assert chart.values == (100.0, None, 501.0)
+
+
+async def test_a_long_trend_is_thinned_to_its_newest_values(bot: Bot) -> None:
+    found = [
+        Sample("queue/email/waiting", NOW - timedelta(seconds=number), float(600 - number)) for number in range(600)
+    ]
+    await bot.stores.samples.add(found)
+    await bot.email(0, 501)
+    (chart,) = parts((await bot.card()).body, Chart)
+    assert len(chart.values) <= 60
+    assert chart.values[-1] == 600.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "value", "versions"),
+    [(10, 700, 1), (30, 700, 2), (30, 501, 1), (10, 1001, 2), (10, None, 2)],
+)
+async def test_a_card_is_edited_for_what_a_person_would_notice(
+    bot: Bot, seconds: int, value: float | None, versions: int
+) -> None:
+    await bot.email(0, 501)
+    await bot.alerting.tick([waiting("email", value)], NOW + timedelta(seconds=seconds))
+    assert (await bot.card()).version == versions
+
+
+async def test_the_peak_is_kept_also_of_values_that_were_not_shown(bot: Bot) -> None:
+    await bot.email(0, 501)
+    await bot.alerting.tick([waiting("email", 900)], NOW + timedelta(seconds=5))
+    await bot.alerting.tick([waiting("email", 600)], NOW + timedelta(seconds=10))
+    await bot.email(2, 0)
+    assert "peak 900" in said((await bot.card()).body)
+
+
+async def test_unknown_is_said_and_never_resolves(bot: Bot) -> None:
+    await bot.email(0, 600)
+    await bot.email(1, None, "Redis: connection refused")
+    unknown = await bot.card()
+    assert unknown.body.level is Level.UNKNOWN
+    assert "Unknown since : Redis: connection refused. It was 600 jobs before." in said(unknown.body)
+    assert len(await bot.stores.incidents.firing()) == 1
+    await bot.email(2, 600)
+    assert (await bot.card()).body.level is Level.WARNING
+
+
+async def test_a_restart_edits_the_same_card_and_announces_nothing_twice(bot: Bot) -> None:
+    await bot.email(0, 501)
+    before = await bot.card()
+    for number in range(1, 4):
+        bot.restart()
+        await bot.email(number, 501)
+    assert await bot.card() == before
+    bot.restart()
+    await bot.email(8, 1431)
+    bot.restart()
+    await bot.email(9, 12)
+    assert (await bot.card()).key == before.key
+    assert "Resolved after 4 min 30 s, peak 1,431." in said((await bot.card()).body)
+
+
+async def test_what_was_pending_before_a_restart_fires_after_it(database: Database) -> None:
+    bot = Bot(database, policy(EMAIL_RULE | {"for": "30s", "keep_firing": "30s"}))
+    await bot.email(0, 501)
+    assert await bot.cards() == []
+    bot.restart()
+    await bot.email(1, 501)
+    assert (await bot.card()).body.level is Level.WARNING
+    bot.restart()
+    await bot.email(2, 100)
+    assert (await bot.card()).body.level is Level.WARNING
+    bot.restart()
+    await bot.email(3, 100)
+    assert (await bot.card()).body.level is Level.OK
+
+
+async def test_firing_again_after_the_end_is_a_new_incident(bot: Bot) -> None:
+    for number, value in enumerate((501, 100, 501)):
+        await bot.email(number, value)
+    cards = await bot.cards()
+    assert [card.body.level for card in cards] == [Level.OK, Level.WARNING]
+    assert len({card.key for card in cards}) == 2
+
+
+async def test_the_incident_and_its_message_are_committed_together_or_not_at_all(database: Database) -> None:
+    class Broken(Outbox):
+        async def put(self, message: Message, now: datetime, *, connection: Any = None) -> None:
+            await super().put(message, now, connection=connection)
+            raise BotError("killed here")
+
+    bot = Bot(database, policy())
+    stores = Stores(database, Incidents(database), Samples(database), Broken(database))
+    dying = Alerting(stores, policy=lambda: bot.rules, catalog=CATALOG, channel="C1")
+    with pytest.raises(BotError):
+        await dying.tick([waiting("email", 501)], NOW)
+    assert await bot.cards() == []
+    assert await bot.stores.incidents.firing() == {}
+    await bot.email(1, 501)
+    assert (await bot.card()).version == 1
+
+
+async def test_a_system_that_is_down_is_critical_and_says_why(bot: Bot) -> None:
+    down = Observation(metric="system_up", labels={"system": "redis"}, value=0, at=NOW, reason="connection refused")
+    await bot.tick(0, down)
+    card = await bot.card()
+    assert card.body.title == "Critical: Redis is unreachable"
+    assert [line.value for line in parts(card.body, Line)] == ["down"]
+    assert "connection refused" in str(card.body)
+    await bot.tick(2, down.model_copy(update={"value": 1.0, "reason": "", "at": NOW + 2 * TICK}))
+    assert "Resolved after 1 min." in said((await bot.card()).body)
+
+
+async def test_an_alert_whose_rule_is_gone_is_closed_as_unknown(bot: Bot) -> None:
+    await bot.email(0, 501)
+    bot.rules = policy(REDIS_RULE)
+    await bot.email(1, 501)
+    card = await bot.card()
+    assert (card.body.level, card.body.title) == (Level.UNKNOWN, "Closed: Email queue: jobs waiting")
+
+
+async def test_many_at_once_are_one_message_and_none_is_dropped(bot: Bot) -> None:
+    names = [f"q{number}" for number in range(12)]
+    await bot.tick(0, *(waiting(name, 501 if name != "q3" else 2001) for name in names))
+    digest = await bot.card()
+    assert digest.body.title == "12 new alerts at once"
+    assert (digest.body.level, digest.priority) == (Level.CRITICAL, CRITICAL)
+    assert {line.label for line in parts(digest.body, Line)} == {f"Queue ({name})" for name in names}
+    assert len(await bot.stores.incidents.firing()) == 12
+    # A value that moves makes no card of its own, an end does.
+    await bot.tick(4, *(waiting(name, 505 if name != "q3" else 2005, NOW + 4 * TICK) for name in names))
+    assert len(await bot.cards()) == 1
+    await bot.tick(5, waiting("q3", 0, NOW + 5 * TICK))
+    resolved = [card for card in await bot.cards() if card.body.title == "Resolved: Queue (q3)"]
+    assert len(resolved) == 1
+
+
+async def test_ten_at_once_are_ten_cards(bot: Bot) -> None:
+    await bot.tick(0, *(waiting(f"q{number}", 501) for number in range(10)))
+    assert len(await bot.cards()) == 10
+
+
+async def test_a_state_of_another_version_starts_anew(bot: Bot) -> None:
+    await bot.email(0, 501)
+    async with bot.database.transaction() as connection:
+        await connection.execute(sa.update(alert_states).values(state={"strange": True}))
+    await bot.email(1, 501)
+    assert (await bot.card()).body.level is Level.WARNING
+
+
+async def test_incidents_are_listed_newest_first(bot: Bot) -> None:
+    for number, value in enumerate((501, 100, 1001)):
+        await bot.email(number, value)
+    recent: list[Incident] = await bot.stores.incidents.recent(NOW)
+    assert [(one.state, one.severity) for one in recent] == [("firing", "critical"), ("resolved", "warning")]
+    assert await bot.stores.incidents.recent(NOW + timedelta(minutes=5)) == []
+
+
+async def test_replicas_ticking_at_once_open_one_incident(tmp_path: Path) -> None:
+    databases = [Database(f"sqlite:///{tmp_path / 'state.db'}") for _ in range(4)]
+    await databases[0].migrate()
+    bots = [Bot(database, policy()) for database in databases]
+    await asyncio.gather(*(bot.email(0, 501) for bot in bots))
+    assert (await bots[0].card()).version == 1
+    for database in databases:
+        await database.close()

@@ -1,0 +1,86 @@
+"""``/approvals``: what waits, and buttons for those who may decide."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.policy_file import PolicyFile
+from bot.reply import Buttons, Reply
+from bot.request import Actor
+from bot.stores.database import Database
+from bot.stores.plans import Plans, StoredPlan, Vote
+from commands.administration.approvals import SHOWN, approvals
+from tests.commands.said import said
+
+
+async def ask(plans: Plans, policy: PolicyFile, actor: Actor, now: datetime) -> Reply:
+    reply = await approvals.handler(plans=plans, policy=policy, actor=actor, now=now)
+    assert isinstance(reply, Reply)
+    assert reply.private
+    return reply
+
+
+async def add(database: Database, plans: Plans, *stored: StoredPlan) -> None:
+    async with database.transaction() as connection:
+        for plan in stored:
+            await plans.add(connection, plan)
+
+
+def buttons(reply: Reply) -> list[tuple[str, str]]:
+    rows = [part for part in reply.parts if isinstance(part, Buttons)]
+    return [(button.action, button.value) for row in rows for button in row.buttons]
+
+
+async def test_nothing_waits(plans: Plans, policy: PolicyFile, approver: Actor, now: datetime) -> None:
+    assert (await ask(plans, policy, approver, now)).title == "Nothing waits for approval"
+
+
+async def test_who_may_decide_gets_buttons(
+    database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    await add(database, plans, stored_plan)
+    reply = await ask(plans, policy, approver, now)
+    assert reply.title == "1 plan waits"
+    assert buttons(reply) == [("approve", "k3v9x2mq7a"), ("deny", "k3v9x2mq7a")]
+    shown = said(reply)
+    assert "novapulse-worker pods: 2 → 5" in shown
+    assert "Warning: HPA reverts it." in shown
+    assert "0 of 1 approvals. Who may: Amir Approver, Sana Approver, Otto Oncall." in shown
+
+
+async def test_who_asked_gets_none(
+    database: Database, plans: Plans, policy: PolicyFile, operator: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    await add(database, plans, stored_plan)
+    reply = await ask(plans, policy, operator, now)
+    assert "Scale novapulse-worker from 2 to 5" in said(reply)
+    assert buttons(reply) == []
+
+
+async def test_an_approved_one_waits_for_its_turn(
+    database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    await add(database, plans, replace(stored_plan, status="approved", reason="run abc holds the target"))
+    async with database.transaction() as connection:
+        await plans.vote(connection, stored_plan.id, Vote(approver, "approve", "", now))
+    reply = await ask(plans, policy, approver, now)
+    assert "Approved by approver, waits for its turn: run abc holds the target." in said(reply)
+    assert buttons(reply) == []
+
+
+async def test_what_has_expired_or_ended_is_left_out(
+    database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    expired = replace(stored_plan, id="expired", request_id="r2", approve_by=now - timedelta(seconds=1))
+    await add(database, plans, expired, replace(stored_plan, id="denied", request_id="r3", status="denied"))
+    assert (await ask(plans, policy, approver, now)).title == "Nothing waits for approval"
+
+
+async def test_many_are_cut_with_a_note(
+    database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    many = [replace(stored_plan, id=f"p{number}", request_id=f"r{number}") for number in range(SHOWN + 2)]
+    await add(database, plans, *many)
+    reply = await ask(plans, policy, approver, now)
+    assert reply.title == f"{SHOWN + 2} plans wait"
+    assert "2 more wait; the oldest are shown." in said(reply)
+    assert len(buttons(reply)) == 2 * SHOWN

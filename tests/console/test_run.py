@@ -1,0 +1,100 @@
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bot.console.run import decide, decision, run_line
+from bot.errors import UsageError
+from bot.reply import Level, Reply, say
+from bot.request import Actor, Decision, Request
+from bot.stores.database import Database
+from bot.stores.outbox import Message, Outbox
+
+NOW = datetime(2025, 11, 3, 9, tzinfo=UTC)
+ACTOR = Actor(id="U1", name="Ana")
+
+
+@dataclass
+class Answering:
+    """A dispatcher with one answer to everything."""
+
+    reply: Reply = field(default_factory=lambda: say("Queues"))
+    taken: list[Request | Decision] = field(default_factory=list)
+
+    async def accept(self, item: Request | Decision) -> bool:
+        self.taken.append(item)
+        return True
+
+    async def handle(self, item: Request | Decision) -> None:
+        assert item in self.taken
+
+    async def answer(self, request: Request) -> Reply:
+        self.taken.append(request)
+        return self.reply
+
+
+@pytest.fixture
+async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
+    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await database.migrate()
+    yield Outbox(database)
+    await database.close()
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=100, color_system=None)
+
+
+def shown(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("level", "code"), [(Level.OK, 0), (Level.INFO, 0), (Level.WARNING, 1), (Level.CRITICAL, 2), (Level.UNKNOWN, 3)]
+)
+async def test_a_line_is_run_and_its_level_is_the_exit_code(console: Console, level: Level, code: int) -> None:
+    dispatcher = Answering(say("Queues", level=level))
+    assert await run_line("/nova queue-stats email", ACTOR, dispatcher, now=NOW, console=console) == code
+    (request,) = dispatcher.taken
+    assert isinstance(request, Request)
+    assert (request.command, request.text, request.source) == ("/queue-stats", "email", "console")
+    assert "Queues" in shown(console)
+
+
+async def test_each_line_is_a_request_of_its_own(console: Console) -> None:
+    dispatcher = Answering()
+    for _ in range(2):
+        await run_line("/queue-stats", ACTOR, dispatcher, now=NOW, console=console)
+    assert dispatcher.taken[0].id != dispatcher.taken[1].id
+
+
+async def test_a_decision_shows_the_card_as_it_is_then(console: Console, outbox: Outbox) -> None:
+    await outbox.put(Message("plan:p1", "C1", say("Scaling to 5")), NOW)
+    decided = decision("p1", "approve", "", ACTOR, NOW)
+    assert await decide(decided, Answering(), outbox, console=console) == 0
+    assert "Scaling to 5" in shown(console)
+
+
+async def test_a_refused_decision_shows_why(console: Console, outbox: Outbox) -> None:
+    decided = decision("p1", "approve", "", ACTOR, NOW)
+    await outbox.put(Message("plan:p1", "C1", say("Scale to 5")), NOW)
+    await outbox.put(Message(f"reply:{decided.id}", "C1", say("You asked for this", level=Level.WARNING)), NOW)
+    assert await decide(decided, Answering(), outbox, console=console) == 1
+    assert "You asked for this" in shown(console)
+
+
+async def test_an_unknown_plan_is_said(console: Console, outbox: Outbox) -> None:
+    assert await decide(decision("p9", "cancel", "", ACTOR, NOW), Answering(), outbox, console=console) == 3
+    assert "There is no plan p9." in shown(console)
+
+
+@pytest.mark.parametrize(("action", "reason"), [("dance", "x"), ("deny", "  "), ("break_glass", "")])
+def test_a_decision_needs_a_known_action_and_sometimes_a_reason(action: str, reason: str) -> None:
+    with pytest.raises(UsageError):
+        decision("p1", action, reason, ACTOR, NOW)

@@ -1,0 +1,180 @@
+import asyncio
+from pathlib import Path
+
+from bot.errors import Refused, Unavailable
+from tests.dispatch.world import AMIR, OLGA, SANA, World, buttons_of, opened, policy, text_of
+
+
+async def approved(world: World, line: str = "/scale 5") -> str:
+    stored = await world.propose(line)
+    await world.click("approve", stored.id, AMIR)
+    return stored.id
+
+
+async def test_what_is_approved_is_planned_again_and_started(world: World) -> None:
+    plan_id = await approved(world)
+    assert world.moods.calls == ["scale 5", "scale 5"]
+    assert world.noted.started == [plan_id]
+    assert (await world.plan(plan_id)).status == "started"
+    run = await world.runs.get(plan_id)
+    assert run is not None
+    assert [(step.title, step.status) for step in run.steps] == [
+        ("Scale", "waiting"),
+        ("Ready", "waiting"),
+        ("Restart", "waiting"),
+    ]
+    assert "Running, step 1 of 3" in text_of(await world.card(plan_id))
+    assert buttons_of(await world.card(plan_id)) == []
+
+
+async def test_a_plan_that_no_longer_fits_does_not_start_and_says_what_moved(world: World) -> None:
+    stored = await world.propose()
+    world.cluster.set(3)
+    await world.click("approve", stored.id, AMIR)
+    assert (await world.plan(stored.id)).status == "stale"
+    assert world.noted.started == []
+    card = await world.card(stored.id)
+    assert "replicas was 2, is now 3" in text_of(card)
+    assert buttons_of(card) == ["replan"]
+    entry = await world.record(stored.request_id)
+    assert entry.status == "refused"
+    assert entry.outcome.startswith("stale: replicas was 2, is now 3")
+
+
+async def test_a_plan_that_cannot_be_made_any_more_is_stale_with_the_reason(world: World) -> None:
+    stored = await world.propose()
+    world.moods.error = Refused("The freeze is on.", hint="Until Monday.")
+    await world.click("approve", stored.id, AMIR)
+    assert "The freeze is on. Until Monday." in text_of(await world.card(stored.id))
+    assert (await world.plan(stored.id)).status == "stale"
+
+
+async def test_a_requester_who_lost_the_permission_gets_nothing_started(world: World) -> None:
+    stored = await world.propose()
+    roles = world.policy.current.roles
+    nobody = roles["operator"].model_copy(update={"members": ()})
+    world.policy.current = world.policy.current.model_copy(update={"roles": roles | {"operator": nobody}})
+    await world.click("approve", stored.id, AMIR)
+    assert (await world.plan(stored.id)).status == "stale"
+    assert "workers:scale" in text_of(await world.card(stored.id))
+
+
+async def test_a_system_that_is_away_lets_the_plan_wait_and_not_lapse(world: World) -> None:
+    stored = await world.propose()
+    world.moods.error = Unavailable("The cluster", "connection refused")
+    await world.click("approve", stored.id, AMIR)
+    assert (await world.plan(stored.id)).status == "approved"
+    assert "Cannot check whether it still fits: The cluster: connection refused" in text_of(await world.card(stored.id))
+    assert buttons_of(await world.card(stored.id)) == ["cancel"]
+    world.moods.error = None
+    await world.clocks.tick(world.clock())
+    assert (await world.plan(stored.id)).status == "approved"
+    await world.clocks.tick(world.clock.forward(seconds=5))
+    assert (await world.plan(stored.id)).status == "started"
+
+
+async def test_an_unexpected_error_on_planning_again_is_tried_again(world: World) -> None:
+    stored = await world.propose()
+    world.moods.error = ZeroDivisionError()
+    await world.click("approve", stored.id, AMIR)
+    assert "unexpected error" in text_of(await world.card(stored.id))
+    assert (await world.plan(stored.id)).status == "approved"
+
+
+async def test_a_locked_target_is_waited_for_and_the_holder_named(world: World) -> None:
+    first = await approved(world, "/scale 5")
+    second = await approved(world, "/scale 6")
+    assert (await world.plan(second)).status == "approved"
+    said = text_of(await world.card(second))
+    assert "deployment/worker is held by /scale 5 of Olga Operator" in said
+    assert first in said
+    await world.clocks.tick(world.clock())
+    assert world.noted.started == [first]
+
+
+async def test_waiting_for_a_lock_ends_when_the_time_to_start_is_over(world: World) -> None:
+    await approved(world, "/scale 5")
+    second = await approved(world, "/scale 6")
+    await world.clocks.tick(world.clock.forward(minutes=10))
+    assert (await world.plan(second)).status == "expired"
+    said = text_of(await world.card(second))
+    assert "It was approved but could not start in time" in said
+    assert "is held by /scale 5" in said
+
+
+async def test_two_plans_for_one_target_approved_at_once_start_one_run(world: World) -> None:
+    first, second = await world.propose("/scale 5"), await world.propose("/scale 6")
+    await asyncio.gather(world.click("approve", first.id, AMIR), world.click("approve", second.id, SANA))
+    assert len(await world.runs.running()) == 1
+    assert len(world.noted.started) == 1
+
+
+async def test_plans_for_different_targets_do_not_wait_for_each_other(world: World) -> None:
+    await approved(world, "/scale 5")
+    await world.propose("/free 7")
+    assert len(world.noted.started) == 2
+
+
+async def test_what_needs_nobody_starts_at_once(world: World) -> None:
+    stored = await world.propose("/free 7")
+    assert world.noted.started == [stored.id]
+    assert "Cannot be undone: it is free" not in text_of(await world.card(stored.id))
+
+
+async def test_what_was_approved_before_a_crash_starts_after_it(tmp_path: Path) -> None:
+    async with opened(World(tmp_path, executes=False), engine=False) as world:
+        stored = await world.propose()
+        decision = world.decision("approve", stored.id)
+        await world.approvals.decide(decision, world.clock())
+        assert (await world.plan(stored.id)).status == "approved"
+    async with opened(World(tmp_path, executes=False), engine=False) as world:
+        await world.clocks.tick(world.clock())
+        assert world.noted.started == [stored.id]
+
+
+async def test_nobody_answers_so_it_expires_and_says_so(world: World) -> None:
+    stored = await world.propose()
+    await world.clocks.tick(world.clock.forward(minutes=29))
+    assert (await world.plan(stored.id)).status == "waiting"
+    await world.clocks.tick(world.clock.forward(minutes=1))
+    assert (await world.plan(stored.id)).status == "expired"
+    assert "Expired, nothing was changed" in text_of(await world.card(stored.id))
+    entry = await world.record(stored.request_id)
+    assert entry.status == "refused"
+    assert entry.outcome.startswith("expired")
+
+
+async def test_an_expiry_and_a_click_at_once_end_in_one_of_both(world: World) -> None:
+    stored = await world.propose()
+    late = world.clock.forward(minutes=30)
+    await asyncio.gather(world.clocks.tick(late), world.click("approve", stored.id, AMIR))
+    assert (await world.plan(stored.id)).status == "expired"
+    assert world.noted.started == []
+
+
+async def test_others_are_asked_once_when_nobody_answers(world: World) -> None:
+    world.policy.current = policy(ask_next=["oncall"])
+    stored = await world.propose()
+    await world.clocks.tick(world.clock.forward(minutes=4))
+    assert await world.outbox.posted(f"plan:{stored.id}:ask-next") is None
+    await world.clocks.tick(world.clock.forward(minutes=1))
+    asked = await world.outbox.posted(f"plan:{stored.id}:ask-next")
+    assert asked is not None
+    assert asked.channel == "C1"
+    assert "Otto Oncall" in text_of(asked.body)
+    await world.clocks.tick(world.clock.forward(minutes=1))
+    again = await world.outbox.posted(f"plan:{stored.id}:ask-next")
+    assert again is not None
+    assert again.version == 1
+
+
+async def test_planning_again_from_the_card_makes_a_new_plan_of_who_clicked(world: World) -> None:
+    stored = await world.propose()
+    world.cluster.set(3)
+    await world.click("approve", stored.id, AMIR)
+    fresh = await world.plans.of_request(await world.click("replan", stored.id, SANA))
+    assert fresh is not None
+    assert (fresh.status, fresh.requester, fresh.arguments) == ("waiting", SANA, {"replicas": 5})
+    assert fresh.plan.facts == {"replicas": 3}
+    refused = await world.reply(await world.click("replan", fresh.id, OLGA))
+    assert "cannot be planned again" in text_of(refused)

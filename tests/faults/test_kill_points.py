@@ -1,0 +1,105 @@
+"""kill -9 at every step boundary of a scale run, in a real process with real files; then the next start goes on."""
+
+import asyncio
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.stores.executors import Executors
+from bot.stores.runs import StoredRun
+from tests.dispatch.world import World, buttons_of, opened, text_of
+from tests.faults.kill_program import later
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STEPS = (1, 2, 3)
+MOMENTS = (
+    "accepted",
+    "plan stored",
+    "approved",
+    "run row written",
+    *(name for step in STEPS for name in (f"before step {step}", f"step {step} operated", f"after step {step}")),
+    "before the end",
+    "after the end",
+)
+
+
+async def live(directory: Path, name: str, moment: str, *more: str) -> int:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.faults.kill_program", str(directory), name, moment, *more, cwd=ROOT
+    )
+    return await process.wait()
+
+
+async def go_on(world: World) -> StoredRun:
+    """Live as the bot does until the run has ended; a plan that still waits is approved."""
+    while True:
+        await world.tick()
+        stored = await world.plans.of_request("the-request")
+        if stored is not None and stored.status == "waiting":
+            await world.click("approve", stored.id)
+        run = await world.runs.get(stored.id) if stored else None
+        if run is not None and run.status != "running":
+            return run
+        await asyncio.sleep(0.02)
+
+
+def interrupted(moment: str, step: int) -> bool:
+    """Whether a step was begun and not recorded as ended at this moment, so that it may be begun again."""
+    return moment in (f"before step {step}", f"step {step} operated")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_after_a_kill_the_run_goes_on_and_repeats_no_finished_step(tmp_path: Path, moment: str) -> None:
+    assert await live(tmp_path, "one", moment) == -signal.SIGKILL
+    async with opened(World(tmp_path, name="one", clock=lambda: datetime.now(UTC))) as world:
+        run = await go_on(world)
+        assert run.status == "succeeded"
+        assert world.cluster.changes == ["scale 2 -> 5", "restart the-request"]
+        assert world.cluster.calls.count("scale") == (2 if moment == "step 1 operated" else 1)
+        assert world.cluster.calls.count("restart") == (2 if moment == "step 3 operated" else 1)
+        assert [step.attempts for step in run.steps] == [2 if interrupted(moment, step) else 1 for step in STEPS]
+        await the_rest_is_right(world, run)
+
+
+async def the_rest_is_right(world: World, run: StoredRun) -> None:
+    card = await world.card(run.id)
+    assert "Done after" in text_of(card)
+    assert buttons_of(card) == ["undo"]
+    assert await world.locks.held() == []
+    [entry] = await world.requests.search(user="U1")
+    assert (entry.status, entry.outcome) == ("done", "succeeded")
+
+
+async def test_a_run_of_a_replica_that_is_gone_is_taken_over_by_exactly_one(tmp_path: Path) -> None:
+    assert await live(tmp_path, "one", "step 1 operated") == -signal.SIGKILL
+    others = [live(tmp_path, name, "never", "take-over") for name in ("two", "three")]
+    assert await asyncio.gather(*others) == [0, 0]
+    async with opened(World(tmp_path, name="four"), engine=False) as world:
+        [run] = await world.runs.recent()
+        assert run.status == "succeeded"
+        assert run.executor in ("two", "three")
+        assert world.cluster.changes == ["scale 2 -> 5", "restart the-request"]
+        assert world.cluster.calls == ["scale", "scale", "restart"]
+        assert [step.attempts for step in run.steps] == [2, 1, 1]
+        await the_rest_is_right(world, run)
+
+
+async def test_a_run_that_died_with_whoever_was_taking_it_over_is_taken_over_again(tmp_path: Path) -> None:
+    assert await live(tmp_path, "one", "after step 1") == -signal.SIGKILL
+    async with opened(World(tmp_path, name="three", clock=later)) as world:
+        stored = await world.plans.of_request("the-request")
+        assert stored is not None
+        # Somebody wrote its name into the row and died before it did anything more.
+        assert await world.runs.claim(stored.id, executor="two", previous="one")
+        assert (await go_on(world)).status == "succeeded"
+        assert world.cluster.calls == ["scale", "restart"]
+
+
+async def test_who_left_properly_is_succeeded_at_once(tmp_path: Path) -> None:
+    async with opened(World(tmp_path, name="one")) as world:
+        assert await Executors(world.database).alive(world.clock()) == {"one"}
+    async with opened(World(tmp_path, name="two"), engine=False) as world:
+        assert await Executors(world.database).alive(world.clock()) == frozenset()

@@ -1,0 +1,312 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from bot.catalog import Catalog, load
+from bot.clients.mongo import Mongo
+from bot.clients.redis import RedisServer
+from bot.errors import TimedOut
+from bot.plan import Change, Plan, Step
+from bot.policy_file import PolicyFile
+from bot.reply import Button, Buttons, Level, Line, Note, Reply, Table, Text
+from bot.request import Actor
+from bot.settings import MongoSettings, RedisSettings
+from bot.stores.fires import Fires
+from bot.stores.plans import Plans, StoredPlan
+from schedules.morning_checklist import morning_checklist
+from tests.clients.kubernetes_server import PODS, status
+from tests.clients.pretend_api import COUNTERS, failure, wrapped
+from tests.schedules.conftest import NOW, Systems, api_pod, cut_off_redis, dead_url, log
+from tests.servers import ROOT
+
+CALM = dict.fromkeys(COUNTERS, 0)
+QUEUES = ("email", "webhook", "workflow", "report")
+METRICS = (
+    "# HELP queue_size Jobs\n# TYPE queue_size gauge\n"
+    "# HELP http_request_errors_total Errors\n# TYPE http_request_errors_total counter\n"
+)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load()
+
+
+def stats(**changed: dict[str, int]) -> Any:
+    return wrapped({"success": True, "stats": {name: CALM | changed.get(name, {}) for name in QUEUES}})
+
+
+@pytest.fixture
+def calm(systems: Systems) -> Systems:
+    """A morning on which all is well, but for the metrics that nothing feeds."""
+    systems.api_server.answers["/queue/stats"] = stats()
+    systems.api_server.answers["/metrics"] = wrapped(METRICS)
+    return systems
+
+
+async def run(systems: Systems, catalog: Catalog, **changes: Any) -> Reply:
+    asked = {name: getattr(systems, name) for name in ("api", "queues", "redis", "mongo", "cluster")} | {
+        "fires": Fires(systems.database),
+        "plans": Plans(systems.database),
+        "policy": PolicyFile(ROOT / "policy.toml", catalog),
+        "catalog": catalog,
+        "now": NOW,
+    }
+    reply = await morning_checklist.handler(**(asked | changes))
+    assert isinstance(reply, Reply)
+    return reply
+
+
+async def remember(systems: Systems, reply: Reply) -> None:
+    """Store a checklist as yesterday's."""
+    fires, due = Fires(systems.database), NOW - timedelta(days=1)
+    assert await fires.claim("morning-checklist", due, "a", due)
+    async with systems.database.transaction() as connection:
+        result = {"reply": reply.model_dump(mode="json")}
+        await fires.finish(("morning-checklist", due), "a", due, result, connection=connection)
+
+
+def lines(reply: Reply) -> dict[str, Line]:
+    return {part.label: part for part in reply.parts if isinstance(part, Line)}
+
+
+def buttons(reply: Reply) -> list[Button]:
+    return [button for part in reply.parts if isinstance(part, Buttons) for button in part.buttons]
+
+
+def since(reply: Reply) -> str:
+    (text,) = (part for part in reply.parts if isinstance(part, Text))
+    return "".join(span for span in text.spans if isinstance(span, str))
+
+
+async def test_a_calm_morning(calm: Systems, catalog: Catalog) -> None:
+    reply = await run(calm, catalog)
+    found = lines(reply)
+    green = {label for label, line in found.items() if line.level is Level.OK}
+    assert green == {
+        *("API health", "API live", "API ready", "Redis", "MongoDB", "API pods", "Worker pods", "API error log"),
+        *(f"Queue {name}" for name in QUEUES),
+        "Break-glass",
+    }
+    assert found["API health"].value == "mongodb up, redis up"
+    assert found["API pods"].value == "2 of 2 ready, 0 restarts"
+    assert reply.title == "Morning checklist: 2 unknown, 13 green"
+    assert buttons(reply) == []
+
+
+async def test_a_metric_without_a_sample_is_unknown_and_says_why(calm: Systems, catalog: Catalog) -> None:
+    found = lines(await run(calm, catalog))
+    for name in ("queue_size", "http_request_errors_total"):
+        assert (found[name].level, found[name].value) == (
+            Level.UNKNOWN,
+            "declared, but nothing feeds it: no sample",
+        )
+    calm.api_server.answers["/metrics"] = wrapped('# TYPE queue_size gauge\nqueue_size{queue="email"} 12\n')
+    found = lines(await run(calm, catalog))
+    assert (found["queue_size"].level, found["queue_size"].value) == (
+        Level.OK,
+        "12 in all, by the replica that answered",
+    )
+    assert found["http_request_errors_total"].value == "not among the metrics"
+
+
+@pytest.mark.parametrize(
+    ("counts", "level", "said"),
+    [
+        ({"waiting": 500, "failed": 100}, Level.OK, "500 waiting, 100 failed"),
+        ({"waiting": 501}, Level.WARNING, "501 waiting (warning), 0 failed"),
+        ({"waiting": 600, "paused": 401}, Level.CRITICAL, "1,001 waiting (critical), 0 failed"),
+        ({"failed": 101}, Level.WARNING, "0 waiting, 101 failed (warning)"),
+        ({"failed": 1000}, Level.CRITICAL, "0 waiting, 1,000 or more failed (critical)"),
+    ],
+)
+async def test_queues_are_measured_by_the_policys_thresholds(
+    calm: Systems, catalog: Catalog, counts: dict[str, int], level: Level, said: str
+) -> None:
+    calm.api_server.answers["/queue/stats"] = stats(email=counts)
+    line = lines(await run(calm, catalog))["Queue email"]
+    assert (line.level, line.value) == (level, said)
+
+
+async def test_failing_items_have_their_next_step(calm: Systems, catalog: Catalog) -> None:
+    calm.api_server.answers["/queue/stats"] = stats(email={"waiting": 2000})
+    reply = await run(calm, catalog)
+    assert reply.level is Level.CRITICAL
+    assert [(button.action, button.value) for button in buttons(reply)] == [
+        ("run", "/queue-stats"),
+        ("form", "/scale-workers"),
+    ]
+
+
+async def test_without_the_api_the_queues_are_those_of_redis(calm: Systems, catalog: Catalog) -> None:
+    calm.api_server.answers["/queue/stats"] = failure(500, "no")
+    await calm.fill("email", wait=501)
+    await calm.raw.delete("bull:nova-report:meta")
+    reply = await run(calm, catalog)
+    found = lines(reply)
+    assert found["Queue email"].value == "501 waiting (warning), 0 failed"
+    assert found["Queue report"].level is Level.UNKNOWN
+    assert "bull:nova-report:meta" in found["Queue report"].value
+    notes = [str(part) for part in reply.parts if isinstance(part, Note)]
+    assert any("answered 500" in note for note in notes)
+
+
+async def test_what_is_down_is_red_or_unknown_and_holds_nothing_up(calm: Systems, catalog: Catalog) -> None:
+    await cut_off_redis(calm)
+    for path in ("/health", "/health/ready", "/queue/stats", "/metrics"):
+        calm.api_server.answers[path] = failure(500, "Redis down")
+    calm.kubernetes.answers[f"GET {PODS}"] = status(403, "may not")
+    found = lines(await run(calm, catalog))
+    levels = {label: line.level for label, line in found.items()}
+    assert levels == {
+        "API health": Level.CRITICAL,
+        "API live": Level.OK,
+        "API ready": Level.CRITICAL,
+        "Redis": Level.CRITICAL,
+        "MongoDB": Level.OK,
+        "API pods": Level.UNKNOWN,
+        "Worker pods": Level.UNKNOWN,
+        "Queues": Level.UNKNOWN,
+        "Metrics": Level.UNKNOWN,
+        "Break-glass": Level.OK,
+        "API error log": Level.UNKNOWN,
+    }
+    assert "connection refused" in found["Redis"].value
+    assert "answered 500: Redis down" in found["API health"].value
+
+
+async def test_what_is_not_configured_is_said_with_its_variable(calm: Systems, catalog: Catalog) -> None:
+    found = lines(
+        await run(
+            calm,
+            catalog,
+            mongo=Mongo(MongoSettings(mongo_url=None)),
+            redis=RedisServer(RedisSettings(redis_url=None)),
+        )
+    )
+    for label, variable in (("MongoDB", "MONGO_URL"), ("Redis", "REDIS_URL")):
+        assert found[label].level is Level.UNKNOWN
+        assert variable in found[label].value
+
+
+async def test_the_logs_of_all_api_pods_are_read_and_4xx_left_apart(calm: Systems, catalog: Catalog) -> None:
+    def http(code: int, message: str) -> str:
+        return (
+            f'\x1b[31merror\x1b[39m: HTTP Exception: {{\n  "statusCode": {code},\n  "message": "{message}"\n'
+            '} {"timestamp":"2026-07-01T07:00:00.000Z"}\n'
+        )
+
+    log(calm.kubernetes, "api-a", http(500, "token=verysecretvalue broke") * 3 + http(404, "not found") * 5)
+    log(calm.kubernetes, "api-b", "Redis connection error: ECONNREFUSED\n" + http(500, "other") + http(502, "third"))
+    reply = await run(calm, catalog)
+    line = lines(reply)["API error log"]
+    assert line.level is Level.WARNING
+    assert line.value == "6 errors of 4 kinds and 5 answers of 4xx in the last day, 2 pods read"
+    (table,) = (part for part in reply.parts if isinstance(part, Table))
+    assert len(table.rows) == 3
+    assert table.rows[0][:2] == ("3", "500")
+    assert "verysecretvalue" not in str(reply)
+    assert "/rollout-status api" in [button.value for button in buttons(reply)]
+    asked = [one for one in calm.kubernetes.asked if one.path.endswith("/log")]
+    assert {one.query["sinceSeconds"] for one in asked} == {"86400"}
+
+
+async def test_a_log_that_could_not_be_read_is_no_all_clear(calm: Systems, catalog: Catalog) -> None:
+    calm.kubernetes.answers[f"GET {PODS}/api-b/log"] = status(400, "container is waiting to start")
+    line = lines(await run(calm, catalog))["API error log"]
+    assert line.level is Level.UNKNOWN
+    assert "1 pod read; not read: api-b" in line.value
+
+
+async def test_pods_that_are_missing_or_restarted_are_seen(calm: Systems, catalog: Catalog) -> None:
+    calm.kubernetes.answers[f"GET {PODS}"] = {"items": [api_pod("api-a", restarts=3), api_pod("api-b", ready=False)]}
+    line = lines(await run(calm, catalog))["API pods"]
+    assert (line.level, line.value) == (Level.WARNING, "1 of 2 ready, 3 restarts")
+
+
+async def test_the_first_checklist_has_nothing_to_compare_with(calm: Systems, catalog: Catalog) -> None:
+    assert "no earlier checklist" in since(await run(calm, catalog))
+
+
+async def test_what_changed_since_yesterday_is_said(calm: Systems, catalog: Catalog) -> None:
+    calm.api_server.answers["/queue/stats"] = stats(email={"failed": 120}, report={"failed": 600})
+    await remember(calm, await run(calm, catalog))
+    assert "Nothing changed." in since(await run(calm, catalog))
+    calm.api_server.answers["/queue/stats"] = stats(email={"failed": 180})
+    calm.mongo_server.answers["ping"] = {"ok": 0.0, "code": 13, "errmsg": "not authorized"}
+    said = since(await run(calm, catalog))
+    assert "- Queue email: still amber, was “0 waiting, 120 failed (warning)”" in said
+    assert "- Queue report: was red, is now green (0 waiting, 0 failed)" in said
+    assert "- MongoDB: was green, is now unknown" in said
+    assert "Queue webhook" not in said
+
+
+async def test_a_stored_checklist_that_cannot_be_read_is_left_alone(calm: Systems, catalog: Catalog) -> None:
+    fires = Fires(calm.database)
+    assert await fires.claim("morning-checklist", NOW, "a", NOW)
+    async with calm.database.transaction() as connection:
+        await fires.finish(("morning-checklist", NOW), "a", NOW, {"reply": {"strange": 1}}, connection=connection)
+    assert "no earlier checklist" in since(await run(calm, catalog))
+
+
+async def test_break_glass_of_the_last_day_is_listed(calm: Systems, catalog: Catalog) -> None:
+    plan = Plan(
+        title="Scale",
+        target="deployment/novapulse-worker",
+        changes=(Change(what="pods", before="2", after="5"),),
+        steps=(Step(title="Scale", operation="cluster.scale"),),
+    )
+    stored = StoredPlan(
+        id="k3v9x2mq7a",
+        request_id="r1",
+        command="/scale-workers",
+        arguments={},
+        plan=plan,
+        digest="d",
+        requester=Actor(id="U1", name="Otto"),
+        channel="C1",
+        source="slash",
+        undo_of=None,
+        needed=1,
+        status="started",
+        reason="the queue was burning",
+        created_at=NOW - timedelta(hours=5),
+        approve_by=NOW,
+        execute_by=None,
+        asked_next_at=None,
+        break_glass=True,
+        closed_at=None,
+    )
+    async with calm.database.transaction() as connection:
+        await Plans(calm.database).add(connection, stored)
+    line = lines(await run(calm, catalog))["Break-glass"]
+    assert line.level is Level.WARNING
+    assert line.value == "/scale-workers by Otto, 03:00 UTC: the queue was burning"
+
+
+async def test_an_unexpected_error_in_one_check_hides_no_other(calm: Systems, catalog: Catalog) -> None:
+    class Broken(RedisServer):
+        async def ping(self, *, seconds: float = 2.0) -> float:
+            raise RuntimeError(f"bug {seconds}")
+
+    broken = Broken(RedisSettings(redis_url=SecretStr(dead_url())))
+    with capture_logs() as logs:
+        found = lines(await run(calm, catalog, redis=broken))
+    assert found["Redis"].level is Level.UNKNOWN
+    assert logs[0]["error_id"] in found["Redis"].value
+    assert found["MongoDB"].level is Level.OK
+
+
+async def test_a_slow_system_is_down_and_the_rest_is_shown(calm: Systems, catalog: Catalog) -> None:
+    class Slow(RedisServer):
+        async def ping(self, *, seconds: float = 2.0) -> float:
+            raise TimedOut("Redis", seconds)
+
+    found = lines(await run(calm, catalog, redis=Slow(RedisSettings(redis_url=None))))
+    assert (found["Redis"].level, found["Redis"].value) == (
+        Level.CRITICAL,
+        "Redis could not be read: no answer within 2 s.",
+    )

@@ -1,0 +1,145 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.clients.api import NovaPulseApi
+from bot.clients.mongo import Mongo
+from bot.clients.queues import Queues
+from bot.clients.redis import RedisServer
+from bot.schedule import Observation
+from bot.settings import ApiSettings, MongoSettings, RedisSettings
+from bot.stores.history import history
+from bot.stores.samples import Samples
+from schedules.threshold_alerts import METRICS, threshold_alerts
+from tests.clients.kubernetes_server import status
+from tests.clients.pretend_api import failure
+from tests.schedules.conftest import NOW, Systems, cut_off_redis
+from tests.servers import free_port
+
+Found = dict[tuple[str, str], Observation]
+
+
+async def observe(systems: Systems, **changes: Any) -> Found:
+    names = ("queues", "redis", "mongo", "api", "cluster")
+    asked = {name: getattr(systems, name) for name in names} | {"samples": Samples(systems.database), "now": NOW}
+    found = await threshold_alerts.handler(**(asked | changes))
+    assert isinstance(found, list)
+    assert all(observation.at == NOW for observation in found)
+    return {(one.metric, next(iter(one.labels.values()))): one for one in found}
+
+
+def values(found: Found, subject: str) -> dict[str, float | None]:
+    return {metric: one.value for (metric, name), one in found.items() if name == subject}
+
+
+async def test_reads_every_queue_from_redis(systems: Systems) -> None:
+    await systems.fill("email", wait=3, failed=2)
+    await systems.fill("report", paused=4)
+    await systems.raw.hset("bull:nova-report:meta", "paused", "1")
+    await systems.raw.set("bull:nova-email:id", 17)
+    await systems.raw.hset("bull:nova-email:2", "timestamp", str(int((NOW - timedelta(minutes=5)).timestamp() * 1000)))
+    found = await observe(systems)
+    assert values(found, "email") == {
+        "queue_waiting": 3,
+        "queue_failed": 2,
+        "queue_paused": 0,
+        "queue_oldest_seconds": 300,
+        "queue_workers": 0,
+        "queue_readable": 1,
+        "queue_unfinished": 3,
+        "queue_added": 17,
+    }
+    # The jobs of a paused queue wait too, and how old they are is not known here.
+    report = values(found, "report")
+    assert (report["queue_waiting"], report["queue_paused"], report["queue_oldest_seconds"]) == (4, 1, None)
+    assert values(found, "webhook")["queue_oldest_seconds"] == 0
+    assert {name for metric, name in found if metric == "queue_waiting"} == {"email", "webhook", "workflow", "report"}
+    assert "GET /queue/stats" not in systems.api_server.seen
+
+
+async def test_every_system_that_answers_is_up(systems: Systems) -> None:
+    found = await observe(systems)
+    up = {name: one.value for (metric, name), one in found.items() if metric == "system_up"}
+    assert up == {"redis": 1, "mongodb": 1, "api": 1, "cluster": 1}
+
+
+async def test_a_queue_that_is_not_in_redis_is_unknown_and_never_0(systems: Systems) -> None:
+    await systems.raw.delete("bull:nova-email:meta")
+    found = await observe(systems)
+    assert values(found, "email") == dict.fromkeys(METRICS) | {"queue_readable": 0}
+    assert "bull:nova-email:meta" in found["queue_waiting", "email"].reason
+    assert values(found, "webhook")["queue_waiting"] == 0
+
+
+async def test_without_redis_the_api_is_read_and_said_to_be(systems: Systems) -> None:
+    await cut_off_redis(systems)
+    found = await observe(systems)
+    assert found["system_up", "redis"].value == 0
+    assert "connection refused" in found["system_up", "redis"].reason
+    email = values(found, "email")
+    # 7 waiting, 5 paused and 6 prioritized, as the API counts them.
+    assert (email["queue_waiting"], email["queue_failed"], email["queue_paused"]) == (18, 4, 1)
+    assert (email["queue_workers"], email["queue_added"], email["queue_oldest_seconds"]) == (None, None, None)
+    assert found["queue_waiting", "email"].reason.startswith("Read from the NovaPulse API.")
+
+
+async def test_with_neither_source_everything_is_unknown_with_both_reasons(systems: Systems) -> None:
+    await cut_off_redis(systems)
+    systems.api_server.answers["/queue/stats"] = failure(500, "no")
+    found = await observe(systems)
+    assert set(values(found, "email").values()) == {None}
+    reason = found["queue_waiting", "email"].reason
+    assert "connection refused" in reason
+    assert "answered 500" in reason
+
+
+async def test_what_is_not_configured_or_forbidden_is_neither_up_nor_down(systems: Systems) -> None:
+    systems.kubernetes.answers["GET /version/"] = status(403, "may not")
+    found = await observe(
+        systems,
+        redis=RedisServer(RedisSettings(redis_url=None)),
+        queues=Queues(RedisSettings(redis_url=None)),
+        mongo=Mongo(MongoSettings(mongo_url=None)),
+    )
+    for name, reason in (("redis", "REDIS_URL"), ("mongodb", "MONGO_URL"), ("cluster", "may not")):
+        assert found["system_up", name].value is None
+        assert reason in found["system_up", name].reason
+
+
+async def test_an_api_that_only_the_load_balancer_answers_for_is_down(systems: Systems) -> None:
+    systems.api_server.answers["/health/live"] = failure(503, "no backend")
+    found = await observe(systems)
+    assert found["system_up", "api"].value == 0
+    assert "503" in found["system_up", "api"].reason
+
+
+async def test_systems_that_are_gone_are_down(systems: Systems) -> None:
+    mongo = Mongo(MongoSettings(mongo_url=SecretStr(f"mongodb://127.0.0.1:{free_port()}/?directConnection=true")))
+    api = NovaPulseApi(ApiSettings(novapulse_api_url=f"http://127.0.0.1:{free_port()}"))
+    found = await observe(systems, mongo=mongo, api=api)
+    assert (found["system_up", "mongodb"].value, found["system_up", "api"].value) == (0, 0)
+    await mongo.close()
+
+
+async def test_the_readings_are_kept_for_trends_and_forecasts(systems: Systems) -> None:
+    await systems.fill("email", wait=3)
+    await systems.raw.set("bull:nova-email:id", 17)
+    await observe(systems)
+    samples = Samples(systems.database)
+    assert [sample.value for sample in await samples.series("queue/email/waiting", NOW)] == [3]
+    (past,) = await history(samples, "email", NOW)
+    assert (past.ready, past.unfinished, past.added, past.workers, past.is_paused) == (3, 3, 17, 0, False)
+
+
+async def test_a_gap_in_the_readings_is_kept_as_a_gap(systems: Systems) -> None:
+    await systems.raw.delete("bull:nova-email:meta")
+    await observe(systems)
+    assert [sample.value for sample in await Samples(systems.database).series("queue/email/waiting", NOW)] == [None]
+
+
+@pytest.mark.parametrize("waiting", [500, 501])
+async def test_the_number_is_exact_at_the_threshold(systems: Systems, waiting: int) -> None:
+    await systems.fill("email", wait=waiting)
+    assert (await observe(systems))["queue_waiting", "email"].value == waiting

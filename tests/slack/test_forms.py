@@ -1,0 +1,77 @@
+from typing import Any
+
+import pytest
+
+from bot.errors import Refused, UsageError
+from bot.reply import Button
+from bot.slack import forms
+from tests.slack.declared import scale_workers
+
+VIEW = forms.command_form(scale_workers, {"replicas": 5, "deployment": "api", "yes_zero": True}, {"channel": "C1"})
+
+
+def state(**fields: Any) -> dict[str, Any]:
+    return VIEW | {"state": {"values": {f"argument:{name}": {"value": field} for name, field in fields.items()}}}
+
+
+def test_a_form_has_a_field_for_each_argument_filled_in_as_far_as_known() -> None:
+    replicas, deployment, yes_zero = VIEW["blocks"][1:]
+    assert (replicas["element"]["initial_value"], replicas["optional"]) == ("5", False)
+    assert replicas["hint"]["text"] == "How many <worker> pods"
+    assert deployment["element"]["initial_option"]["value"] == "api"
+    assert [option["value"] for option in deployment["element"]["options"]] == ["api", "worker"]
+    assert yes_zero["element"]["initial_options"][0]["value"] == "yes"
+    assert yes_zero["label"]["text"] == "Yes zero"
+
+
+def test_an_empty_form_has_nothing_filled_in() -> None:
+    view = forms.command_form(scale_workers, {}, {})
+    assert "initial" not in str(view)
+    assert len(view["title"]["text"]) <= 24
+
+
+def test_what_was_filled_in_is_read_back() -> None:
+    found = forms.arguments(
+        state(
+            replicas={"type": "plain_text_input", "value": " 7 "},
+            deployment={"type": "static_select", "selected_option": {"value": "worker"}},
+            yes_zero={"type": "checkboxes", "selected_options": []},
+        )
+    )
+    assert found == {"replicas": "7", "deployment": "worker", "yes_zero": False}
+
+
+def test_what_was_left_empty_is_left_out_and_a_required_value_stays() -> None:
+    found = forms.arguments(
+        state(
+            replicas={"type": "plain_text_input", "value": None},
+            deployment={"type": "static_select", "selected_option": None},
+        )
+    )
+    assert found == {"replicas": 5}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (UsageError("Wrong.", argument="replicas", nearest="5"), {"argument:replicas": "Wrong. Did you mean 5?"}),
+        (UsageError("Wrong."), {"argument:yes_zero": "Wrong."}),
+        (Refused("No.", hint="Ask Ana."), {"argument:yes_zero": "No. Ask Ana."}),
+    ],
+)
+def test_errors_stand_beside_their_field(error: UsageError | Refused, expected: dict[str, str]) -> None:
+    assert forms.errors(error, VIEW) == expected
+
+
+@pytest.mark.parametrize("action", ["deny", "break_glass"])
+def test_a_reason_is_asked_for_and_read(action: str) -> None:
+    view = forms.reason_form(action, "p1", "C1")
+    field = {"type": "plain_text_input", "value": "  too risky "}
+    assert forms.reason(view | {"state": {"values": {"argument:reason": {"value": field}}}}) == "too risky"
+    assert forms.opens_form(Button(label="x", action="deny", value="p1"))
+
+
+def test_a_long_line_from_a_button_does_not_break_the_form() -> None:
+    view = forms.command_form(scale_workers, {"replicas": "9" * 5000}, {"channel": "C1"})
+    assert len(view["private_metadata"]) <= 3000
+    assert len(view["blocks"][1]["element"]["initial_value"]) <= 1000

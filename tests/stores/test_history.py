@@ -1,0 +1,45 @@
+"""What was recorded of a queue becomes what the forecast reads."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.forecast import Sample
+from bot.stores.database import Database
+from bot.stores.history import history
+from bot.stores.samples import Sample as Stored
+from bot.stores.samples import Samples
+from schedules.threshold_alerts import METRICS
+
+NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+async def samples(tmp_path: Path) -> AsyncIterator[Samples]:
+    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await database.migrate()
+    yield Samples(database)
+    await database.close()
+
+
+async def test_the_series_of_one_moment_are_one_sample(samples: Samples) -> None:
+    first, second = NOW - timedelta(seconds=60), NOW - timedelta(seconds=30)
+    values = {"waiting": 10.0, "unfinished": 12.0, "added": 100.0, "workers": 2.0, "paused": 0.0}
+    await samples.add([Stored(f"queue/email/{name}", second, value) for name, value in values.items()])
+    await samples.add([Stored("queue/email/waiting", first, None), Stored("queue/report/waiting", second, 5.0)])
+    assert await history(samples, "email", NOW - timedelta(minutes=5)) == [
+        Sample(first, None),
+        Sample(second, 10, 12, 100, 2, is_paused=False),
+    ]
+
+
+async def test_what_is_too_old_is_left_out(samples: Samples) -> None:
+    await samples.add([Stored("queue/email/waiting", NOW - timedelta(hours=1), 10.0)])
+    assert await history(samples, "email", NOW - timedelta(minutes=5)) == []
+
+
+def test_what_it_reads_is_what_the_schedule_records() -> None:
+    read = {"queue_waiting", "queue_unfinished", "queue_added", "queue_workers", "queue_paused"}
+    assert read <= set(METRICS)
