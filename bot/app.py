@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -47,7 +47,7 @@ from bot.reload import Reload
 from bot.schedule import Schedules
 from bot.scheduler import Scheduler, ScheduleStores, Work
 from bot.settings import Settings
-from bot.slack.app import EVENTS_PATH, SlackParts, SlackRoom
+from bot.slack.app import EVENTS_PATH, SlackRoom
 from bot.stores.database import Database
 from bot.stores.fires import Fires
 from bot.stores.incidents import Incidents
@@ -58,6 +58,8 @@ from bot.stores.runs import Runs
 from bot.stores.samples import Samples
 from bot.watch import Watch
 from bot.web import Handler, WebServer
+
+KEEP_MESSAGES = timedelta(days=7)  # how long a delivered message can still be edited
 
 
 def clock() -> datetime:
@@ -151,7 +153,11 @@ def _scheduler(core: Core, name: str, found: dict[type, object]) -> Scheduler:
         catalog=core.catalog,
         channel=channel,
     )
-    work = Work(core.catalog, found.__getitem__, alerting.tick, (samples.prune,))
+
+    async def forget(now: datetime) -> None:
+        await core.outbox.forget(now - KEEP_MESSAGES)
+
+    work = Work(core.catalog, found.__getitem__, alerting.tick, (samples.prune, forget))
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder
     return Scheduler(stores, work, policy=policy, channel=channel, holder=holder, clock=clock)
@@ -180,9 +186,11 @@ async def serve(checkpoint: Checkpoint | None = None) -> int:
 
 async def _start_rooms(bot: Bot, stack: AsyncExitStack) -> None:
     core = bot.core
-    alone = core.database.is_sqlite
-    parts = SlackParts(bot.dispatcher, core.catalog, core.policy, core.outbox, clock, alone=alone)
-    slack = SlackRoom(core.settings.slack, parts)
+    slack = SlackRoom(core.settings.slack, bot.dispatcher, core.catalog, core.policy, core.outbox, clock=clock)
+
+    async def slack_problem(_: datetime) -> str:
+        return slack.problem()
+
     reload = Reload(core.policy, bot.scheduler, core.outbox, channel=core.settings.slack.alerts_channel)
     pulse = Pulse(
         {
@@ -195,7 +203,7 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack) -> None:
     )
     registry = CollectorRegistry()
     stores = (core.outbox, Plans(core.database), Runs(core.database))
-    watch = Watch(stores, pulse, slack, registry, clock)
+    watch = Watch(stores, pulse, {"slack": slack_problem, "schedules": bot.scheduler.problem}, registry, clock)
     for port, routes in _ports(core.settings, slack).items():
         server = WebServer(port, watch=watch, registry=registry, routes=routes)
         stack.push_async_callback(server.stop)
@@ -210,7 +218,7 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack) -> None:
 
 def _ports(settings: Settings, slack: SlackRoom) -> dict[int, dict[str, Handler]]:
     """Return what is served where: health and metrics on both ports, Slack's requests on PORT in HTTP mode."""
-    routes: dict[str, Handler] = {} if slack.uses_socket else {EVENTS_PATH: slack.handle_http}
+    routes: dict[str, Handler] = {} if slack.uses_socket else {EVENTS_PATH: slack.receive}
     ports: dict[int, dict[str, Handler]] = {settings.service.metrics_port: {}} if settings.service.metrics_port else {}
     return ports | {settings.slack.port: routes}
 

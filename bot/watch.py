@@ -1,8 +1,8 @@
 """What the bot says of itself: the vitals behind ``/healthz`` and the gauges behind ``/metrics``."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -15,12 +15,7 @@ from bot.web import Vital
 UNDELIVERED: Final = timedelta(minutes=2)  # a message older than this is trouble
 
 
-class Healthy(Protocol):
-    """A room that knows whether it works."""
-
-    @property
-    def problem(self) -> str:
-        """What is wrong, or the empty string."""
+Problem = Callable[[datetime], Awaitable[str]]  # what is wrong with a part at this moment, or the empty string
 
 
 class Watch:
@@ -30,14 +25,14 @@ class Watch:
         self,
         stores: tuple[Outbox, Plans, Runs],
         pulse: Pulse,
-        slack: Healthy,
+        problems: Mapping[str, Problem],
         registry: CollectorRegistry,
         clock: Callable[[], datetime],
     ) -> None:
         self._clock = clock
         self._outbox, self._plans, self._runs = stores
         self._pulse = pulse
-        self._slack = slack
+        self._problems = dict(problems)
         self._undelivered = Gauge(
             "novapulse_bot_undelivered_messages", "Messages Slack has not taken", registry=registry
         )
@@ -45,8 +40,10 @@ class Watch:
         self._running = Gauge("novapulse_bot_running_runs", "Runs that are under way", registry=registry)
 
     async def vitals(self) -> list[Vital]:
-        """Return how the ticks, the socket and the outbox are."""
-        return [*self._pulse.vitals(), Vital("slack", self._slack.problem), await self._delivery(self._clock())]
+        """Return how the ticks and the parts are; one that cannot even be asked is not well."""
+        now = self._clock()
+        problems = {**self._problems, "outbox": self._delivery}
+        return [*self._pulse.vitals(), *[Vital(name, await _asked(ask, now)) for name, ask in problems.items()]]
 
     async def measure(self) -> None:
         """Bring the gauges up to date."""
@@ -54,9 +51,13 @@ class Watch:
         self._waiting.set(len(await self._plans.in_state("waiting")))
         self._running.set(len(await self._runs.running()))
 
-    async def _delivery(self, now: datetime) -> Vital:
-        try:
-            late = await self._outbox.undelivered(now - UNDELIVERED)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the bot is not well
-            return Vital("database", f"cannot be read: {type(error).__name__}")
-        return Vital("outbox", f"{len(late)} messages are older than {UNDELIVERED}" if late else "")
+    async def _delivery(self, now: datetime) -> str:
+        late = await self._outbox.undelivered(now - UNDELIVERED)
+        return f"{len(late)} messages are older than {UNDELIVERED}" if late else ""
+
+
+async def _asked(ask: Problem, now: datetime) -> str:
+    try:
+        return await ask(now)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the part is not well
+        return f"cannot be asked: {type(error).__name__}"

@@ -16,12 +16,13 @@ from aiohttp import web
 
 from sandbox.http_part import LARGEST_BODY, HttpPart
 from sandbox.slack import APP_TOKEN, BOT_TOKEN
+from sandbox.slack_dialect import translated
 
 Kind = Literal["429", "500", "hang", "lose-reply"]
 RESPONSE_URL = "response_url"
 SCOPES = (
-    "app_mentions:read,channels:history,channels:read,chat:write,chat:write.public,commands,files:write,"
-    "im:history,im:write,users:read,users:read.email"
+    "channels:history,channels:read,chat:write,chat:write.public,commands,files:write,"
+    "groups:history,groups:read,im:history"
 )
 REMEMBERED = 5000
 _HOP_BY_HOP = {"host", "content-length", "transfer-encoding", "connection", "content-encoding", "upgrade"}
@@ -157,7 +158,7 @@ class SlackGate:
             raise web.HTTPServiceUnavailable
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         url = self.upstream + request.rel_url.raw_path_qs
-        body = self._body(request, await request.read())
+        body = translated(self._body(request, await request.read()))
         async with self._client.request(request.method, url, headers=headers, data=body) as answer:
             body = await answer.read()
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}

@@ -24,9 +24,7 @@ from bot.settings import MongoSettings
 SYSTEM: Final = "MongoDB"
 _UNAUTHORIZED: Final = (13, 18)
 _NO_REPLICATION: Final = (76, 93, 94)
-# The driver tries every half second. Giving up in between two attempts matters: one that is cancelled while it
-# connects loses its socket to the garbage collector.
-_SELECTION_MS: Final = 1750
+_SELECTION_MS: Final = 2000
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,11 @@ class Database:
         if self.is_sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         self._engine: AsyncEngine = create_async_engine(
-            self.url, pool_pre_ping=not self.is_sqlite, hide_parameters=True
+            self.url,
+            pool_pre_ping=not self.is_sqlite,
+            hide_parameters=True,  # an error's text goes into the log, and parameters hold what people typed
+            # "Did my INSERT ... ON CONFLICT DO NOTHING win?" is unknown (-1) on PostgreSQL without it.
+            execution_options={"preserve_rowcount": True},
         )
         if self.is_sqlite:
             sa.event.listen(self._engine.sync_engine, "connect", _make_durable)

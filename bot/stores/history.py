@@ -1,6 +1,7 @@
-"""What the samples say about a queue's last minutes, as the forecast wants it."""
+"""What the samples say about the queues' last minutes, as the forecast wants it."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -16,14 +17,20 @@ _METRICS: Final = {
     "is_paused": "queue_paused",
 }
 
+_Moments = dict[datetime, dict[str, int | None]]
 
-async def history(samples: Samples, short: str, since: datetime) -> list[Sample]:
-    """Return a queue's samples from ``since`` on, oldest first; what was not recorded is None."""
-    moments: dict[datetime, dict[str, int | None]] = defaultdict(dict)
-    for field, metric in _METRICS.items():
-        for sample in await samples.series(series_of(metric, {"queue": short}), since):
-            moments[sample.at][field] = None if sample.value is None else round(sample.value)
-    return [_sample(at, moments[at]) for at in sorted(moments)]
+
+async def histories(samples: Samples, shorts: Iterable[str], since: datetime) -> dict[str, list[Sample]]:
+    """Return each queue's samples from ``since`` on, oldest first; what was not recorded is None."""
+    fields = {
+        series_of(metric, {"queue": short}): (short, field) for short in shorts for field, metric in _METRICS.items()
+    }
+    moments: dict[str, _Moments] = {short: defaultdict(dict) for short, _ in fields.values()}
+    for series, found in (await samples.several(fields, since)).items():
+        short, field = fields[series]
+        for sample in found:
+            moments[short][sample.at][field] = None if sample.value is None else round(sample.value)
+    return {short: [_sample(at, values) for at, values in sorted(of.items())] for short, of in moments.items()}
 
 
 def _sample(at: datetime, values: dict[str, int | None]) -> Sample:

@@ -60,7 +60,7 @@ class Plans:
     async def add(self, connection: AsyncConnection, plan: StoredPlan) -> bool:
         """Write a new plan; False where its request has one already."""
         query = self._database.insert(plans).values(**_row(plan)).on_conflict_do_nothing(index_elements=["request_id"])
-        return bool((await connection.execute(query)).rowcount)
+        return bool((await connection.execute(query)).rowcount == 1)
 
     async def get(self, plan_id: str, connection: AsyncConnection | None = None) -> StoredPlan | None:
         """Return the plan of this id, or None."""
@@ -103,7 +103,7 @@ class Plans:
     ) -> bool:
         """Change the plan if it still is in one of the expected states; return whether it was."""
         query = sa.update(plans).where(plans.c.id == plan_id, plans.c.status.in_(expected)).values(**values)
-        return bool((await connection.execute(query)).rowcount)
+        return bool((await connection.execute(query)).rowcount == 1)
 
     async def vote(self, connection: AsyncConnection, plan_id: str, vote: Vote) -> bool:
         """Write a decision; False where this person had decided so before."""
@@ -116,7 +116,7 @@ class Plans:
             "at": vote.at,
         }
         query = self._database.insert(decisions).values(**row).on_conflict_do_nothing()
-        return bool((await connection.execute(query)).rowcount)
+        return bool((await connection.execute(query)).rowcount == 1)
 
     async def votes(self, plan_id: str, connection: AsyncConnection | None = None) -> tuple[Vote, ...]:
         """Return what was decided about the plan, oldest first."""

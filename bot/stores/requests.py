@@ -48,7 +48,7 @@ class Requests:
         """Write the row; False where this payload was delivered before."""
         query = self._database.insert(requests).values(**_row(item), holder=holder).on_conflict_do_nothing()
         async with self._database.transaction() as connection:
-            return bool((await connection.execute(query)).rowcount)
+            return bool((await connection.execute(query)).rowcount == 1)
 
     async def take(self, request_id: str, *, holder: str) -> bool:
         """Count an attempt on an open row and become its holder; False where it is not open or does not exist."""
@@ -58,7 +58,7 @@ class Requests:
             .values(attempts=requests.c.attempts + 1, holder=holder)
         )
         async with self._database.transaction() as connection:
-            return bool((await connection.execute(query)).rowcount)
+            return bool((await connection.execute(query)).rowcount == 1)
 
     async def abandoned(self, *, alive: Collection[str], working: Collection[str]) -> list[Request | Decision]:
         """Return the open rows, oldest first, that no living process holds; ``working`` are this process's own."""

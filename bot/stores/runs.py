@@ -92,7 +92,7 @@ class Runs:
         if previous is not None:
             query = query.where(runs.c.executor == previous)
         async with self._database.transaction() as connection:
-            return bool((await connection.execute(query.values(executor=executor))).rowcount)
+            return bool((await connection.execute(query.values(executor=executor))).rowcount == 1)
 
     async def finish(
         self, connection: AsyncConnection, run_id: str, status: RunStatus, outcome: str, now: datetime
@@ -102,7 +102,7 @@ class Runs:
         ended = await connection.execute(query.values(status=status, outcome=outcome, finished_at=now))
         skip = sa.update(run_steps).where(run_steps.c.run_id == run_id, run_steps.c.status == "waiting")
         await connection.execute(skip.values(status="skipped"))
-        return bool(ended.rowcount)
+        return bool(ended.rowcount == 1)
 
     async def undone(self, connection: AsyncConnection, run_id: str, by: str) -> None:
         """Record that the run with the id ``by`` took this one back."""
@@ -119,18 +119,18 @@ class Runs:
             "attempts": run_steps.c.attempts + 1,
             "started_at": sa.func.coalesce(run_steps.c.started_at, now, type_=run_steps.c.started_at.type),
         }
-        return bool((await connection.execute(query.values(**values))).rowcount)
+        return bool((await connection.execute(query.values(**values))).rowcount == 1)
 
     async def progress(self, connection: AsyncConnection, run_id: str, number: int, message: str) -> bool:
         """Record what a running step says now; return whether that is news."""
         query = _step(run_id, number, "running").where(run_steps.c.message != message)
-        return bool((await connection.execute(query.values(message=message))).rowcount)
+        return bool((await connection.execute(query.values(message=message))).rowcount == 1)
 
     async def end_step(self, connection: AsyncConnection, run_id: str, step: StoredStep) -> bool:
         """Record a running step's end; False where it had ended before."""
         values = {"status": step.status, "message": step.message, "finished_at": step.finished_at}
         query = _step(run_id, step.number, "running")
-        return bool((await connection.execute(query.values(**values))).rowcount)
+        return bool((await connection.execute(query.values(**values))).rowcount == 1)
 
     async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[StoredRun]:
         if connection is None:

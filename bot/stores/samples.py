@@ -1,6 +1,6 @@
 """What was measured when, kept for a little over a day: the trends on the cards and the base of every forecast."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,13 +47,22 @@ class Samples:
 
     async def series(self, name: str, since: datetime, *, connection: AsyncConnection | None = None) -> list[Sample]:
         """Return a series from ``since`` on, oldest first."""
+        return (await self.several((name,), since, connection=connection))[name]
+
+    async def several(
+        self, names: Iterable[str], since: datetime, *, connection: AsyncConnection | None = None
+    ) -> dict[str, list[Sample]]:
+        """Return each of these series from ``since`` on, oldest first, in one query."""
+        found: dict[str, list[Sample]] = {name: [] for name in names}
         query = (
             sa.select(samples.c.series, samples.c.at, samples.c.value)
-            .where(samples.c.series == name, samples.c.at >= since)
+            .where(samples.c.series.in_(found), samples.c.at >= since)
             .order_by(samples.c.at)
         )
         async with self._joined(connection) as transaction:
-            return [Sample(*row) for row in await transaction.execute(query)]
+            for row in await transaction.execute(query):
+                found[row.series].append(Sample(*row))
+        return found
 
     async def prune(self, now: datetime) -> int:
         """Delete what is older than 25 hours; return how many rows that were."""

@@ -19,7 +19,7 @@ from bot.plan import Change, Plan, Step, Undo
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.request import Request
-from bot.stores.history import history
+from bot.stores.history import histories
 from bot.stores.samples import Samples
 
 RATES_OVER: Final = timedelta(minutes=5)
@@ -205,21 +205,18 @@ async def _forecasts(scale: _Scale, samples: Samples, now: datetime) -> tuple[st
     """Say for each queue how many jobs wait, when it is empty now, and when it would be afterwards."""
     if scale.role != "worker" or isinstance(scale.queues, BotError):
         return ()
-    return tuple(
-        await asyncio.gather(*(_forecast(scale, short, seen, samples, now) for short, seen in scale.queues.items()))
-    )
+    past = await histories(samples, scale.queues, now - RATES_OVER)
+    return tuple(_forecast(scale, seen, past[short], now) for short, seen in scale.queues.items())
 
 
-async def _forecast(
-    scale: _Scale, short: str, seen: QueueSnapshot | MissingQueue, samples: Samples, now: datetime
-) -> str:
+def _forecast(scale: _Scale, seen: QueueSnapshot | MissingQueue, past: list[Sample], now: datetime) -> str:
     if isinstance(seen, MissingQueue):
         return seen.sentence()
     counts = seen.counts
     present = Sample(now, counts.ready, counts.unfinished, seen.jobs_added, seen.workers, seen.is_paused)
-    past = [*await history(samples, short, now - RATES_OVER), present]
+    known = [*past, present]
     waiting = "unknown" if counts.ready is None else f"{counts.ready:,}"
-    return f"{short}: {waiting} waiting; now {forecast(past).sentence()}{_afterwards(scale, past)}"
+    return f"{seen.short}: {waiting} waiting; now {forecast(known).sentence()}{_afterwards(scale, known)}"
 
 
 def _afterwards(scale: _Scale, past: list[Sample]) -> str:

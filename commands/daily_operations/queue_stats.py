@@ -18,8 +18,8 @@ from bot.forecast import Rates, Sample, duration, forecast, rates_of
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Chart, Level, Line, Note, Part, Reply, Table, Text, say
-from bot.stores.history import history
-from bot.stores.samples import Samples
+from bot.stores.history import histories
+from bot.stores.samples import Samples, series_of
 
 RATES_OVER: Final = timedelta(minutes=5)
 TREND_OVER: Final = timedelta(minutes=30)
@@ -78,12 +78,12 @@ async def queue_stats(
     if len(problems) == len(sources):
         reasons = (Line(level=Level.UNKNOWN, label=name, value=problem) for name, problem in problems.items())
         return say("The queues could not be read: how they stand is unknown", *reasons, level=Level.UNKNOWN)
-    past = await asyncio.gather(*(history(samples, name, now - TREND_OVER) for name in names))
+    past, trends = await asyncio.gather(histories(samples, names, now - RATES_OVER), _trends(samples, names, now))
     found = [
-        _queue(name, counted.get(name), seen.get(name), [*old, *_present(seen.get(name), now)])
-        for name, old in zip(names, past, strict=True)
+        _queue(name, counted.get(name), seen.get(name), [*past[name], *_present(seen.get(name), now)]) for name in names
     ]
-    return _reply(found, policy.current, now, _source_notes(problems))
+    reply = _reply(found, policy.current, now)
+    return reply.model_copy(update={"parts": (*reply.parts, *trends, *_source_notes(problems))})
 
 
 def _chosen(queue: str, known: list[str]) -> list[str]:
@@ -111,10 +111,10 @@ def _present(seen: QueueSnapshot | MissingQueue | None, now: datetime) -> list[S
     return [Sample(now, counts.ready, counts.unfinished, seen.jobs_added, seen.workers, seen.is_paused)]
 
 
-def _reply(found: list[_Queue], policy: Policy, now: datetime, notes: list[Part]) -> Reply:
+def _reply(found: list[_Queue], policy: Policy, now: datetime) -> Reply:
     lines = [_line(queue, policy, now) for queue in found]
     levels = {line.level for line in lines}
-    worst = next(level for level in _WORST_FIRST if level in levels)
+    worst = next((level for level in _WORST_FIRST if level in levels), Level.UNKNOWN)
     checks = [Line(level=Level.WARNING, label=q.short, value=words) for q in found if (words := _disagreement(q))]
     titles = {
         Level.OK: "The queues are within their limits",
@@ -122,8 +122,7 @@ def _reply(found: list[_Queue], policy: Policy, now: datetime, notes: list[Part]
         Level.WARNING: "A queue is over its warning limit",
         Level.CRITICAL: "A queue is over its critical limit",
     }
-    parts = [*lines, _table(found), *checks, *_trends(found), *notes]
-    return say(titles[worst], *parts, level=worst)
+    return say(titles[worst], *lines, _table(found), *checks, level=worst)
 
 
 def _line(queue: _Queue, policy: Policy, now: datetime) -> Line:
@@ -139,7 +138,7 @@ def _line(queue: _Queue, policy: Policy, now: datetime) -> Line:
     if queue.redis and queue.redis.oldest_waiting_at:
         age = max(0.0, (now - queue.redis.oldest_waiting_at).total_seconds())
         said.append(f"the oldest has waited {duration(age)}")
-    said += [*_movement(queue, now), *([queue.problem] if queue.problem else [])]
+    said += [*_movement(queue), *([queue.problem] if queue.problem else [])]
     return Line(level=level, label=queue.short, value=" · ".join(said))
 
 
@@ -160,15 +159,14 @@ def _mark(policy: Policy, metric: str, short: str, value: int | None, word: str)
     return Level(severity), f"{number} ({severity}: over {threshold:,.0f})"
 
 
-def _movement(queue: _Queue, now: datetime) -> list[str]:
+def _movement(queue: _Queue) -> list[str]:
     """Say the rates and the forecast, which need Redis."""
     if queue.redis is None:
         return ["no forecast without Redis"]
-    recent = [sample for sample in queue.past if sample.at >= now - RATES_OVER]
-    rates = rates_of(recent)
+    rates = rates_of(queue.past)
     workers = queue.redis.workers
     connected = [] if workers is None else [f"{workers} {'worker' if workers == 1 else 'workers'}"]
-    return [*connected, *([_rates(rates)] if rates else []), forecast(recent).sentence()]
+    return [*connected, *([_rates(rates)] if rates else []), forecast(queue.past).sentence()]
 
 
 def _rates(rates: Rates) -> str:
@@ -196,14 +194,16 @@ def _disagreement(queue: _Queue) -> str:
     return f"the API counts {api:,} waiting, Redis {redis:,}: they may not look at the same queue"
 
 
-def _trends(found: list[_Queue]) -> list[Part]:
+async def _trends(samples: Samples, names: list[str], now: datetime) -> list[Part]:
+    """Draw what waited in the last half hour, where anything did."""
+    series = {series_of("queue_waiting", {"queue": name}): name for name in names}
     charts: list[Part] = []
-    for queue in found:
-        values = [None if sample.ready is None else float(sample.ready) for sample in queue.past]
+    for key, found in (await samples.several(series, now - TREND_OVER)).items():
+        values = [sample.value for sample in found]
         if len(values) > 1 and any(values):
             step = -(-len(values) // _TREND_POINTS)
             thinned = tuple(reversed(values[::-1][::step]))
-            charts.append(Chart(label=f"{queue.short}, waiting, last 30 min", values=thinned))
+            charts.append(Chart(label=f"{series[key]}, waiting, last 30 min", values=thinned))
     return charts
 
 

@@ -10,7 +10,7 @@ from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.schedule import Observation
 from bot.settings import ApiSettings, MongoSettings, RedisSettings
-from bot.stores.history import history
+from bot.stores.history import histories
 from bot.stores.samples import Samples
 from schedules.threshold_alerts import METRICS, threshold_alerts
 from tests.clients.kubernetes_server import status
@@ -129,7 +129,7 @@ async def test_the_readings_are_kept_for_trends_and_forecasts(systems: Systems) 
     await observe(systems)
     samples = Samples(systems.database)
     assert [sample.value for sample in await samples.series("queue/email/waiting", NOW)] == [3]
-    (past,) = await history(samples, "email", NOW)
+    (past,) = (await histories(samples, ("email",), NOW))["email"]
     assert (past.ready, past.unfinished, past.added, past.workers, past.is_paused) == (3, 3, 17, 0, False)
 
 

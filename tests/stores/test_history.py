@@ -8,7 +8,7 @@ import pytest
 
 from bot.forecast import Sample
 from bot.stores.database import Database
-from bot.stores.history import history
+from bot.stores.history import histories
 from bot.stores.samples import Sample as Stored
 from bot.stores.samples import Samples
 from schedules.threshold_alerts import METRICS
@@ -29,15 +29,15 @@ async def test_the_series_of_one_moment_are_one_sample(samples: Samples) -> None
     values = {"waiting": 10.0, "unfinished": 12.0, "added": 100.0, "workers": 2.0, "paused": 0.0}
     await samples.add([Stored(f"queue/email/{name}", second, value) for name, value in values.items()])
     await samples.add([Stored("queue/email/waiting", first, None), Stored("queue/report/waiting", second, 5.0)])
-    assert await history(samples, "email", NOW - timedelta(minutes=5)) == [
-        Sample(first, None),
-        Sample(second, 10, 12, 100, 2, is_paused=False),
-    ]
+    assert await histories(samples, ("email", "webhook"), NOW - timedelta(minutes=5)) == {
+        "email": [Sample(first, None), Sample(second, 10, 12, 100, 2, is_paused=False)],
+        "webhook": [],
+    }
 
 
 async def test_what_is_too_old_is_left_out(samples: Samples) -> None:
     await samples.add([Stored("queue/email/waiting", NOW - timedelta(hours=1), 10.0)])
-    assert await history(samples, "email", NOW - timedelta(minutes=5)) == []
+    assert await histories(samples, ("email",), NOW - timedelta(minutes=5)) == {"email": []}
 
 
 def test_what_it_reads_is_what_the_schedule_records() -> None:

@@ -101,7 +101,7 @@ async def test_the_oldest_job_the_rates_and_the_forecast(
     assert "the oldest has waited about 6 min" in line(reply, "email").value
     assert "no workers connected" in line(reply, "email").value
     (chart,) = [part for part in reply.parts if isinstance(part, Chart)]
-    assert chart.values == (70.0, 40.0, 3.0)
+    assert chart.values == (70.0, 40.0)
 
 
 async def test_a_forecast_from_what_was_recorded(
