@@ -10,7 +10,7 @@ from bot.plain_text import ELLIPSIS, one_line
 from bot.reply import Chart, Table
 
 _COLUMN: Final = 40
-_NUMBER: Final = re.compile(r"[-+\u2212]?[\d.,\u202f ]*\d[\d.,]*\s?(?:%|ms|s|min|h|d|B|[KMGT]i?B|/s|/min)?")
+_NUMBER: Final = re.compile(r"[-+\u2212]?[\d.,\u202f ]*\d[\d.,]*\+?\s?(?:%|ms|s|min|h|d|B|[KMGT]i?B|/s|/min)?")
 _BARS: Final = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 _GAP: Final = "\u00b7"
 _POINTS: Final = 60

@@ -93,7 +93,8 @@ class Process:
         if self.returncode is None and grace > 0:
             self.signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._child.wait(), grace)
+                async with asyncio.timeout(grace):
+                    await self._child.wait()
         self.signal(signal.SIGKILL)  # also what the child itself left behind in its group
         code = await self.wait()
         if not self._reader.done():

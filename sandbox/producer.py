@@ -52,7 +52,8 @@ class Producer:
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
             await self._process.write(json.dumps(order | {"id": number}))
-            await asyncio.wait_for(answer, BURST_SECONDS)
+            async with asyncio.timeout(BURST_SECONDS):
+                await answer
         finally:
             del self._answers[number]
 

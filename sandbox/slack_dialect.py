@@ -33,8 +33,9 @@ def shown(mrkdwn: str) -> str:
 
 
 def _code(block: str) -> str:
-    lines = (line.replace("`", "\u02cb").replace(" ", _NO_BREAK) for line in block.split("\n"))
-    return "\n".join(f"`{line}`" if line else "" for line in lines)
+    lines = block.replace("`", "\u02cb").split("\n")
+    widest = max(map(len, lines)) or 1
+    return "\n".join(f"`{line.ljust(widest).replace(' ', _NO_BREAK)}`" for line in lines)
 
 
 def _walk(node: Any) -> Any:

@@ -150,7 +150,7 @@ async def play(directory: Path) -> int:
     """Play every act; return 0 when all held, else 1."""
     began = time.monotonic()
     async with (
-        running(directory, bot=True, speed=4.0) as sandbox,
+        running(directory, bot=True, speed=2.0) as sandbox,
         SlackPage(sandbox.endpoints["slack"]) as page,
         Redis.from_url(sandbox.endpoints["redis"], decode_responses=True) as redis,
     ):
@@ -163,9 +163,17 @@ async def play(directory: Path) -> int:
                 outcome = await act(tour)
             except (NotAsTold, TimeoutError, LookupError) as error:
                 print(f"✗ act {number}: {told}\n    {error}", flush=True)
+                _show(page)
                 return 1
             print(f"✓ {time.monotonic() - began:6.1f} s  act {number}: {told}\n             {outcome}", flush=True)
     return 0
+
+
+def _show(page: SlackPage) -> None:
+    """Print what stands on the page, for whoever has to find out why."""
+    for channel in ("ops", "novapulse-alerts"):
+        for message in page.messages(channel):
+            print(f"    #{channel} {message['ts']}: {shown_text(message)[:300]!r}", flush=True)
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog],
     parts += _source(finding)
     word = incident.severity.capitalize()
     return Reply(
-        title=f"{word}: {alert.summary}",
+        title=alert.summary,
         level=LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN,
         parts=tuple(parts),
         summary=f"{word}: {alert.summary}, {_value(alert, rule)}",

@@ -34,7 +34,7 @@ class Account:
 
 ADMIN = Account("chatops@novapulse.com", "sandbox-password", "company_admin")
 MANAGER = Account("manager@novapulse.com", "sandbox-password", "manager")
-WITH_MFA = Account("mfa@novapulse.com", "sandbox-password", "company_admin", "JBSWY3DPEHPK3PXP")
+WITH_MFA = Account("mfa@novapulse.com", "sandbox-password", "company_admin", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
 ACCOUNTS = (ADMIN, MANAGER, WITH_MFA)
 
 

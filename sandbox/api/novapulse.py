@@ -152,7 +152,8 @@ class NovaPulseApi:
             raise HttpError(503, "Service Unavailable Exception")
         try:
             if self._redis is not None:
-                await asyncio.wait_for(self._redis.ping(), 5)
+                async with asyncio.timeout(5):
+                    await self._redis.ping()
         except (RedisError, OSError, TimeoutError) as error:
             now = self.clock()
             self._around.log(next(self._pods), [f"Redis connection error: {error}"])

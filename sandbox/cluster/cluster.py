@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +13,10 @@ from sandbox.cluster.kubelet import Kubelet, Starter
 from sandbox.cluster.objects import API, NAMESPACE, WORKER, create_all
 from sandbox.cluster.pods import active, is_ready
 from sandbox.cluster.server import TOKEN, ClusterServer
-from sandbox.cluster.store import ObjectStore, labels_fit
+from sandbox.cluster.store import ApiError, ObjectStore, labels_fit
 from sandbox.http_part import HttpPart
+
+_log = logging.getLogger(__name__)
 
 
 class Cluster:
@@ -97,7 +100,10 @@ class Cluster:
         events = self.store.listen()
         try:
             while True:
-                rollout.reconcile(self.store, NAMESPACE, self._pace)
+                try:
+                    rollout.reconcile(self.store, NAMESPACE, self._pace)
+                except (ApiError, KeyError, TypeError, ValueError):
+                    _log.exception("the controllers could not make sense of what was written")
                 await _next(events, seconds=1.0)
         finally:
             self.store.unlisten(events)
@@ -111,7 +117,8 @@ class Cluster:
 async def _next(events: asyncio.Queue[Any], *, seconds: float) -> None:
     """Wait for a change, or a while, and take what else changed at the same time."""
     try:
-        await asyncio.wait_for(events.get(), seconds)
+        async with asyncio.timeout(seconds):  # wait_for of Python 3.11 can lose a cancellation
+            await events.get()
     except TimeoutError:
         return
     while not events.empty():

@@ -205,7 +205,8 @@ _KINDS = ("Ready", "ContainersReady")
 async def _waited(end: asyncio.Event, seconds: float) -> bool:
     """Wait for an event at most so long, and say whether it came."""
     try:
-        await asyncio.wait_for(end.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await end.wait()
     except TimeoutError:
         return False
     return True

@@ -10,7 +10,7 @@ from sandbox.slack_dialect import shown, translated
     [
         ("*a* &amp; &lt;@U1&gt;", "*a* & \u2039@U1\u203a"),
         ("at <!date^1795463716^{date_short_pretty} {time}|2026-11-23 19:55 UTC>.", "at 2026-11-23 19:55 UTC."),
-        ("```\na  b\n\nc `d`\n```", "`a\u00a0\u00a0b`\n\n`c\u00a0\u02cbd\u02cb`"),
+        ("```\na  b\n\nc `d`\n```", "`a\u00a0\u00a0b\u00a0`\n`\u00a0\u00a0\u00a0\u00a0\u00a0`\n`c\u00a0\u02cbd\u02cb`"),
         ("<@U1> stays", "<@U1> stays"),
     ],
 )
