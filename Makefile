@@ -4,7 +4,7 @@ UV := .uv/bin/uv
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test tour bench check lint docs lock clean
+.PHONY: help sandbox test tour pictures test-kill bench check lint docs lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,9 +18,17 @@ test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint,
 	$(MAKE) lint
 	$(RUN) -m pytest
 
+test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
+	@sandbox/packages.sh redis-server
+	KEEP_TABLE=yes $(RUN) -m pytest -m "slow or not slow" tests/faults/test_kill_serve.py
+
 tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itself; exits 0 or 1
 	@sandbox/packages.sh redis-server
 	$(RUN) -m sandbox.tour
+
+pictures: .venv/ready sandbox/node_modules/ready ## take the README's pictures anew
+	@sandbox/packages.sh redis-server chromium fonts-noto-color-emoji
+	KEEP_PICTURES=docs/pictures $(RUN) -m pytest tests/page
 
 bench: .venv/ready sandbox/node_modules/ready ## timings, as ratios in one run
 	@sandbox/packages.sh redis-server

@@ -1,19 +1,25 @@
 """The command line: ``python -m bot serve | check | manifest | docs | run | decide``."""
 
 import asyncio
-import getpass
+import os
+import pwd
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 import uvloop
 
-from bot import app, terminal
-from bot.errors import BotError
+from bot import app, log, terminal
+from bot.errors import BotError, UsageError, UserError
+from bot.settings import Settings
+from bot.terminal import Login
+
+ENV_FILE: Final = Path(".env")
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+As = Annotated[str, typer.Option("--as", help="Whose place to take, where the policy of a pretend system allows it.")]
 
 
 def main() -> None:
@@ -21,8 +27,18 @@ def main() -> None:
     try:
         cli()
     except BotError as error:
-        print(f"novapulse-bot: {error}", file=sys.stderr)  # noqa: T201 - this is the terminal
-        raise SystemExit(1) from error
+        print(f"novapulse-bot: {_said(error)}", file=sys.stderr)  # noqa: T201 - this is the terminal
+        raise SystemExit(1) from None
+
+
+def _said(error: BotError) -> str:
+    parts = [str(error)]
+    if isinstance(error, UserError) and error.hint:
+        parts.append(error.hint)
+    if isinstance(error, UsageError):
+        parts += [f"Did you mean {error.nearest}?"] if error.nearest else []
+        parts += [f"Usage: {error.usage}"] if error.usage else []
+    return " ".join(parts)
 
 
 def _run(work: Coroutine[Any, Any, int]) -> None:
@@ -30,38 +46,82 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
         raise SystemExit(runner.run(work))
 
 
+def _settings(context: typer.Context) -> Settings:
+    """Read the environment, and the file with variables where one was named or ``.env`` is there."""
+    named: Path | None = context.obj
+    if named is not None and not named.is_file():
+        raise UserError(f"There is no file {named}.", hint="See --env-file.")
+    return Settings(named or (ENV_FILE if ENV_FILE.is_file() else None))
+
+
+def _at_the_terminal(context: typer.Context) -> Settings:
+    settings = _settings(context)
+    log.set_up("WARNING", "console")  # on stderr: standard output belongs to the answer
+    return settings
+
+
+def _login(act_as: str) -> Login:
+    """Ask the system who this is: ``LOGNAME`` and ``USER`` are what anybody may set them to."""
+    number = os.getuid()
+    try:
+        return Login(pwd.getpwuid(number).pw_name, act_as)
+    except KeyError:
+        raise UserError(f"The user id {number} has no login name on this machine.") from None
+
+
+@cli.callback()
+def variables(
+    context: typer.Context,
+    env_file: Annotated[Path | None, typer.Option(help="Variables the environment does not set; else .env.")] = None,
+) -> None:
+    """Run NovaPulse's operations from Slack."""
+    context.obj = env_file
+
+
 @cli.command()
-def serve() -> None:
+def serve(context: typer.Context) -> None:
     """Run the bot until SIGTERM or Ctrl-C."""
-    _run(app.serve())
+    _run(app.serve(_settings(context)))
 
 
 @cli.command()
-def check() -> None:
+def check(context: typer.Context) -> None:
     """Try every connection and permission, and say how to mend what is wrong."""
-    _run(terminal.check())
+    _run(terminal.check(_at_the_terminal(context)))
 
 
 @cli.command()
-def run(line: Annotated[str, typer.Argument(help='Such as "/queue-stats email".')]) -> None:
-    """Run a command from this terminal, as the person whose `console` name in the policy is this login."""
-    _run(terminal.run_line(line, login=getpass.getuser()))
+def run(
+    context: typer.Context,
+    line: Annotated[str, typer.Argument(help='Such as "/queue-stats email".')],
+    act_as: As = "",
+) -> None:
+    """Run a command from this terminal, as the person whose `console` name in the policy is this login.
+
+    Ends with 0 for a good answer, 1 for a warning or a refusal, 2 for something critical, 3 for unknown.
+    """
+    _run(terminal.run_line(_at_the_terminal(context), line, _login(act_as)))
 
 
 @cli.command()
 def decide(
+    context: typer.Context,
     plan: Annotated[str, typer.Argument(help="The plan's id, as /approvals shows it.")],
-    action: Annotated[str, typer.Argument(help="approve, deny or cancel")],
-    reason: Annotated[str, typer.Option(help="Needed to deny.")] = "",
+    action: Annotated[str, typer.Argument(help="approve, deny, cancel, break_glass, undo, replan or confirm")],
+    reason: Annotated[str, typer.Option(help="Needed to deny and to break the glass.")] = "",
+    act_as: As = "",
 ) -> None:
     """Decide on a plan from this terminal, under the same rules as in Slack."""
-    _run(terminal.decide(plan, action, reason, login=getpass.getuser()))
+    _run(terminal.decide(_at_the_terminal(context), terminal.Click(plan, action, reason), _login(act_as)))
 
 
 @cli.command()
-def manifest() -> None:
+def manifest(
+    context: typer.Context,
+    url: Annotated[str, typer.Option(help="https://host/slack/events, for HTTP instead of Socket Mode.")] = "",
+) -> None:
     """Print the Slack app manifest, to be pasted where Slack asks for one."""
-    print(terminal.manifest())  # noqa: T201 - this is the terminal
+    print(terminal.manifest(_settings(context), url=url))  # noqa: T201 - this is the terminal
 
 
 @cli.command()

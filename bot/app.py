@@ -1,4 +1,4 @@
-"""The composition root: everything is opened in order and closed in reverse; only here settings are read."""
+"""The composition root: everything is opened in order and closed in reverse."""
 
 import asyncio
 import fcntl
@@ -127,7 +127,8 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
     again = Again(database, planner, approvals)
-    dispatcher = Dispatcher(name, database, Rooms(planner, approvals, gate, again, questions, notices), clock)
+    rooms = Rooms(planner, approvals, gate, again, questions, notices)
+    dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached)
     clocks = Clocks(database, approvals, gate, notices, policy)
     return Bot(core, name, dispatcher, clocks, engine, scheduler)
 
@@ -163,9 +164,8 @@ def _scheduler(core: Core, name: str, found: dict[type, object]) -> Scheduler:
     return Scheduler(stores, work, policy=policy, channel=channel, holder=holder, clock=clock)
 
 
-async def serve(checkpoint: Checkpoint | None = None) -> int:
+async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> int:
     """Run the bot until SIGTERM or SIGINT: new work is told so, counted work finishes, everything is closed."""
-    settings = Settings()
     log.set_up(settings.service.log_level, settings.service.log_format)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

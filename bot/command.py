@@ -34,6 +34,7 @@ class Parameter:
     required: bool
     default: Any
     adapter: TypeAdapter[Any]
+    in_form: bool  # Field(json_schema_extra={"form": False}) leaves out what a typed form makes superfluous
 
     @property
     def option(self) -> str:
@@ -166,6 +167,7 @@ def _parameter(command_name: str, parameter: inspect.Parameter, hints: dict[str,
         required=required,
         default=None if required else parameter.default,
         adapter=TypeAdapter(hint),
+        in_form=not (isinstance(extra := fields[0].json_schema_extra, dict) and extra.get("form") is False),
     )
 
 

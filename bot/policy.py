@@ -169,9 +169,14 @@ class AlertRule(_Section):
 
 
 class Policy(_Section):
-    """The whole file."""
+    """The whole file.
+
+    ``console_as_anybody`` lets whoever is at the terminal take anybody's place (``python -m bot run --as NAME``);
+    it is for a pretend system.
+    """
 
     timezone: str = "UTC"
+    console_as_anybody: bool = False
     people: dict[str, PersonEntry]
     roles: dict[str, Role]
     approvals: dict[str, ApprovalRule]

@@ -6,8 +6,10 @@ The variables' names are an interface: design.md section 7 lists them, ``.env.ex
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.errors import UserError
 
 
 class _Area(BaseSettings):
@@ -106,14 +108,28 @@ class ServiceSettings(_Area):
 
 
 class Settings:
-    """Every area, read from the environment at once."""
+    """Every area, read at once: the environment, and for what that leaves out the lines of ``env_file``.
 
-    def __init__(self) -> None:
-        self.slack = SlackSettings()
-        self.api = ApiSettings()
-        self.redis = RedisSettings()
-        self.mongo = MongoSettings()
-        self.platform = PlatformSettings()
-        self.state = StateSettings()
-        self.paging = PagingSettings()
-        self.service = ServiceSettings()
+    Raises UserError for a value that cannot be (naming the variable, never the value) and for an unreadable file.
+    """
+
+    def __init__(self, env_file: Path | None = None) -> None:
+        try:
+            self.slack = SlackSettings(_env_file=env_file)
+            self.api = ApiSettings(_env_file=env_file)
+            self.redis = RedisSettings(_env_file=env_file)
+            self.mongo = MongoSettings(_env_file=env_file)
+            self.platform = PlatformSettings(_env_file=env_file)
+            self.state = StateSettings(_env_file=env_file)
+            self.paging = PagingSettings(_env_file=env_file)
+            self.service = ServiceSettings(_env_file=env_file)
+        except ValidationError as error:
+            raise UserError(_sentence(error)) from None  # the original quotes the value
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{env_file} cannot be read ({type(error).__name__}).") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    variable = ".".join(str(part) for part in first["loc"]).upper()
+    return f"{variable} cannot be used: {first['msg']}."

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox import processes
+from sandbox.environment import write_environment
 from sandbox.programs import HERE
 
 STOP_SECONDS = 15.0
@@ -16,6 +17,7 @@ class BotProcess:
     def __init__(self, environment: Mapping[str, str], directory: Path) -> None:
         self.log = directory / "bot.log"
         self._environment = environment
+        self._directory = directory
         self._process: processes.Process | None = None
 
     @property
@@ -35,7 +37,9 @@ class BotProcess:
     async def start(self) -> None:
         """Start it; it is ready some time later, when it connects to Slack."""
         self.log.unlink(missing_ok=True)
-        command = (sys.executable, "-m", "bot", "serve")
+        # Named, so that a .env with somebody's real tokens is not read.
+        variables = write_environment(self._environment, self._directory)
+        command = (sys.executable, "-m", "bot", "--env-file", str(variables), "serve")
         environment = {**self._environment, "PYTHONUNBUFFERED": "1"}
         program = processes.Program("bot", command, environment=environment, directory=HERE.parent)
         self._process = await processes.start(program, on_line=processes.to_file(self.log))

@@ -9,6 +9,7 @@ from sandbox.programs import HERE
 from sandbox.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
 
 POLICY = HERE / "policy.toml"
+FILE = "bot.env"  # in the sandbox's directory, for `python -m bot --env-file`
 
 
 def bot_environment(endpoints: Mapping[str, str], directory: Path, bot_port: int) -> dict[str, str]:
@@ -40,3 +41,10 @@ def bot_environment(endpoints: Mapping[str, str], directory: Path, bot_port: int
         found |= {"PLATFORM": "kubernetes", "KUBECONFIG": endpoints["kubeconfig"], "KUBE_NAMESPACE": NAMESPACE}
         found |= {"API_DEPLOYMENT": API, "WORKER_DEPLOYMENT": WORKER, "REDIS_STATEFULSET": "redis"}
     return found
+
+
+def write_environment(environment: Mapping[str, str], directory: Path) -> Path:
+    """Write the variables as a file that the bot's command line reads, and return its path."""
+    path = directory / FILE
+    path.write_text("".join(f"{name}='{value}'\n" for name, value in environment.items()), encoding="utf-8")
+    return path

@@ -6,6 +6,7 @@ missing=""
 for package in "$@"; do
     case "$package" in
         python3-venv) "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv" ;;
+        fonts-*) [ -d /usr/share/fonts ] && dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
         *) command -v "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
     esac
 done

@@ -13,7 +13,7 @@ from sandbox import processes
 from sandbox.api.novapulse import NovaPulseApi
 from sandbox.bot_process import BotProcess
 from sandbox.cluster.cluster import API, WORKER, Cluster
-from sandbox.environment import bot_environment
+from sandbox.environment import bot_environment, write_environment
 from sandbox.faults import Faults
 from sandbox.mongo.server import MongoStandIn
 from sandbox.ports import free_port
@@ -172,9 +172,10 @@ def _made(directory: Path) -> Path:
 
 
 def write_endpoints(sandbox: Sandbox) -> None:
-    """Write ``endpoints.json`` into the sandbox's directory."""
+    """Write ``endpoints.json`` and ``bot.env`` into the sandbox's directory."""
     text = json.dumps(sandbox.endpoints, indent=2) + "\n"
     (sandbox.directory / "endpoints.json").write_text(text, encoding="utf-8")
+    write_environment(sandbox.environment(), sandbox.directory)
 
 
 async def _opened(stack: contextlib.AsyncExitStack, part: Any) -> None:

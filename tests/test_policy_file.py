@@ -214,6 +214,7 @@ def test_the_policies_that_come_with_the_bot_are_good(name: str) -> None:
         "redis-down": ("system_up", {"system": "redis"}, None, 1),
         "mongodb-down": ("system_up", {"system": "mongodb"}, None, 1),
         "api-down": ("system_up", {"system": "api"}, None, 1),
+        "queue-missing": ("queue_readable", {}, 1, None),
     }
     assert {name: (limit.maximum, limit.step) for name, limit in policy.limits.items()} == {
         "worker": (10, 3),

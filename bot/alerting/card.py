@@ -29,7 +29,7 @@ def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None]
 def digest(news: list[News], policy: Policy, now: datetime) -> Reply:
     """Render many incidents that opened in one tick as one message, every one of them a line."""
     worst = max((one.incident.severity for one in news), key=lambda severity: severity == "critical")
-    lines = [_line(one.incident, one.finding.rule) for one in news if one.finding]
+    lines = [_line(one.incident, one.finding.rule, one.incident.alert.summary) for one in news if one.finding]
     parts: list[Part] = [Text.of(f"{len(news)} alerts began at ", When(at=now), ".")]
     title = f"{len(news)} new alerts at once"
     return Reply(title=title, level=LEVELS[worst], parts=(*parts, *_mentions(worst, policy), *lines))
@@ -63,7 +63,7 @@ def shown(value: float, rule: AlertRule) -> str:
 def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None]) -> Reply:
     policy, catalog = known
     alert, rule = finding.alert, finding.rule
-    parts: list[Part] = [_line(incident, rule), *_unknown(finding)]
+    parts: list[Part] = [_line(incident, rule, "Now"), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
     parts += [*_chart(rule, trend), *_mentions(incident.severity, policy)]
     buttons = next_steps(rule.next_steps, alert.labels, catalog)
@@ -96,14 +96,14 @@ def _resolved(news: News, trend: list[float | None]) -> Reply:
     )
 
 
-def _line(incident: Incident, rule: AlertRule) -> Line:
+def _line(incident: Incident, rule: AlertRule, label: str) -> Line:
     alert = incident.alert
     threshold = rule.threshold(incident.severity)
     limit = ""
     if threshold is not None and not rule.metric.endswith("_up"):
         limit = f", {incident.severity} {'below' if rule.below else 'above'} {_number(threshold)}"
     level = LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN
-    return Line(level=level, label=alert.summary, value=f"{_value(alert, rule)}{limit}")
+    return Line(level=level, label=label, value=f"{_value(alert, rule)}{limit}")
 
 
 def _value(alert: Alert, rule: AlertRule) -> str:

@@ -17,7 +17,7 @@ from bot.clients.api_answers import (
     read_queue_stats,
     require_ok,
 )
-from bot.clients.api_session import ApiSession
+from bot.clients.api_session import ApiSession, role_of
 from bot.clients.deadline import deadline
 from bot.clients.queue_layout import QueueCounts
 from bot.errors import Unavailable
@@ -78,6 +78,11 @@ class NovaPulseApi:
             token = await self._session.token()
             if had:
                 await self._session.renewed(token)
+
+    async def role(self, *, seconds: float = 5.0) -> str | None:
+        """Read the role that the login has, or None where its token states none."""
+        async with deadline(SYSTEM, seconds, *_FAILURES):
+            return role_of(await self._session.token())
 
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""

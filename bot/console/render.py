@@ -95,7 +95,8 @@ def _buttons(part: Buttons) -> RenderableType:
 def _typed(action: str, value: str) -> str:
     if action in ("run", "form"):
         return one_line(value)
-    return f"python -m bot decide {one_line(value)} {action}"
+    reason = " --reason ..." if action in ("deny", "break_glass") else ""
+    return f"python -m bot decide {one_line(value)} {action}{reason}"
 
 
 _DRAWN: Final[dict[str, Callable[[Any], RenderableType]]] = {

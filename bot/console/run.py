@@ -31,10 +31,10 @@ class Dispatching(Protocol):
         """Return what the request is answered with."""
 
 
-async def run_line(line: str, actor: Actor, dispatcher: Dispatching, *, now: datetime, console: Console) -> int:
-    """Run a command line such as ``/queue-stats email``, print the answer and return the exit code."""
+def request(line: str, actor: Actor, now: datetime) -> Request:
+    """Return what somebody at the terminal asks for with a line such as ``/queue-stats email``."""
     name, text = split_line(line)
-    request = Request(
+    return Request(
         id=f"console:{secrets.token_hex(12)}",
         actor=actor,
         command=name,
@@ -42,7 +42,11 @@ async def run_line(line: str, actor: Actor, dispatcher: Dispatching, *, now: dat
         source="console",
         received_at=now,
     )
-    reply = await dispatcher.answer(request)
+
+
+async def ask(asked: Request, dispatcher: Dispatching, *, console: Console) -> int:
+    """Have a request answered, print the answer and return the exit code."""
+    reply = await dispatcher.answer(asked)
     console.print(render(reply))
     return EXIT_CODES[reply.level]
 

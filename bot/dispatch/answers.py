@@ -41,7 +41,7 @@ def refused(error: UserError) -> Answer:
             parts.append(Text.of("Did you mean ", Code(text=error.nearest), "?"))
         if error.usage:
             parts.append(Text.of("Usage: ", Code(text=error.usage)))
-    return Answer("refused", error.message, say(_title(error), *parts, level=Level.WARNING, private=True))
+    return Answer("refused", error.message, say(_title(error), *parts, private=True))
 
 
 def _title(error: UserError) -> str:

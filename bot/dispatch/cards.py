@@ -44,14 +44,14 @@ def _headline(view: CardView) -> tuple[str, Level]:
         return _run_headline(view.run)
     stored = view.stored
     if stored.status == "approved":
-        return ("approved, has to wait" if stored.reason else "approved, about to start"), Level.WARNING
+        return ("approved, has to wait" if stored.reason else "approved, about to start"), Level.INFO
     return {
-        "waiting": (f"waits for approval, {len(approvals(view.votes))} of {stored.needed}", Level.WARNING),
+        "waiting": (f"waits for approval, {len(approvals(view.votes))} of {stored.needed}", Level.INFO),
         "denied": ("denied, nothing was changed", Level.INFO),
         "cancelled": ("cancelled, nothing was changed", Level.INFO),
         "expired": ("expired, nothing was changed", Level.INFO),
         "stale": ("not started: the plan no longer fits, nothing was changed", Level.WARNING),
-    }.get(stored.status, ("about to start", Level.WARNING))
+    }.get(stored.status, ("about to start", Level.INFO))
 
 
 def _run_headline(run: StoredRun) -> tuple[str, Level]:
@@ -61,7 +61,7 @@ def _run_headline(run: StoredRun) -> tuple[str, Level]:
     if run.status == "failed":
         return f"failed after {duration(run.started_at, run.finished_at)}", Level.CRITICAL
     number = next((step.number for step in run.steps if step.status in ("running", "waiting")), len(run.steps) - 1)
-    return f"running, step {number + 1} of {len(run.steps)}", Level.WARNING
+    return f"running, step {number + 1} of {len(run.steps)}", Level.INFO
 
 
 def _parts(view: CardView, headline: str) -> Iterator[Part]:
@@ -94,7 +94,7 @@ def _considerations(plan: Plan) -> Iterator[Part]:
     for warning in plan.warnings:
         yield Line(level=Level.WARNING, label="Warning", value=warning)
     if plan.blast_radius:
-        yield Text.of(Bold(text="Affects: "), "; ".join(plan.blast_radius))
+        yield Text.of(Bold(text="Affects:"), " " + "; ".join(plan.blast_radius))
     steps = "\n".join(f"{number}. {step.title}" for number, step in enumerate(plan.steps, 1))
     if steps:
         yield Text.of(Bold(text="Steps"), "\n", steps)

@@ -1,4 +1,4 @@
-"""One request, stage by stage: accept, parse, authorize, call, then answer or propose; and the record is closed."""
+"""One request, stage by stage: accept, authorize, parse, call, then answer or propose; and the record is closed."""
 
 import asyncio
 import secrets
@@ -14,6 +14,7 @@ from bot.command import Command
 from bot.dispatch.again import Again
 from bot.dispatch.answers import Answer, done, failed, refused, too_old, unavailable
 from bot.dispatch.approve import Approvals, Proposal
+from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
 from bot.dispatch.gate import Gate
 from bot.dispatch.notices import Notices
 from bot.dispatch.parse import MissingArguments
@@ -50,11 +51,14 @@ class Rooms:
 class Dispatcher:
     """Takes what people ask for and click on; ``name`` is this process's, under which it holds what it works on."""
 
-    def __init__(self, name: str, database: Database, rooms: Rooms, clock: Clock) -> None:
+    def __init__(
+        self, name: str, database: Database, rooms: Rooms, clock: Clock, *, checkpoint: Checkpoint | None = None
+    ) -> None:
         self._name = name
         self._requests, self._executors = Requests(database), Executors(database)
         self._rooms = rooms
         self._clock = clock
+        self._checkpoint = checkpoint or NoCheckpoint()
         self._working: set[str] = set()
         self._running = 0
         self._draining = False
@@ -72,6 +76,8 @@ class Dispatcher:
         finally:
             if not is_new:
                 self._working.discard(item.id)
+        if is_new:
+            await self._checkpoint.reached("accepted" if isinstance(item, Request) else "click accepted")
         return is_new
 
     async def handle(self, item: Request | Decision) -> None:
@@ -79,6 +85,7 @@ class Dispatcher:
         async with self._counted(item):
             if not await self._requests.take(item.id, holder=self._name):
                 return
+            await self._checkpoint.reached("taken up" if isinstance(item, Request) else "click taken up")
             answer = await self._outcome(item)
             now = self._clock()
             if answer.reply is not None:
@@ -118,8 +125,8 @@ class Dispatcher:
     def check(self, request: Request) -> None:
         """Raise the ``UserError`` that the request would meet before its handler is called."""
         command = self._rooms.planner.command(request.command)
-        self._rooms.planner.arguments(command, request)
         self._rooms.planner.authorize(command, request)
+        self._rooms.planner.arguments(command, request)
 
     async def tick(self, now: datetime) -> None:
         """Take up what was accepted by a process that is gone, this one's own before its restart included."""
@@ -169,8 +176,8 @@ class Dispatcher:
     async def _command(self, request: Request) -> Answer:
         planner = self._rooms.planner
         command = planner.command(request.command)
+        planner.authorize(command, request)  # before the arguments: nobody mends a line only to be refused
         arguments = planner.arguments(command, request)
-        planner.authorize(command, request)
         result = await planner.call(command, arguments, request, self._clock())
         if not isinstance(result, Plan):
             return done(result)

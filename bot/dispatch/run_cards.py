@@ -42,7 +42,7 @@ def _detail(step: StoredStep) -> Iterator[Span]:
     if step.attempts > 1:
         yield f" · taken up again {step.attempts - 1}x after a restart"
     if step.message:
-        yield f"\n      {step.message}"
+        yield f" · {step.message}"
 
 
 def closing(run: StoredRun, plan: Plan, *, undo_offered: bool) -> Iterator[Part]:

@@ -39,7 +39,10 @@ def command_form(command: Command, filled: Mapping[str, JsonValue], kept: Mappin
         "submit": _plain("Make a plan" if command.changes else "Run", _TITLE),
         "close": _plain("Cancel", _TITLE),
         "private_metadata": _metadata(kept, {"command": command.name, "needed": needed}),
-        "blocks": [_intro(command), *(_input(p, known.get(p.name)) for p in command.parameters)],
+        "blocks": [
+            _intro(command),
+            *(_input(p, known.get(p.name, p.default)) for p in command.parameters if p.in_form),
+        ],
     }
 
 

@@ -10,6 +10,7 @@ from bot.stores.tables import executors
 
 BEAT: Final = timedelta(seconds=5)
 GONE_AFTER: Final = timedelta(seconds=30)
+CONSOLE: Final = "console-"  # what the names of processes begin with that ask, and execute nothing
 
 
 class Executors:
@@ -35,3 +36,7 @@ class Executors:
         query = sa.select(executors.c.name).where(executors.c.seen_at > now - GONE_AFTER)
         async with self._database.transaction() as connection:
             return frozenset((await connection.execute(query)).scalars().all())
+
+    async def serving(self, now: datetime) -> frozenset[str]:
+        """Return the names of those alive that execute plans."""
+        return frozenset(name for name in await self.alive(now) if not name.startswith(CONSOLE))

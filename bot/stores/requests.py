@@ -94,6 +94,13 @@ class Requests:
         async with self._database.transaction() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
+    async def status(self, request_id: str) -> Status | None:
+        """Return where the request or click stands, or None where it is not on record."""
+        query = sa.select(requests.c.status).where(requests.c.id == request_id)
+        async with self._database.transaction() as connection:
+            found: Status | None = (await connection.execute(query)).scalar_one_or_none()
+        return found
+
     async def search(self, *, limit: int = 20, user: str = "", command: str = "") -> list[AuditEntry]:
         """Return the newest attempts, by user id or name and by command, clicks on the command's plans included."""
         query = sa.select(requests).outerjoin(plans, plans.c.id == requests.c.plan_id)

@@ -63,7 +63,9 @@ class _Scale:
 async def scale_workers(  # noqa: PLR0913 - three arguments of the command, six things it needs
     replicas: Annotated[int, Field(ge=0, description="How many pods to run")],
     deployment: Annotated[Literal["api", "worker"], Field(description="Which deployment")] = "worker",
-    yes_zero: Annotated[bool, Field(description="0 is meant: nothing runs afterwards")] = False,
+    yes_zero: Annotated[
+        bool, Field(description="0 is meant: nothing runs afterwards", json_schema_extra={"form": False})
+    ] = False,
     *,
     cluster: Cluster,
     queues: Queues,
@@ -108,7 +110,7 @@ def _plan(scale: _Scale, forecasts: tuple[str, ...]) -> Plan:
         "deployment": name,
         "uid": scale.found.uid,
         "replicas": before,
-        "scaled by others": ", ".join(sorted(_owner(owner) for owner in scale.owners)) or "nobody",
+        "other scalers": ", ".join(sorted(_owner(owner) for owner in scale.owners)) or "none",
     }
     return Plan(
         title=f"Scale {name} from {before} to {to}",

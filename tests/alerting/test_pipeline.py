@@ -135,7 +135,7 @@ def said(reply: Reply) -> str:
 async def test_one_card_lives_through_warning_critical_and_resolved(bot: Bot) -> None:
     await bot.email(0, 501)
     first = await bot.card()
-    assert (first.body.level, first.body.title) == (Level.WARNING, "Warning: Email queue: jobs waiting")
+    assert (first.body.level, first.body.title) == (Level.WARNING, "Email queue: jobs waiting")
     assert "501 jobs, warning above 500" in said(first.body)
     assert first.priority == CARD
     await bot.email(8, 1431)
@@ -285,7 +285,7 @@ async def test_a_system_that_is_down_is_critical_and_says_why(bot: Bot) -> None:
     down = Observation(metric="system_up", labels={"system": "redis"}, value=0, at=NOW, reason="connection refused")
     await bot.tick(0, down)
     card = await bot.card()
-    assert card.body.title == "Critical: Redis is unreachable"
+    assert (card.body.level, card.body.title) == (Level.CRITICAL, "Redis is unreachable")
     assert [line.value for line in parts(card.body, Line)] == ["down"]
     assert "connection refused" in str(card.body)
     await bot.tick(2, down.model_copy(update={"value": 1.0, "reason": "", "at": NOW + 2 * TICK}))

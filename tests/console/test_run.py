@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bot.console.run import decide, decision, run_line
+from bot.console.run import ask, decide, decision, request
 from bot.errors import UsageError
 from bot.reply import Level, Reply, say
 from bot.request import Actor, Decision, Request
@@ -60,18 +60,15 @@ def shown(console: Console) -> str:
 )
 async def test_a_line_is_run_and_its_level_is_the_exit_code(console: Console, level: Level, code: int) -> None:
     dispatcher = Answering(say("Queues", level=level))
-    assert await run_line("/nova queue-stats email", ACTOR, dispatcher, now=NOW, console=console) == code
-    (request,) = dispatcher.taken
-    assert isinstance(request, Request)
-    assert (request.command, request.text, request.source) == ("/queue-stats", "email", "console")
+    assert await ask(request("/nova queue-stats email", ACTOR, NOW), dispatcher, console=console) == code
+    (taken,) = dispatcher.taken
+    assert isinstance(taken, Request)
+    assert (taken.command, taken.text, taken.source) == ("/queue-stats", "email", "console")
     assert "Queues" in shown(console)
 
 
-async def test_each_line_is_a_request_of_its_own(console: Console) -> None:
-    dispatcher = Answering()
-    for _ in range(2):
-        await run_line("/queue-stats", ACTOR, dispatcher, now=NOW, console=console)
-    assert dispatcher.taken[0].id != dispatcher.taken[1].id
+def test_each_line_is_a_request_of_its_own() -> None:
+    assert request("/queue-stats", ACTOR, NOW).id != request("/queue-stats", ACTOR, NOW).id
 
 
 async def test_a_decision_shows_the_card_as_it_is_then(console: Console, outbox: Outbox) -> None:

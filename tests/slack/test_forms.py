@@ -24,10 +24,16 @@ def test_a_form_has_a_field_for_each_argument_filled_in_as_far_as_known() -> Non
     assert yes_zero["label"]["text"] == "Yes zero"
 
 
-def test_an_empty_form_has_nothing_filled_in() -> None:
+def test_an_empty_form_shows_the_defaults_and_leaves_the_rest_empty() -> None:
     view = forms.command_form(scale_workers, {}, {})
-    assert "initial" not in str(view)
+    fields = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+    assert "initial_value" not in fields["argument:replicas"]
+    assert fields["argument:deployment"]["initial_option"]["value"] == "worker"
     assert len(view["title"]["text"]) <= 24
+
+
+def test_a_form_leaves_out_what_typing_makes_superfluous() -> None:
+    assert "yes_zero" not in str(forms.command_form(scale_workers, {}, {})["blocks"])
 
 
 def test_what_was_filled_in_is_read_back() -> None:

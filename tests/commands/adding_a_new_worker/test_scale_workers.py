@@ -61,7 +61,7 @@ async def test_the_plan_says_what_changes_and_binds_what_it_relies_on(ask: Ask) 
         "deployment": "novapulse-worker",
         "uid": "uid-1",
         "replicas": 2,
-        "scaled by others": "nobody",
+        "other scalers": "none",
     }
     assert plan.warnings == ()
     assert plan.blast_radius[0].startswith("2 pods more of novapulse-worker")
@@ -153,7 +153,7 @@ async def test_who_would_revert_it_is_said_and_bound(ask: Ask, kubernetes: Kuber
     kubernetes.answers[f"GET {HPAS}"] = {"items": [HPA]}
     plan = await ask(4, deployment="api")
     assert plan.warnings == ("HPA novapulse-api-hpa keeps it between 3 and 10 and reverts a manual scale.",)
-    assert plan.facts["scaled by others"] == "HPA novapulse-api-hpa 3 to 10"
+    assert plan.facts["other scalers"] == "HPA novapulse-api-hpa 3 to 10"
     assert plan.notes == ()
     assert "queues.workers_connected" not in [step.operation for step in plan.steps]
 
@@ -162,7 +162,7 @@ async def test_who_would_revert_it_may_be_unknown(ask: Ask, kubernetes: Kubernet
     kubernetes.answers[f"GET {HPAS}"] = status(403, "no right to list autoscalers")
     plan = await ask(4)
     assert "Whether HPA owns the replicas is unknown" in plan.warnings[0]
-    assert plan.facts["scaled by others"] == "HPA unknown"
+    assert plan.facts["other scalers"] == "HPA unknown"
 
 
 async def test_pods_that_are_not_ready_are_a_warning(ask: Ask, kubernetes: KubernetesServer) -> None:

@@ -91,9 +91,11 @@ async def test_an_image_that_cannot_be_had_stops_the_rollout_and_the_old_pods_st
     ].reason != "ProgressDeadlineExceeded":
         await events.get()
     assert status.ready_replicas == 2
-    pods = await core.list_namespaced_pod(NAMESPACE, label_selector=f"app={WORKER}")
-    waiting = [pod.status.container_statuses[0].state.waiting for pod in pods.items]
-    assert "ImagePullBackOff" in [found.reason for found in waiting if found]
+    reasons: set[str] = set()
+    while "ImagePullBackOff" not in reasons:
+        pods = await core.list_namespaced_pod(NAMESPACE, label_selector=f"app={WORKER}")
+        waiting = [pod.status.container_statuses[0].state.waiting for pod in pods.items]
+        reasons = {found.reason for found in waiting if found}
 
 
 async def test_a_deleted_pod_is_made_again_and_only_the_right_one_is_deleted(

@@ -1,0 +1,56 @@
+"""Everything that can be tried from here, tried at once."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Final
+
+from bot import catalog
+from bot.check.own import policy_lines, schedule_lines, state_lines
+from bot.check.systems import api_lines, cluster_lines, mongo_lines, redis_lines
+from bot.check.tried import Lines, tried
+from bot.clients.api import NovaPulseApi
+from bot.clients.cluster import Cluster
+from bot.clients.mongo import Mongo
+from bot.clients.queues import Queues
+from bot.clients.redis import RedisServer
+from bot.reply import Level, Reply
+from bot.settings import Settings, SlackSettings
+from bot.slack.check import check as slack_lines
+
+_WORST_FIRST: Final = (Level.CRITICAL, Level.UNKNOWN, Level.WARNING)
+
+
+async def findings(settings: Settings, name: str, clock: Callable[[], datetime]) -> Reply:
+    """Return a line for each thing; ``name`` is this process's, for the database's list of who is alive."""
+    declared = catalog.load()
+    pretend = settings.slack.slack_api_url != SlackSettings.model_fields["slack_api_url"].default
+    policy, said = policy_lines(settings.state.policy_file, declared, pretend=pretend)
+    state, slack, systems = await asyncio.gather(
+        state_lines(settings.state.state_url.get_secret_value(), name, clock()),
+        tried("Slack", slack_lines(settings.slack), "Check SLACK_BOT_TOKEN and SLACK_API_URL."),
+        _systems(settings),
+    )
+    schedules = schedule_lines(policy, declared, tuple(settings.redis.queues)) if policy is not None else ()
+    return _summary(said + state + slack + systems + schedules)
+
+
+async def _systems(settings: Settings) -> Lines:
+    async with AsyncExitStack() as stack:
+        api, queues, redis = NovaPulseApi(settings.api), Queues(settings.redis), RedisServer(settings.redis)
+        mongo, cluster = Mongo(settings.mongo), Cluster(settings.platform)
+        for client in (api, queues, redis, mongo, cluster):
+            stack.push_async_callback(client.close)
+        found = await asyncio.gather(
+            api_lines(api), redis_lines(redis, queues), mongo_lines(mongo), cluster_lines(cluster, settings.platform)
+        )
+    return tuple(line for lines in found for line in lines)
+
+
+def _summary(lines: Lines) -> Reply:
+    levels = [line.level for line in lines]
+    wrong = sum(level in _WORST_FIRST for level in levels)
+    worst = next((level for level in _WORST_FIRST if level in levels), Level.OK)
+    title = f"{wrong} of {len(lines)} need somebody" if wrong else "Everything that is configured works"
+    return Reply(title=title, level=worst, parts=lines)

@@ -1,0 +1,78 @@
+"""The bot's own parts: its policy, its database, its schedules and alert rules."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from bot.catalog import Catalog
+from bot.check.tried import Lines, problem, tried
+from bot.errors import InvalidPolicy
+from bot.policy import Policy, ScheduleRule
+from bot.policy_file import PolicyFile
+from bot.reply import Level, Line
+from bot.stores.database import Database
+from bot.stores.executors import Executors
+
+
+def policy_lines(path: Path, catalog: Catalog, *, pretend: bool) -> tuple[Policy | None, Lines]:
+    """Read the policy file; None where it would stop the start. ``pretend``: this is a sandbox's Slack."""
+    try:
+        policy = PolicyFile(path, catalog).current
+    except InvalidPolicy as error:
+        return None, (problem("Policy", f"{path}: {error}", "The bot does not start with it."),)
+    words = f"{path}: {len(policy.people)} people, {len(policy.roles)} roles, {len(policy.alerts)} alert rules"
+    found = Line(level=Level.OK, label="Policy", value=words)
+    if pretend or not policy.console_as_anybody:
+        return policy, (found,)
+    what = "console_as_anybody lets whoever can start this program take anybody's place"
+    return policy, (found, problem("Policy", what, "Leave it out, except in a sandbox.", level=Level.WARNING))
+
+
+def schedule_lines(policy: Policy, catalog: Catalog, queues: tuple[str, ...]) -> Lines:
+    """Say what would never fire: a schedule without a time, an alert rule about a queue that is not configured."""
+    found = tuple(_silent(policy, catalog, queues))
+    if found:
+        return found
+    times = ", ".join(f"{name} {_time(rule)}" for name, rule in policy.schedules.items())
+    return (Line(level=Level.OK, label="Schedules", value=f"{times} ({policy.timezone})"),)
+
+
+def _time(rule: ScheduleRule) -> str:
+    return rule.cron if rule.every is None else f"every {rule.every.total_seconds():g} s"
+
+
+def _silent(policy: Policy, catalog: Catalog, queues: tuple[str, ...]) -> Iterator[Line]:
+    for name in catalog.schedules:
+        if name not in policy.schedules:
+            mend = f"Add [schedules.{name}] to the policy."
+            yield problem("Schedules", f"{name} never fires", mend, level=Level.WARNING)
+    if not policy.alerts:
+        yield problem("Alerts", "there is no rule, so nothing is ever an alert", "Add [[alerts]] to the policy.")
+    for rule in policy.alerts:
+        queue = rule.match.get("queue")
+        if queue is not None and queue not in queues:
+            what = f"the rule {rule.name} watches the queue {queue}, which QUEUES does not name"
+            yield problem("Alerts", what, f"There are {', '.join(queues)}.")
+
+
+async def state_lines(url: str, name: str, now: datetime) -> Lines:
+    """Write to the bot's own database under a process name of one's own, and say who serves from it."""
+    return await tried("State database", _written(url, name, now), "Check STATE_URL and the rights on it.")
+
+
+async def _written(url: str, name: str, now: datetime) -> Lines:
+    database = Database(url)
+    try:
+        await database.migrate()
+        executors = Executors(database)
+        await executors.beat(name, now)
+        await executors.leave(name)
+        serving = ", ".join(sorted(await executors.serving(now)))
+    finally:
+        await database.close()
+    kind = "SQLite" if database.is_sqlite else "PostgreSQL"
+    words = f"{serving} serves from it" if serving else "no bot serves from it at present"
+    return (
+        Line(level=Level.OK, label="State database", value=f"{kind}, can be written"),
+        Line(level=Level.OK if serving else Level.INFO, label="Bot", value=words),
+    )

@@ -1,0 +1,42 @@
+"""The real bot, loaded and waiting for a line on its input, then serving: ``ORDER``.
+
+It kills itself with SIGKILL when it reaches the moment that the file ORDER names, and takes that order away first, so
+that the next process lives.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+
+from bot import app
+from bot.settings import Settings
+
+
+class KilledAt:
+    """Kills this process at the moment it is ordered to."""
+
+    def __init__(self, order: Path) -> None:
+        self._order = order
+
+    async def reached(self, name: str) -> None:
+        if self._ordered() == name:
+            self._order.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _ordered(self) -> str:
+        return self._order.read_text(encoding="utf-8") if self._order.exists() else ""
+
+
+def main(order: Path) -> int:
+    print("loaded", flush=True)  # noqa: T201 - the one who started it waits for this line
+    sys.stdin.readline()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(app.serve(Settings(), KilledAt(order)))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1])))
