@@ -16,7 +16,7 @@ sandbox: .venv/ready sandbox/node_modules/ready ## a pretend NovaPulse with a re
 test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint, types, contracts, tests
 	@sandbox/packages.sh redis-server chromium
 	$(MAKE) lint
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile -q
 
 test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
 	@sandbox/packages.sh redis-server

@@ -49,7 +49,7 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
 def _settings(context: typer.Context) -> Settings:
     """Read the environment, and the file with variables where one was named or ``.env`` is there."""
     named: Path | None = context.obj
-    if named is not None and not named.is_file():
+    if named is not None and (not named.exists() or named.is_dir()):
         raise UserError(f"There is no file {named}.", hint="See --env-file.")
     return Settings(named or (ENV_FILE if ENV_FILE.is_file() else None))
 

@@ -24,6 +24,7 @@ from sandbox.site import Sandbox, running, write_endpoints
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 Directory = Annotated[Path, typer.Option("--directory", help="Where the sandbox keeps its files.")]
 HOME = Path(".sandbox")
+BOT_SECONDS = 20.0  # the banner does not wait longer for the bot
 
 
 @app.command()
@@ -120,6 +121,7 @@ async def _serve(directory: Path, stopped: asyncio.Event, *, bot: bool, slack_po
             if bot:
                 sandbox.bot = BotProcess(sandbox.environment(), sandbox.directory)
                 await sandbox.bot.start()
+                await _connected(sandbox, sandbox.bot)
             print(banner(sandbox), flush=True)
             await _until(sandbox, stopped)
         finally:
@@ -128,6 +130,17 @@ async def _serve(directory: Path, stopped: asyncio.Event, *, bot: bool, slack_po
                 await sandbox.bot.stop()
             await server.stop()
             (directory / "endpoints.json").unlink(missing_ok=True)
+
+
+async def _connected(sandbox: Sandbox, bot: BotProcess) -> None:
+    """Wait until the bot listens to the page, so that what is typed first is answered; no longer than it lives."""
+    if sandbox.gate is None:
+        return
+    waits = {asyncio.create_task(sandbox.gate.connected.wait()), asyncio.create_task(bot.wait())}
+    _, late = await asyncio.wait(waits, timeout=BOT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
 
 
 async def _until(sandbox: Sandbox, stopped: asyncio.Event) -> None:

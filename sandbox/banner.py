@@ -13,14 +13,14 @@ def banner(sandbox: Sandbox) -> str:
     return f"""
   NovaPulse's sandbox runs. Open Slack:  {endpoints["slack"]}
 
-  People to act as (choose at the lower left of the page):  {people}
+  People to act as ("Act as" at the top right of the page):  {people}
   Channels:  #novapulse-alerts for what the bot reports, #ops to work in
 
   Try in #ops:       /runbook    /queue-stats    /health    /scale-workers 5
-  Make a backlog:    python -m sandbox load email 60        (back to normal: load email 4)
-  Break something:   python -m sandbox fault redis-down on
+  Make a backlog:    .venv/bin/python -m sandbox load email 60        (back to normal: load email 4)
+  Break something:   .venv/bin/python -m sandbox fault redis-down on
                      {", ".join(FAULTS)}
-  What is going on:  python -m sandbox status
+  What is going on:  .venv/bin/python -m sandbox status
 
   The bot's log is {log}; all addresses are in {sandbox.directory / "endpoints.json"}
   Ctrl-C ends everything.

@@ -66,6 +66,7 @@ class SlackGate:
         self.silent_sockets = False
         self.repeat_envelopes = False
         self._sockets: list[web.WebSocketResponse] = []
+        self.connected = asyncio.Event()  # set once the app has had a socket
         self._delivered: deque[str] = deque(maxlen=REMEMBERED)
         self._client: aiohttp.ClientSession | None = None
         self._part = HttpPart(self._application)
@@ -182,6 +183,7 @@ class SlackGate:
         url = self.upstream.replace("http", "ws", 1) + request.rel_url.raw_path_qs
         async with self._client.ws_connect(url) as upstream:
             self._sockets.append(socket)
+            self.connected.set()
             ends = {asyncio.create_task(self._down(upstream, socket)), asyncio.create_task(_up(socket, upstream))}
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

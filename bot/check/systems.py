@@ -14,7 +14,9 @@ from bot.clients.redis import RedisServer
 from bot.reply import Level, Line
 from bot.settings import PlatformSettings
 
+_API: Final = "Check NOVAPULSE_API_URL, and that this machine may reach it."
 _REDIS: Final = "Check REDIS_URL, and that this machine may reach it."
+_ACL: Final = "Check the user and the password in REDIS_URL, and what Redis lets that user do."
 _NAMES: Final = "Set QUEUE_PREFIX and QUEUES to what is in Redis."
 _LOGIN: Final = "Check NOVAPULSE_EMAIL, NOVAPULSE_PASSWORD and NOVAPULSE_TOTP_SECRET, or NOVAPULSE_TOKEN."
 _RIGHTS: Final = "Apply deploy/kubernetes/rbac.yaml, and let the bot use its account."
@@ -23,7 +25,8 @@ _RIGHTS: Final = "Apply deploy/kubernetes/rbac.yaml, and let the bot use its acc
 async def api_lines(api: NovaPulseApi) -> Lines:
     """Try the API, the login, and what the login's role may read."""
     health, login = await asyncio.gather(
-        tried("API", _health(api), "Check NOVAPULSE_API_URL, and that this machine may reach it."), _login_lines(api)
+        tried("API", _health(api), _API),
+        _login_lines(api),
     )
     return health + login
 
@@ -37,10 +40,13 @@ async def _health(api: NovaPulseApi) -> str | Line:
 
 
 async def _login_lines(api: NovaPulseApi) -> Lines:
-    login = await tried("API login", _login(api), _LOGIN)
+    login = await tried("API login", _login(api), _API, forbidden=_LOGIN)
     if login[0].level is not Level.OK:
         return login
-    return login + await tried("API rights", _rights(api), "The login needs a role that may read /queue/stats.")
+    needed = "The login needs a role that may read /queue/stats."
+    return login + await tried(
+        "API rights", _rights(api), "See /health: it hangs while Redis is down.", forbidden=needed
+    )
 
 
 async def _login(api: NovaPulseApi) -> str:
@@ -55,12 +61,12 @@ async def _rights(api: NovaPulseApi) -> str:
 
 async def redis_lines(redis: RedisServer, queues: Queues) -> Lines:
     """Try Redis, its settings, and compare the configured queues with the keys that are there."""
-    reached = await tried("Redis", _ping(redis), _REDIS)
+    reached = await tried("Redis", _ping(redis), _REDIS, forbidden=_ACL)
     if reached[0].level is not Level.OK:
         return reached
     settings, found = await asyncio.gather(
-        tried("Redis settings", _redis_settings(redis), "Allow the bot's user to call INFO."),
-        tried("Queues", _queues(queues), _REDIS),
+        tried("Redis settings", _redis_settings(redis), _REDIS, forbidden="Allow the bot's user to call INFO."),
+        tried("Queues", _queues(queues), _REDIS, forbidden=_ACL),
     )
     return reached + settings + found
 
@@ -107,21 +113,23 @@ async def mongo_lines(mongo: Mongo) -> Lines:
     async def ping() -> str:
         return f"answers in {await mongo.ping():.1f} ms"
 
-    return await tried("MongoDB", ping(), "Check MONGO_URL, and that this machine may reach it.")
+    mend = "Check MONGO_URL, and that this machine may reach it."
+    return await tried("MongoDB", ping(), mend, forbidden="Check the user and the password in MONGO_URL.")
 
 
 async def cluster_lines(cluster: Cluster, settings: PlatformSettings) -> Lines:
     """Try the cluster, the bot's rights in it, and whether the configured deployments exist."""
     if settings.platform == "compose":
         return (problem("Platform", "this version cannot work on Docker Compose", "Set PLATFORM=kubernetes."),)
-    reached = await tried("Cluster", _version(cluster), "Check KUBECONFIG, and that this machine may reach it.")
+    mend = "Check KUBECONFIG, and that this machine may reach it."
+    reached = await tried("Cluster", _version(cluster), mend, forbidden="Check the account that KUBECONFIG names.")
     if reached[0].level is not Level.OK:
         return reached
     names = f"Check KUBE_NAMESPACE ({settings.kube_namespace}) and the names of the deployments."
     rest = await asyncio.gather(
         tried("Cluster rights", _cluster_rights(cluster, settings), _RIGHTS),
-        tried("Deployment api", _deployment(cluster, "api"), names),
-        tried("Deployment worker", _deployment(cluster, "worker"), names),
+        tried("Deployment api", _deployment(cluster, "api"), names, forbidden=_RIGHTS),
+        tried("Deployment worker", _deployment(cluster, "worker"), names, forbidden=_RIGHTS),
     )
     return sum(rest, reached)
 

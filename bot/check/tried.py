@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from bot.clients.deadline import reason
-from bot.errors import BotError, NotConfigured, TimedOut, Unavailable, UserError
+from bot.errors import BotError, Forbidden, NotConfigured, TimedOut, Unavailable, UserError
 from bot.reply import Level, Line
 
 DEADLINE: Final = 12.0  # seconds; longer than what any client gives a call of its own
@@ -13,8 +13,18 @@ DEADLINE: Final = 12.0  # seconds; longer than what any client gives a call of i
 Lines = tuple[Line, ...]
 
 
-async def tried(label: str, work: Awaitable[str | Line | Lines], mend: str = "", *, seconds: float = DEADLINE) -> Lines:
-    """Return what was found, within ``seconds``; a failure is a line too, with the sentence how to mend it."""
+async def tried(
+    label: str,
+    work: Awaitable[str | Line | Lines],
+    mend: str = "",
+    *,
+    forbidden: str = "",
+    seconds: float = DEADLINE,
+) -> Lines:
+    """Return what was found, within ``seconds``; a failure is a line too.
+
+    ``mend`` is the sentence how to mend it, ``forbidden`` the one for a system that answers and says no.
+    """
     try:
         async with asyncio.timeout(seconds):
             found = await work
@@ -22,6 +32,8 @@ async def tried(label: str, work: Awaitable[str | Line | Lines], mend: str = "",
         return (Line(level=Level.INFO, label=label, value=error.message),)
     except TimeoutError:
         return (problem(label, TimedOut(label, seconds).reason, mend),)
+    except Forbidden as error:
+        return (problem(label, error.reason, forbidden or mend),)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong is what was to be found out
         return (problem(label, _words(error), mend),)
     if isinstance(found, str):

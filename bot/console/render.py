@@ -66,7 +66,7 @@ def _note(part: Note) -> RenderableType:
 
 
 def _line(part: Line) -> RenderableType:
-    return Styled.assemble(_sign(part.level), " ", (one_line(part.label), "bold"), " ", one_line(part.value))
+    return Styled.assemble(_sign(part.level), " ", (f"{one_line(part.label)}:", "bold"), " ", one_line(part.value))
 
 
 def _fields(part: Fields) -> RenderableType:

@@ -46,6 +46,14 @@ class Database:
         async with self._engine.begin() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads: one state of everything, and with SQLite no waiting for a writer."""
+        async with self._engine.connect() as connection:
+            await connection.execution_options(only_reads=True)
+            async with connection.begin():
+                yield connection
+
     def insert(self, table: sa.Table) -> Any:
         """Return this dialect's INSERT, the one that knows ON CONFLICT."""
         from sqlalchemy.dialects import postgresql, sqlite  # noqa: PLC0415 - only the dialect in use is loaded
@@ -68,7 +76,8 @@ def _make_durable(connection: Any, record: object) -> None:  # noqa: ARG001 - SQ
 
 def _begin_immediate(connection: sa.Connection) -> None:
     """Take the write lock at the start: a transaction that reads and then writes can then never be refused midway."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    only_reads = connection.get_execution_options().get("only_reads", False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 def _upgrade(connection: sa.Connection) -> None:

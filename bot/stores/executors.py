@@ -34,7 +34,7 @@ class Executors:
     async def alive(self, now: datetime) -> frozenset[str]:
         """Return the names of the executors that were seen within the last 30 seconds."""
         query = sa.select(executors.c.name).where(executors.c.seen_at > now - GONE_AFTER)
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             return frozenset((await connection.execute(query)).scalars().all())
 
     async def serving(self, now: datetime) -> frozenset[str]:

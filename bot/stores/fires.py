@@ -83,7 +83,7 @@ class Fires:
         """Return the newest fire that did its work (neither failed nor skipped), or None; it looks at the last 50."""
         finished = sa.and_(fires.c.schedule == schedule, fires.c.finished_at.is_not(None))
         query = sa.select(fires).where(finished).order_by(fires.c.due_at.desc()).limit(50)
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             found = [Fire(**row) for row in (await connection.execute(query)).mappings()]
         return next((fire for fire in found if not {"error", "skipped"} & (fire.result or {}).keys()), None)
 
@@ -99,6 +99,6 @@ class Fires:
             return (await connection.execute(query)).rowcount
 
     async def _first(self, query: sa.Select[Any]) -> Fire | None:
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             row = (await connection.execute(query)).mappings().first()
         return Fire(**row) if row else None

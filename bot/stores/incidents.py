@@ -58,7 +58,7 @@ class Incidents:
     async def recent(self, since: datetime, *, limit: int = 100) -> list[Incident]:
         """Return the incidents opened since then, newest first."""
         query = sa.select(incidents).where(incidents.c.opened_at >= since)
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             rows = await connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(limit))
             return [_incident(row) for row in rows.mappings()]
 
@@ -91,7 +91,7 @@ class Incidents:
         return query.on_conflict_do_update(index_elements=[alert_states.c.fingerprint], set_=row)
 
     def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
-        return nullcontext(connection) if connection is not None else self._database.transaction()
+        return nullcontext(connection) if connection is not None else self._database.reading()
 
 
 def _incident(row: sa.RowMapping) -> Incident:

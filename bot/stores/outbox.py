@@ -223,7 +223,7 @@ class Outbox:
             await connection.execute(sa.update(messages).where(messages.c.key == key).values(values))
 
     async def _read(self, query: sa.Select[Any]) -> list[Delivery]:
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [_delivery(row) for row in rows]
 

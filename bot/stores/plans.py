@@ -121,7 +121,7 @@ class Plans:
     async def votes(self, plan_id: str, connection: AsyncConnection | None = None) -> tuple[Vote, ...]:
         """Return what was decided about the plan, oldest first."""
         if connection is None:
-            async with self._database.transaction() as own:
+            async with self._database.reading() as own:
                 return await self.votes(plan_id, own)
         query = sa.select(decisions).where(decisions.c.plan_id == plan_id).order_by(decisions.c.at)
         rows = (await connection.execute(query)).mappings().all()
@@ -132,7 +132,7 @@ class Plans:
 
     async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[StoredPlan]:
         if connection is None:
-            async with self._database.transaction() as own:
+            async with self._database.reading() as own:
                 return await self._read(query, own)
         return [_plan(row) for row in (await connection.execute(query)).mappings().all()]
 

@@ -68,7 +68,7 @@ class Requests:
             .order_by(requests.c.received_at)
             .limit(SEARCH_LIMIT)
         )
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [_item(kind, payload) for kind, payload in rows]
 
@@ -91,13 +91,13 @@ class Requests:
     async def received_at(self, request_id: str) -> datetime | None:
         """Return when the request or click came in, or None where it is not on record."""
         query = sa.select(requests.c.received_at).where(requests.c.id == request_id)
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def status(self, request_id: str) -> Status | None:
         """Return where the request or click stands, or None where it is not on record."""
         query = sa.select(requests.c.status).where(requests.c.id == request_id)
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             found: Status | None = (await connection.execute(query)).scalar_one_or_none()
         return found
 
@@ -112,7 +112,7 @@ class Requests:
             name = "/" + command.lstrip("/")
             query = query.where(sa.or_(requests.c.command == name, plans.c.command == name))
         query = query.order_by(requests.c.received_at.desc()).limit(min(limit, SEARCH_LIMIT))
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
             approvers = await _approvers(connection, {row["plan_id"] for row in rows if row["plan_id"]})
         return [_entry(row, approvers.get(row["plan_id"], ())) for row in rows]

@@ -134,7 +134,7 @@ class Runs:
 
     async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[StoredRun]:
         if connection is None:
-            async with self._database.transaction() as own:
+            async with self._database.reading() as own:
                 return await self._read(query, own)
         rows = (await connection.execute(query)).mappings().all()
         of_these = run_steps.c.run_id.in_([row["id"] for row in rows])
@@ -185,6 +185,6 @@ class Locks:
 
     async def held(self) -> list[Lock]:
         """Return every lock."""
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             rows = (await connection.execute(sa.select(locks).order_by(locks.c.since))).mappings().all()
         return [Lock(**row) for row in rows]

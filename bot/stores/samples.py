@@ -1,7 +1,7 @@
 """What was measured when, kept for a little over a day: the trends on the cards and the base of every forecast."""
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,7 +42,8 @@ class Samples:
         rows = [{"series": sample.series, "at": sample.at, "value": sample.value} for sample in found]
         if not rows:
             return
-        async with self._joined(connection) as transaction:
+        joined = nullcontext(connection) if connection is not None else self._database.transaction()
+        async with joined as transaction:
             await transaction.execute(self._database.insert(samples).on_conflict_do_nothing(), rows)
 
     async def series(self, name: str, since: datetime, *, connection: AsyncConnection | None = None) -> list[Sample]:
@@ -59,7 +60,8 @@ class Samples:
             .where(samples.c.series.in_(found), samples.c.at >= since)
             .order_by(samples.c.at)
         )
-        async with self._joined(connection) as transaction:
+        joined = nullcontext(connection) if connection is not None else self._database.reading()
+        async with joined as transaction:
             for row in await transaction.execute(query):
                 found[row.series].append(Sample(*row))
         return found
@@ -68,6 +70,3 @@ class Samples:
         """Delete what is older than 25 hours; return how many rows that were."""
         async with self._database.transaction() as connection:
             return (await connection.execute(sa.delete(samples).where(samples.c.at < now - KEPT))).rowcount
-
-    def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
-        return nullcontext(connection) if connection is not None else self._database.transaction()

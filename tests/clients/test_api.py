@@ -343,13 +343,13 @@ async def test_a_broken_encoding_is_unavailable(server: PretendApi, api: NovaPul
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        (f"http://127.0.0.1:{free_port()}/api/v1", "connection refused"),
+        ("http://127.0.0.1:{free}/api/v1", "connection refused"),
         ("127.0.0.1:1/api", "missing|unsupported|protocol"),
         ("http://[::bad/api", "."),
     ],
 )
 async def test_an_api_that_cannot_be_reached(url: str, words: str) -> None:
-    api = NovaPulseApi(ApiSettings(novapulse_api_url=url))
+    api = NovaPulseApi(ApiSettings(novapulse_api_url=url.replace("{free}", str(free_port()))))
     with pytest.raises(Unavailable, match=words):
         await api.health()
     await api.close()

@@ -62,7 +62,7 @@ def test_every_kind_of_part_is_shown_with_its_words() -> None:
     for words in (
         "[CRITICAL] Queues [bold]x[/bold]",
         "plain bold code Ana",
-        "[UNKNOWN] API no answer",
+        "[UNKNOWN] API: no answer",
         "queue  email",
         "email  5",
         "  one\n  two",

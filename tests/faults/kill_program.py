@@ -36,6 +36,7 @@ async def first_life(world: World, killed: KilledAt) -> None:
     assert stored is not None
     await world.click("approve", stored.id)
     await world.ended(stored.id)
+    await asyncio.Event().wait()  # the last moments come after the end that others see
 
 
 async def take_over(world: World) -> None:

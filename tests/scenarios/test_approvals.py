@@ -18,8 +18,9 @@ async def calm(world: World) -> AsyncIterator[None]:
     """Two workers at the beginning of each, and nothing that waits at its end."""
     await world.replicas(2)
     yield
-    (waiting,) = world.rows("select count(*) from plans where status in ('waiting', 'approved')")[0]
-    assert waiting == 0
+    with world.own_database() as database:  # one that was forgotten must not disturb the others
+        left = database.execute("update plans set status = 'cancelled' where status in ('waiting', 'approved')")
+        assert left.rowcount == 0
 
 
 async def cancel(world: World, card: Message) -> None:
@@ -49,7 +50,7 @@ async def test_the_undo_is_planned_and_approved_like_any_change(world: World) ->
     await world.click("approver", card, "Approve")
     done = await world.becomes(card, "Done after")
     back = await world.press("operator", done, "Undo", "from 3 to 2", "Waits for approval")
-    assert labels(await world.becomes(card, "Done after")) == []
+    await world.shows_buttons(card)
     await world.press("approver", done, "Undo", "Undoing", "is under way already")
     await world.press("operator", back, "Approve", "somebody else has to approve")
     await world.click("second_approver", back, "Approve")
@@ -65,10 +66,11 @@ async def test_two_approvals_are_two_people(world: World) -> None:
         await world.click("approver", card, "Approve")
         await world.becomes(card, "Waits for approval, 1 of 2", "Approved by")
         await world.click("approver", card, "Approve")
-        assert world.rows("select count(*) from votes where plan_id = ?", plan_id(card)) == [(1,)]
         await world.press("operator", card, "Approve", "somebody else has to approve")
         await world.click("second_approver", card, "Approve")
         await world.becomes(card, "Done after")
+    outcomes = "select outcome from requests where plan_id = ? and kind = 'decision' and actor_id = 'U0APPROVER'"
+    assert world.rows(outcomes, plan_id(card)) == [("approved, 1 of 2",), ("had approved before",)]
 
 
 async def test_a_double_click_is_one_approval_and_one_run(world: World) -> None:
@@ -145,17 +147,13 @@ async def test_a_second_run_waits_for_the_first_and_names_it(world: World) -> No
         second = await world.plan("/scale-workers 4")
         await world.click("approver", second, "Approve")
         held = await world.becomes(second, "Approved, has to wait", "deployment/novapulse-worker is held by")
-        assert f"/scale-workers 3 of operator ({plan_id(second)})" not in text(held)
-        assert "/scale-workers 3" in text(held)
+        number = plan_id(second)
+        assert "/scale-workers 3 of operator" in text(held)
+        assert f"({number})" not in text(held)
         assert labels(held) == ["Cancel my request"]
     finished = await world.becomes(first, "Done after")
     await world.becomes(second, "Done after")
-    assert labels(await world.becomes(finished, "Done after")) in ([], ["Undo"])
-    await world.page.wait_for(lambda: labels(_now(world, first)) == [], what="a card without the undo that is over")
-
-
-def _now(world: World, card: Message) -> Message:
-    return next(m for m in world.page.messages(card["channel"]) if m["ts"] == card["ts"])
+    await world.shows_buttons(finished)
 
 
 async def test_breaking_the_glass_needs_the_role_and_a_reason_and_is_announced(world: World) -> None:
@@ -191,5 +189,5 @@ async def test_it_is_all_on_record(world: World) -> None:
     await world.becomes(card, "Done after")
     await world.ask("viewer", f"/runs {number}", "from 2 to 3: succeeded", "approved by approver", "4. See that workers")
     audit = text(await world.ask("approver", "/audit 5", number, "approver"))
-    assert "You asked for this, so somebody else has to approve it." in audit
+    assert "You asked for this, so somebody else" in audit
     assert "refused" in audit

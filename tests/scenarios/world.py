@@ -22,7 +22,7 @@ from tests.scenarios.bot import Bot
 
 PACE = 10.0
 """How much faster than in life jobs, pod starts and back-offs are."""
-PATIENCE = 45.0
+PATIENCE = 25.0
 TYPED_IN = ("ops", "general")
 Edit = tuple[str, str]
 
@@ -98,6 +98,15 @@ class World:
         except TimeoutError:
             now = next(m for m in self.page.messages(card["channel"]) if m["ts"] == card["ts"])
             raise AssertionError(f"{words} is not in the card: {shown_text(now)}") from None
+
+    async def shows_buttons(self, card: Message, *wanted: str) -> None:
+        """Wait until the card has these buttons and no others."""
+
+        def look() -> bool:
+            now = next(m for m in self.page.messages(card["channel"]) if m["ts"] == card["ts"])
+            return labels(now) == list(wanted)
+
+        await self.page.wait_for(look, seconds=PATIENCE, what=f"the card with only {wanted}")
 
     async def plan(self, line: str, *, user: str = "operator") -> Message:
         """Ask for a change and return its card."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,15 +27,17 @@ pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="there is no PostgreSQL
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """Run a PostgreSQL of its own, as an ordinary user because it refuses to be root, and give its URL."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
+        yield from _running(Path(directory))
+
+
+def _running(directory: Path) -> Iterator[str]:
     assert PROGRAMS is not None
-    directory = tmp_path_factory.mktemp("postgres")
     user: list[str] = []
     if os.getuid() == 0:
         user = [str(shutil.which("runuser")), "-u", "nobody", "--"]
-        for folder in (directory, *list(directory.parents)[:2]):
-            folder.chmod(0o755)
         shutil.chown(directory, "nobody")
     data, port = directory / "data", free_port()
     made = [*user, str(PROGRAMS / "initdb"), "-D", str(data), "-A", "trust", "-U", "bot", "--no-sync"]

@@ -1,0 +1,92 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.catalog import load
+from bot.check.own import policy_lines, schedule_lines, state_lines
+from bot.check.tried import Lines
+from bot.policy import Policy
+from bot.policy_file import PolicyFile
+from bot.reply import Level
+from bot.stores.database import Database
+from bot.stores.executors import CONSOLE, Executors
+
+ROOT = Path(__file__).parents[2]
+CATALOG = load()
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+NAME = f"{CONSOLE}check"
+QUEUES = ("email", "webhook", "workflow", "report")
+
+
+def default() -> Policy:
+    return PolicyFile(ROOT / "policy.toml", CATALOG).current
+
+
+def said(lines: Lines) -> str:
+    return "\n".join(f"{line.level} {line.label}: {line.value}" for line in lines)
+
+
+def test_a_policy_that_holds() -> None:
+    policy, lines = policy_lines(ROOT / "policy.toml", CATALOG, pretend=False)
+    assert policy == default()
+    assert [line.level for line in lines] == [Level.OK]
+    assert f"{len(default().alerts)} alert rules" in said(lines)
+
+
+def test_a_policy_that_would_stop_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text((ROOT / "policy.toml").read_text().replace("needed = 1", "needed = many"))
+    policy, lines = policy_lines(path, CATALOG, pretend=False)
+    assert policy is None
+    assert [line.level for line in lines] == [Level.CRITICAL]
+    assert ": line " in said(lines)
+
+
+def test_a_policy_that_is_not_there(tmp_path: Path) -> None:
+    policy, lines = policy_lines(tmp_path / "none.toml", CATALOG, pretend=False)
+    assert policy is None
+    assert lines[0].level is Level.CRITICAL
+
+
+@pytest.mark.parametrize(("pretend", "levels"), [(True, [Level.OK]), (False, [Level.OK, Level.WARNING])])
+def test_anybody_in_anybodys_place_is_for_a_sandbox(pretend: bool, levels: list[Level]) -> None:
+    _, lines = policy_lines(ROOT / "sandbox" / "policy.toml", CATALOG, pretend=pretend)
+    assert [line.level for line in lines] == levels
+
+
+def test_every_schedule_and_rule_can_fire() -> None:
+    lines = schedule_lines(default(), CATALOG, QUEUES)
+    assert [line.level for line in lines] == [Level.OK]
+    assert "threshold-alerts every 30 s" in said(lines)
+
+
+def test_what_would_never_fire() -> None:
+    policy = default().model_copy(update={"schedules": {}})
+    lines = said(schedule_lines(policy, CATALOG, ("webhook",)))
+    assert "warning Schedules: threshold-alerts never fires. Add [schedules.threshold-alerts]" in lines
+    assert "critical Alerts: the rule email-queue watches the queue email, which QUEUES does not name" in lines
+    none = default().model_copy(update={"alerts": ()})
+    assert "critical Alerts: there is no rule" in said(schedule_lines(none, CATALOG, QUEUES))
+
+
+async def test_the_database_is_written_and_left_as_it_was(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    lines = await state_lines(url, NAME, NOW)
+    assert said(lines) == "ok State database: SQLite, can be written\ninfo Bot: no bot serves from it at present"
+    database = Database(url)
+    assert await Executors(database).alive(NOW) == frozenset()
+    await Executors(database).beat("bot", NOW)
+    await Executors(database).beat(f"{CONSOLE}other", NOW)
+    await database.close()
+    assert "ok Bot: bot serves from it" in said(await state_lines(url, NAME, NOW))
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////proc/none/state.db", "postgresql://bot:hunter2@127.0.0.1:1/bot", "hunter2"]
+)
+async def test_a_database_that_cannot_be_written(url: str) -> None:
+    (line,) = await state_lines(url, NAME, NOW)
+    assert line.level is Level.CRITICAL
+    assert "Check STATE_URL" in line.value
+    assert "hunter2@" not in line.value
