@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from bot import settings as module
-from bot.settings import PlatformSettings, RedisSettings, ServiceSettings, SlackSettings, StateSettings
+from bot.errors import UserError
+from bot.settings import PlatformSettings, RedisSettings, ServiceSettings, Settings, SlackSettings, StateSettings
 
 ROOT = Path(__file__).parents[1]
 AREAS = [
@@ -53,6 +54,34 @@ def test_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValidationError, match=variable.lower()):
         ServiceSettings()
+
+
+def test_a_file_fills_in_what_the_environment_leaves_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# Slack\nALERTS_CHANNEL=#ops\nexport PORT=9000\nQUEUES=a=b\nREDIS_URL='redis://h/0'\nUNKNOWN=1\n")
+    monkeypatch.setenv("PORT", "9001")
+    monkeypatch.setenv("QUEUES", "")
+    read = Settings(file)
+    assert (read.slack.alerts_channel, read.slack.port) == ("#ops", 9001)
+    assert read.redis.queues == {"a": "b"}
+    assert read.redis.redis_url is not None
+    assert Settings().slack.alerts_channel == "#novapulse-alerts"
+
+
+def test_a_wrong_value_is_named_and_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("METRICS_PORT=hunter2\n")
+    with pytest.raises(UserError, match="METRICS_PORT cannot be used: .*integer") as caught:
+        Settings(file)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"PORT=\xff\xfe\n"])
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read"):
+        Settings(file)
 
 
 def test_every_secret_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,16 @@ from bot.settings import PlatformSettings
 SYSTEM: Final = "The cluster"
 # A namespace's list is some 10 kB a pod; what is longer than this is not an answer the bot asked for.
 ANSWER_LIMIT: Final = 16 * 1024 * 1024
+# The library loads a group of the API when it is first named, which takes up to a second during which nothing else
+# runs: a reading that is under way then would miss its deadline. So all that is used is named here, before anything is.
+LOADED: Final = (
+    client.AppsV1Api,
+    client.AuthorizationV1Api,
+    client.AutoscalingV2Api,
+    client.CoreV1Api,
+    client.CustomObjectsApi,
+    client.VersionApi,
+)
 _CHUNK: Final = 64 * 1024
 _MESSAGE_LIMIT: Final = 300
 _UNAUTHORIZED: Final = 401

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from pymongo import AsyncMongoClient
 from pymongo.errors import (
+    AutoReconnect,
     ConfigurationError,
     NetworkTimeout,
+    NotPrimaryError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
@@ -111,6 +113,10 @@ async def _mongo_deadline(seconds: float) -> AsyncIterator[None]:
             raise TimedOut(SYSTEM, seconds) from None
         except ServerSelectionTimeoutError as error:
             raise Unavailable(SYSTEM, _selection(str(error))) from None
+        except AutoReconnect as error:
+            if isinstance(error, NotPrimaryError):
+                raise
+            raise Unavailable(SYSTEM, _lost(str(error))) from None
 
 
 def _selection(message: str) -> str:
@@ -125,6 +131,11 @@ def _selection(message: str) -> str:
         "timed out": f"no server answered within {_SELECTION_MS / 1000:g} s",
     }
     return next((words for part, words in causes.items() if part in message), "no server could be chosen")
+
+
+def _lost(message: str) -> str:
+    """Say that a connection broke; the driver adds its own settings to what the system says."""
+    return "connection refused" if f"Errno {errno.ECONNREFUSED}]" in message else "the connection was lost"
 
 
 def _read_members(status: Mapping[str, Any]) -> list[Member]:

@@ -29,7 +29,7 @@ _OP_REPLY, _OP_QUERY = 1, 2004
 
 
 class PretendMongo:
-    """``answers`` holds the answer of each command by its name; one that is None is never given."""
+    """``answers`` holds the answer of each command by its name; one that is None is never given, and ``asked`` says so."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -39,6 +39,7 @@ class PretendMongo:
             "endSessions": {"ok": 1.0},
             "replSetGetStatus": NO_REPLICATION,
         }
+        self.asked = asyncio.Event()
         self._writers = set[asyncio.StreamWriter]()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,6 +63,7 @@ class PretendMongo:
         name = next(iter(bson.decode_all(body[start : start + struct.unpack_from("<i", body, start)[0]])[0]))
         answer = self.answers.get({"ismaster": "hello", "isMaster": "hello"}.get(name, name))
         if answer is None:
+            self.asked.set()
             return
         document = bson.encode(answer)
         if operation == _OP_QUERY:

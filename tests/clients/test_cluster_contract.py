@@ -1,6 +1,7 @@
 """The client against the sandbox's cluster, whose rollouts, selectors and preconditions are the API server's."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.clients.cluster import Cluster
+from bot.clients.cluster_connection import LOADED
 from bot.clients.cluster_rights import rights_needed
 from bot.errors import Forbidden, Unavailable
 from bot.settings import PlatformSettings
@@ -98,3 +100,10 @@ async def test_is_there_again_after_the_cluster_was_down(sandbox: SandboxCluster
 
 def test_the_sandbox_has_the_default_namespace() -> None:
     assert PlatformSettings().kube_namespace == NAMESPACE
+
+
+def test_no_group_of_the_api_is_first_loaded_in_the_middle_of_a_reading() -> None:
+    named = set()
+    for path in Path("bot/clients").glob("cluster*.py"):
+        named |= set(re.findall(r"client\.(\w+Api)\b", path.read_text(encoding="utf-8")))
+    assert named == {loaded.__name__ for loaded in LOADED}

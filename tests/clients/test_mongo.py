@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import itertools
 import warnings
@@ -36,6 +37,19 @@ async def mongo(server: PretendMongo) -> AsyncIterator[Mongo]:
 
 async def test_ping_is_in_milliseconds(mongo: Mongo) -> None:
     assert await mongo.ping() == 1000.0
+
+
+async def test_a_connection_that_breaks_is_said_without_the_drivers_settings(
+    server: PretendMongo, mongo: Mongo
+) -> None:
+    await mongo.ping()
+    server.answers["ping"] = None
+    asked = asyncio.create_task(mongo.ping())
+    await server.asked.wait()
+    await server.drop()
+    with pytest.raises(Unavailable) as raised:
+        await asked
+    assert raised.value.reason == "the connection was lost"
 
 
 async def test_a_server_alone_has_no_members(mongo: Mongo) -> None:

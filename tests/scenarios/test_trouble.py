@@ -36,7 +36,7 @@ SAID = {
     },
     "mongo-down": {
         "queues": ("Numbers by the NovaPulse API, checked against Redis.",),
-        "health": ("*MongoDB* connection refused", "*API health* answered 503: Service Unavailable", "*Workers* connected to Redis"),
+        "health": ("🔴 *MongoDB* ", "*API health* answered 503: Service Unavailable", "*Workers* connected to Redis"),
         "scale": ("email: 0 waiting", "2 pods more"),
     },
     "cluster-down": {
@@ -54,6 +54,7 @@ SAID = {
 FALSE = {
     "redis-down": {"queues": ("0 waiting", "within their limits"), "health": ("NovaPulse is well",)},
     "redis-slow": {"health": ("NovaPulse is well",)},
+    "mongo-down": {"health": ("NovaPulse is well", "TimeoutMS")},
     "cluster-forbidden": {"health": ("0 of", "ready, restarted", "NovaPulse is well")},
     "cluster-down": {"health": ("2 of 2", "NovaPulse is well")},
 }
