@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sandbox import control, launch
+from sandbox import control, environment, launch
 from sandbox.banner import banner
 from sandbox.bot_process import BotProcess
 from sandbox.faults import FAULTS
@@ -95,26 +95,24 @@ async def _up(directory: Path, *, bot: bool, slack_port: int, speed: float) -> N
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    starting = asyncio.create_task(_serve(directory, stopped, bot=bot, slack_port=slack_port, speed=speed))
+    is_up = asyncio.Event()
+    serving = asyncio.create_task(_serve(directory, stopped, is_up, bot=bot, slack_port=slack_port, speed=speed))
     stopping = asyncio.create_task(stopped.wait())
-    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done() and not await _finished(starting):
-        starting.cancel()
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not is_up.is_set():  # what is up notices by itself, and stops in order
+        serving.cancel()
     stopping.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await starting
+        await serving
 
 
-async def _finished(serving: asyncio.Task[None]) -> bool:
-    """Give what runs a moment to notice the end; one that is still starting does not."""
-    done, _ = await asyncio.wait({serving}, timeout=0.2)
-    return bool(done)
-
-
-async def _serve(directory: Path, stopped: asyncio.Event, *, bot: bool, slack_port: int, speed: float) -> None:
+async def _serve(
+    directory: Path, stopped: asyncio.Event, is_up: asyncio.Event, *, bot: bool, slack_port: int, speed: float
+) -> None:
     async with running(directory, slack_port=slack_port, speed=speed) as sandbox:
         server = control.Control(sandbox)
         await server.start()
+        is_up.set()
         try:
             write_endpoints(sandbox)
             await sandbox.ordinary_day()
@@ -129,7 +127,8 @@ async def _serve(directory: Path, stopped: asyncio.Event, *, bot: bool, slack_po
             if sandbox.bot is not None:
                 await sandbox.bot.stop()
             await server.stop()
-            (directory / "endpoints.json").unlink(missing_ok=True)
+            for written in ("endpoints.json", environment.FILE):
+                (directory / written).unlink(missing_ok=True)
 
 
 async def _connected(sandbox: Sandbox, bot: BotProcess) -> None:

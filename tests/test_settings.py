@@ -71,7 +71,7 @@ def test_a_file_fills_in_what_the_environment_leaves_out(monkeypatch: pytest.Mon
 def test_a_wrong_value_is_named_and_not_shown(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("METRICS_PORT=hunter2\n")
-    with pytest.raises(UserError, match="METRICS_PORT cannot be used: .*integer") as caught:
+    with pytest.raises(UserError, match=r"METRICS_PORT cannot be used: .*integer") as caught:
         Settings(file)
     assert "hunter2" not in str(caught.value)
 

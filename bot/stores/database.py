@@ -1,5 +1,6 @@
 """The connection to the bot's own database: SQLite for one replica, PostgreSQL for several."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ class Database:
         self.url = parsed.set(drivername="sqlite+aiosqlite" if self.is_sqlite else "postgresql+psycopg")
         if self.is_sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        self._writing = asyncio.Lock()
         self._engine: AsyncEngine = create_async_engine(
             self.url,
             pool_pre_ping=not self.is_sqlite,
@@ -42,8 +44,8 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction: committed at the end, rolled back on an error."""
-        async with self._engine.begin() as connection:
+        """Open a transaction: committed at the end, rolled back on an error. It may wait for ``BUSY_TIMEOUT``."""
+        async with self._turn(), self._engine.begin() as connection:
             yield connection
 
     @asynccontextmanager
@@ -53,6 +55,19 @@ class Database:
             await connection.execution_options(only_reads=True)
             async with connection.begin():
                 yield connection
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Line up this process's writers: SQLite would have each of them try again after ever longer sleeps."""
+        if not self.is_sqlite:
+            yield
+            return
+        async with asyncio.timeout(BUSY_TIMEOUT / 1000):
+            await self._writing.acquire()
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def insert(self, table: sa.Table) -> Any:
         """Return this dialect's INSERT, the one that knows ON CONFLICT."""

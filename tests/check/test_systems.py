@@ -37,7 +37,7 @@ def levels(lines: Lines) -> list[Level]:
 
 @asynccontextmanager
 async def api(url: str, **changes: Any) -> AsyncIterator[NovaPulseApi]:
-    login = {"novapulse_email": EMAIL, "novapulse_password": SecretStr(PASSWORD)}
+    login: dict[str, Any] = {"novapulse_email": EMAIL, "novapulse_password": SecretStr(PASSWORD)}
     client = NovaPulseApi(ApiSettings(novapulse_api_url=url, **(login | changes)))
     yield client
     await client.close()
@@ -104,14 +104,15 @@ async def redis_said(url: str | None, queues: dict[str, str]) -> Lines:
 
 async def test_queues_against_reality(redis_url: str) -> None:
     async with node_queues(redis_url) as node:
-        await node.ask("add", "nova-email", jobs=[{}])
+        for name in ("nova-email", "nova-report"):
+            await node.ask("add", name, jobs=[{}])
     found = await redis_said(redis_url, {"email": "nova-email", "report": "reports"})
     assert levels(found) == [Level.OK, Level.OK, Level.OK, Level.CRITICAL]
     lines = said(found)
     assert lines[1] == "ok Redis settings: maxmemory-policy is noeviction"
     assert lines[2].startswith("ok Queue email: bull:nova-email is there (bullmq:5.65")
     assert lines[3].startswith("critical Queue report: no such keys in Redis (bull:reports:meta")
-    assert "found instead: bull:nova-email" in lines[3]
+    assert "found instead: bull:nova-report" in lines[3]
     assert lines[3].endswith("Set QUEUE_PREFIX and QUEUES to what is in Redis.")
 
 
@@ -132,7 +133,14 @@ async def test_a_redis_that_may_throw_jobs_away_and_queues_it_does_not_know(redi
 async def test_a_redis_that_lets_little_be_done(redis_url: str) -> None:
     async with Redis.from_url(redis_url) as raw:
         await raw.hset("bull:nova-email:meta", "version", "bullmq:5.65.1")
-        await raw.execute_command("ACL", "SETUSER", "little", "on", ">hunter2", "~*", "+@all", "-info", "-client|list")
+        await raw.acl_setuser(
+            "little",
+            enabled=True,
+            passwords=["+hunter2"],
+            keys=["*"],
+            categories=["+@all"],
+            commands=["-info", "-client|list"],
+        )
     address = redis_url.replace("redis://", "redis://little:hunter2@")
     found = await redis_said(address, {"email": "nova-email"})
     assert levels(found) == [Level.OK, Level.CRITICAL, Level.WARNING]

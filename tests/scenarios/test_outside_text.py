@@ -35,11 +35,12 @@ async def test_what_stands_in_the_logs_is_shown_harmless(world: World) -> None:
     huge = "[Nest] 1  - 01/01/2026, 8:00:00 AM   ERROR [Queue] " + "<!channel> x" * 10_000
     world.sandbox.log(0, [f"{ESCAPE}[31merror{ESCAPE}[39m: HTTP Exception: {line}", huge])
     world.sandbox.log(1, [f"[Nest] 1  - 01/01/2026, 8:00:00 AM   ERROR [Mail] {NASTY}"])
+    world.sandbox.log(2, ["Redis connection error: redis://nova:hunter2@cache:6379 refused"] * 3)
     number = len(world.calls())
     answer = text(await world.ask("viewer", "/morning-checklist", "API error log", "3 pods read", "Times"))
+    await world.delivered()
     assert_harmless(since(world, number))
     assert "hunter2" not in raw_since(world, number)
-    assert "***" in answer
     assert len(answer) < 14_000
 
 
@@ -51,9 +52,11 @@ async def test_what_a_person_typed_is_said_back_harmless(either: World) -> None:
     await world.ask("viewer", "/<!channel>", "There is no command")
     await world.ask("operator", "/scale-workers token=hunter2", "That was not understood")
     await world.ask("viewer", "/queue-stats " + "<@U0ONCALL>" * 400, "not understood")
+    await world.delivered()
     assert_harmless(since(world, number))
     audit = text(await world.ask("approver", "/audit 6", "on record"))
     assert "hunter2" not in audit
+    await world.delivered()
     assert_harmless(since(world, number))
 
 
@@ -63,6 +66,7 @@ async def test_a_reason_is_kept_harmless(world: World) -> None:
     await world.form("approver", lambda: world.click("approver", card, "Deny"))
     await world.submit("approver", reason=NASTY)
     await world.becomes(card, "Denied, nothing was changed", "***")
+    await world.delivered()
     later = [sent_blocks(call) for call in world.calls("chat.update") if "Denied" in sent_blocks(call)]
     assert later
     for sent in later:
@@ -89,6 +93,7 @@ async def test_what_the_api_says_about_its_trouble_is_shown_harmless(world: Worl
     finally:
         store.change("deployments", "novapulse", "novapulse-worker", lambda found: found["spec"].update(template=before))
         await world.sandbox.cluster.wait_ready("novapulse-worker", 2)
+    await world.delivered()
     assert_harmless(since(world, number))
 
 

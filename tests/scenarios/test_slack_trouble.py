@@ -39,13 +39,8 @@ async def test_an_answer_whose_reply_was_lost_is_not_posted_twice(world: World) 
     before = await answers(world, "checked against Redis")
     world.gate.trouble("lose-reply", "chat.postMessage", times=1)
     await world.ask("viewer", "/queue-stats report", "checked against Redis", channel="general")
-    await world.bot.wait_log("a message is tried again", after=len(world.bot.records) - 1)
-
-    def settled() -> bool:
-        return world.rows("select count(*) from messages where sent_version < version") == [(0,)]
-
-    while not settled():
-        await asyncio.sleep(0.1)
+    await world.delivered()
+    assert any(record["error"] == "no answer within 10 s" for record in world.bot.said("a message is tried again"))
     assert await answers(world, "checked against Redis") == before + 1
 
 
@@ -74,12 +69,9 @@ async def test_an_envelope_that_comes_twice_is_handled_once(world: World) -> Non
         await world.ask("viewer", "/approvals", "Nothing waits for approval")
     finally:
         world.gate.repeat_envelopes = False
-    plans = "select count(*) from plans where id = (select id from plans order by created_at desc limit 1)"
-    assert world.rows(plans) == [(1,)]
-    newest = "select command, status from requests order by received_at desc limit 3"
-    found = world.rows(newest)
-    assert [command for command, _ in found].count("/scale-workers") == 1
-    assert {status for _, status in found} == {"done"}
+    newest = "select command from (select * from requests order by received_at desc limit 3) where status = 'done'"
+    await world.until(lambda: len(world.rows(newest)) == 3)
+    assert world.rows(newest).count(("/scale-workers",)) == 1
 
 
 class Signed:
@@ -154,8 +146,8 @@ async def test_somebody_the_policy_does_not_know_may_do_nothing(http_world: Worl
             line = f"/np-{name.removeprefix('/')}"
             assert await slack.command(line, user="U0STRANGER", trigger=f"79.{number}.s") == 200
     query = "select command, status, outcome from requests where actor_id = 'U0STRANGER' and closed_at is not null"
-    while len(world.rows(query)) < len(names):
-        await asyncio.sleep(0.1)
+    await world.until(lambda: len(world.rows(query)) == len(names))
+    await world.delivered()
     found = world.rows(query)
     assert sorted(command for command, _, _ in found) == names
     assert {status for _, status, _ in found} == {"refused"}

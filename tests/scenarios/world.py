@@ -186,6 +186,16 @@ class World:
         with self.own_database() as database:
             return list(database.execute(query, values))
 
+    async def until(self, holds: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
+        """Wait for something in the bot's database, which tells nobody when it changes."""
+        async with asyncio.timeout(seconds):
+            while not holds():
+                await asyncio.sleep(0.05)
+
+    async def delivered(self) -> None:
+        """Wait until Slack has taken all that the bot had to say."""
+        await self.until(lambda: self.rows("select count(*) from messages where sent_version < version") == [(0,)])
+
     @contextmanager
     def own_database(self) -> Iterator[sqlite3.Connection]:
         """Open the bot's own database, as somebody with a shell on its machine."""

@@ -1,0 +1,102 @@
+"""One live card an incident, through warning, critical, a crash of the bot, and resolved."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from sandbox.slack_page import Message
+from tests.scenarios.world import World, labels, opened, text
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+ALERTS = "novapulse-alerts"
+EDITS = (('every = "2s"', 'every = "1s"'),)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A NovaPulse whose alerts are looked at every second."""
+    async with opened(tmp_path_factory.mktemp("alerts"), edits=EDITS) as made:
+        yield made
+
+
+def cards(world: World, words: str) -> list[Message]:
+    return [message for message in world.page.messages(ALERTS) if words in text(message)]
+
+
+async def test_a_backlog_is_one_card_through_a_crash_to_its_end(watched: World) -> None:
+    world = watched
+    async with world.fault("workers-crash"):
+        await world.sandbox.load("email", burst=700)
+        card = await world.page.wait_message(ALERTS, "Email queue: jobs waiting")
+        await world.becomes(card, "WARNING", "warning above 500", "Since ", "Runbook: Monitoring Queue Health")
+        assert labels(card) == ["Scale workers 5…", "Queue stats email"]
+        await world.sandbox.load("email", burst=731)
+        await world.becomes(card, "CRITICAL", "1,431 jobs", "critical above 1,000", "On call: <@U0ONCALL>", "Trend")
+        await form_comes_filled_in(world, card)
+        await world.bot.kill()
+        await world.start()
+        async with world.redis() as redis:
+            await redis.ltrim("bull:nova-email:wait", 0, 599)
+            await world.becomes(card, "WARNING", "600 jobs")
+            await redis.ltrim("bull:nova-email:wait", 0, 9)
+        resolved = await world.becomes(card, "Resolved: Email queue: jobs waiting", "Resolved after", "peak 1,431")
+        assert labels(resolved) == []
+    assert len(cards(world, "Email queue")) == 1
+    assert world.rows("select count(*) from incidents where id like 'email-queue%' or alert like '%email-queue%'") == [
+        (1,)
+    ]
+
+
+async def form_comes_filled_in(world: World, card: Message) -> None:
+    view = await world.form("operator", lambda: world.click("operator", card, "Scale workers 5…"))
+    fields = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+    assert fields["argument:replicas"]["initial_value"] == "5"
+    known = world.shown(ALERTS)
+    await world.submit("operator", replicas="5")
+    plan = await world.new(ALERTS, known, "Waits for approval", "from 2 to 5")
+    await world.click("operator", plan, "Cancel my request")
+    await world.becomes(plan, "Cancelled, nothing was changed")
+
+
+async def test_a_reading_step_of_a_card_is_answered_there(watched: World) -> None:
+    world = watched
+    async with world.fault("workers-crash"):
+        await world.sandbox.load("webhook", burst=1200)
+        card = await world.page.wait_message(ALERTS, "Queue: jobs waiting (webhook)")
+        await world.press("viewer", card, "Queue stats webhook", "1,200 waiting (warning: over 1,000)")
+        async with world.redis() as redis:
+            await redis.delete("bull:nova-webhook:wait")
+        await world.becomes(card, "Resolved after", "peak 1,200")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("mongo-down", "MongoDB is unreachable"), ("api-down", "The NovaPulse API is unreachable")],
+)
+async def test_a_system_that_is_down_is_critical_until_it_is_back(watched: World, fault: str, words: str) -> None:
+    world = watched
+    async with world.fault(fault):
+        card = await world.page.wait_message(ALERTS, words)
+        await world.becomes(card, "CRITICAL", "down", "On call: <@U0ONCALL>")
+    await world.becomes(card, f"Resolved: {words}", "Resolved after")
+    assert len(cards(world, words)) == 1
+
+
+async def test_without_redis_the_queues_are_unknown_and_nothing_is_resolved(watched: World) -> None:
+    world = watched
+    async with world.fault("workers-crash"):
+        await world.sandbox.load("report", burst=1500)
+        card = await world.page.wait_message(ALERTS, "Queue: jobs waiting (report)")
+        async with world.fault("redis-down"):
+            await world.page.wait_message(ALERTS, "Redis is unreachable")
+            unknown = await world.becomes(card, "Unknown since", "Redis could not be read", "It was 1,500 jobs before.")
+            assert "Resolved" not in text(unknown)
+        await world.becomes(card, "1,500 jobs, warning above 1,000")
+        async with world.redis() as redis:
+            await redis.delete("bull:nova-report:wait")
+        await world.becomes(card, "Resolved after")
+    down = cards(world, "Redis is unreachable")
+    assert len(down) == 1
+    await world.becomes(down[0], "Resolved after")
