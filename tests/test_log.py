@@ -30,11 +30,11 @@ def test_a_record_is_one_line_of_json_with_its_secrets_masked(capsys: pytest.Cap
 def test_the_traceback_of_a_library_is_masked_too(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("INFO", "json")
     try:
-        raise RuntimeError("cannot reach mongodb://ops:hunter2@mongo/admin")
-    except RuntimeError:
+        int("mongodb://ops:hunter2@mongo/admin")
+    except ValueError:
         logging.getLogger("some.library").exception("failed for xoxb-1234567890-abcdefghij")
     record = json.loads(capsys.readouterr().err)
-    assert "RuntimeError" in record["exception"]
+    assert "ValueError" in record["exception"]
     assert "hunter2" not in json.dumps(record)
     assert "xoxb-1234567890-abcdefghij" not in json.dumps(record)
 

@@ -26,6 +26,13 @@ def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None]
     return _firing(news.incident, news.finding, (policy, catalog), trend)
 
 
+def worsened(incident: Incident, finding: Finding, policy: Policy) -> Reply:
+    """Say in the card's thread that it has become critical, because Slack rings nobody for an edit."""
+    title = f"Now critical: {incident.alert.summary}"
+    parts = (_line(incident, finding.rule, "Now"), *_mentions(incident.severity, policy))
+    return Reply(title=title, level=Level.CRITICAL, parts=parts)
+
+
 def digest(news: list[News], policy: Policy, now: datetime) -> Reply:
     """Render many incidents that opened in one tick as one message, every one of them a line."""
     worst = max((one.incident.severity for one in news), key=lambda severity: severity == "critical")

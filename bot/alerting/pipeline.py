@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.card import card, digest
+from bot.alerting.card import card, digest, worsened
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.stages import News, dedupe, group, inhibit, silence
 from bot.catalog import Catalog
@@ -94,6 +94,11 @@ class Alerting:
         body = card(replace(one, incident=incident), policy, self._catalog, trend)
         message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident))
         await self._stores.outbox.put(message, now, connection=connection)
+        if one.kind == "worsened" and one.finding is not None:
+            ring = worsened(incident, one.finding, policy)
+            key = f"{message.key}:critical:{now.isoformat()}"
+            again = Message(key, self._channel, ring, CRITICAL, thread_of=message.key)
+            await self._stores.outbox.put(again, now, connection=connection)
 
     async def _announce_together(
         self, together: list[News], policy: Policy, now: datetime, connection: AsyncConnection

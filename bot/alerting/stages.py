@@ -13,7 +13,7 @@ from bot.stores.incidents import Incident
 # A moving value is shown at most this often: a tick's 30 s, less what a tick may come early.
 EDIT_EVERY: Final = timedelta(seconds=29)
 
-Kind = Literal["opened", "changed", "moved", "resolved", "quiet"]
+Kind = Literal["opened", "worsened", "changed", "moved", "resolved", "quiet"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def _opened(finding: Finding, now: datetime) -> News:
 def _continued(finding: Finding, before: Incident, now: datetime) -> News:
     alert = finding.alert
     incident = replace(before, severity=alert.severity, peak=_worse(finding.rule, before.peak, alert.value))
+    if alert.severity == "critical" != before.severity:
+        return News("worsened", incident, finding)
     if alert.severity != before.severity or _became_unknown_or_known(alert, before.alert):
         return News("changed", incident, finding)
     # Without a card of its own (it came in a digest) only what a person would notice makes one.

@@ -64,10 +64,10 @@ class Carrier:
         if link:
             rendered.blocks.insert(1, _link(link))
 
+        place = await self._place(delivery)
+
         def post(message: dict[str, Any]) -> Awaitable[Any]:
-            return self._client.chat_postMessage(
-                channel=delivery.channel, unfurl_links=False, unfurl_media=False, **message
-            )
+            return self._client.chat_postMessage(**place, unfurl_links=False, unfurl_media=False, **message)
 
         answer = await self._try(delivery, rendered, post)
         if answer is None:
@@ -78,6 +78,13 @@ class Carrier:
             await self._outbox.placed(delivery, channel=channel, ts=ts, held=True)
             await self._attach(delivery, channel, ts, rendered.files)
         await self._outbox.sent(delivery, self._clock(), channel=channel, ts=ts)
+
+    async def _place(self, delivery: Delivery) -> dict[str, Any]:
+        """Return where a new message goes: the thread it belongs to, or the channel where that has not begun."""
+        parent = await self._outbox.posted(delivery.thread_of) if delivery.thread_of else None
+        if parent is None or not parent.posted_ts:
+            return {"channel": delivery.channel}
+        return {"channel": parent.posted_channel, "thread_ts": parent.posted_ts}
 
     async def _edit(self, delivery: Delivery) -> None:
         rendered = render(delivery.body, marker=marker(delivery.key), files=delivery.sent_version == 0)
@@ -164,7 +171,10 @@ class Carrier:
             return answer.ok
 
     async def _find(self, delivery: Delivery) -> bool:
-        """Look for the message of an attempt whose answer was lost; record where it stands, False where it does not."""
+        """Look for the message of an attempt whose answer was lost; record where it stands, False where it does not.
+
+        A reply in a thread does not stand in the channel's history: it is not found, and may repeat.
+        """
         try:
             channel = await self._channels.id_of(delivery.channel)
             ts = await self._search(channel, delivery) if channel else ""

@@ -29,7 +29,10 @@ State = Literal["due", "posting", "sent", "dropped"]
 
 @dataclass(frozen=True)
 class Message:
-    """Something to say. ``private_to`` is the one person who sees it, ``response_url`` the way back to them."""
+    """Something to say. ``private_to`` is the one person who sees it, ``response_url`` the way back to them.
+
+    ``thread_of`` is the key of the message that this one answers in its thread.
+    """
 
     key: str
     channel: str
@@ -37,6 +40,7 @@ class Message:
     priority: int = ANSWER
     private_to: str = ""
     response_url: str = ""
+    thread_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Delivery:
     private_to: str
     response_url: str
     response_uses: int
+    thread_of: str
     posted_channel: str
     posted_ts: str
     state: State
@@ -192,6 +197,7 @@ class Outbox:
             "priority": message.priority,
             "private_to": message.private_to,
             "response_url": message.response_url,
+            "thread_of": message.thread_of,
             "state": "due",
             "created_at": now,
             "changed_at": now,

@@ -133,6 +133,7 @@ messages = sa.Table(
     _column("priority", sa.Integer),  # 0 critical alert, 1 card, 2 reply
     _column("private_to", sa.String(100), server_default=""),
     _column("response_url", sa.Text, server_default=""),
+    _column("thread_of", sa.String(200), server_default=""),  # the key of the message it is a reply to
     _column("response_uses", sa.Integer, server_default="0"),  # Slack takes five, within half an hour
     _column("posted_channel", sa.String(100), server_default=""),
     _column("posted_ts", sa.String(40), server_default=""),

@@ -99,7 +99,14 @@ class Bot:
         async with self.database.transaction() as connection:
             keys = (await connection.execute(sa.select(messages.c.key).order_by(messages.c.created_at))).scalars().all()
         found = [await self.stores.outbox.posted(key) for key in keys]
-        return [delivery for delivery in found if delivery]
+        return [delivery for delivery in found if delivery and not delivery.thread_of]
+
+    async def rings(self) -> list[tuple[str, str]]:
+        """What was said in the threads of cards: the card's key and the title."""
+        async with self.database.transaction() as connection:
+            query = sa.select(messages.c.thread_of, messages.c.body).where(messages.c.thread_of != "")
+            rows = (await connection.execute(query.order_by(messages.c.created_at))).all()
+        return [(key, Reply.model_validate(body).title) for key, body in rows]
 
     async def card(self) -> Delivery:
         (only,) = await self.cards()
@@ -163,6 +170,19 @@ async def test_critical_calls_on_call_and_warning_does_not(bot: Bot) -> None:
     await bot.email(1, 1001)
     people = [span for text in parts((await bot.card()).body, Text) for span in text.spans if isinstance(span, Person)]
     assert people == [Person(id="U1", name="Otto", notify=True)]
+
+
+async def test_turning_critical_rings_in_the_thread_because_an_edit_rings_nobody(bot: Bot) -> None:
+    await bot.email(0, 501)
+    assert await bot.rings() == []
+    await bot.email(1, 1001)
+    await bot.email(2, 1400)
+    assert await bot.rings() == [((await bot.card()).key, "Now critical: Email queue: jobs waiting")]
+
+
+async def test_an_incident_that_begins_critical_rings_by_its_card(bot: Bot) -> None:
+    await bot.email(0, 1001)
+    assert await bot.rings() == []
 
 
 async def test_the_next_steps_are_buttons(bot: Bot) -> None:

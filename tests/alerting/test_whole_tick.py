@@ -57,7 +57,7 @@ def replica(found: Systems, clock: Clock, name: str) -> Scheduler:
 
 async def cards(found: Systems) -> list[Reply]:
     async with found.database.transaction() as connection:
-        rows = (await connection.execute(sa.select(messages.c.body))).scalars().all()
+        rows = (await connection.execute(sa.select(messages.c.body).where(messages.c.thread_of == ""))).scalars().all()
     return [Reply.model_validate(row) for row in rows]
 
 

@@ -29,7 +29,7 @@ _OP_REPLY, _OP_QUERY = 1, 2004
 
 
 class PretendMongo:
-    """``answers`` holds the answer of each command by its name; one that is None is never given, and ``asked`` says so."""
+    """``answers`` holds the answer of each command by name; None is never given, and ``asked`` says it was asked."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -67,6 +67,16 @@ async def test_a_message_is_posted_and_then_edited_in_place(outbox: Outbox, slac
     assert slack.messages[0]["unfurl_links"] in (False, "0", "false", 0)
 
 
+@pytest.mark.usefixtures("sender")
+async def test_a_reply_goes_into_the_thread_of_its_card_or_the_channel_where_there_is_none(
+    outbox: Outbox, slack: SlackStandIn
+) -> None:
+    card = await delivered(outbox, message("incident:1"))
+    await delivered(outbox, message("incident:1:critical", thread_of="incident:1"))
+    await delivered(outbox, message("incident:2:critical", thread_of="incident:2"))
+    assert [shown.get("thread_ts") for shown in slack.messages] == [None, card.posted_ts, None]
+
+
 async def test_urgent_first_and_only_the_newest_version(
     outbox: Outbox, client: AsyncWebClient, slack: SlackStandIn
 ) -> None:
