@@ -34,10 +34,14 @@ class Watch:
         self._pulse = pulse
         self._problems = dict(problems)
         self._undelivered = Gauge(
-            "novapulse_bot_undelivered_messages", "Messages Slack has not taken", registry=registry
+            "novapulse_bot_undelivered_messages", "Messages Slack has not taken", ["state"], registry=registry
         )
         self._waiting = Gauge("novapulse_bot_waiting_plans", "Plans that wait for a decision", registry=registry)
         self._running = Gauge("novapulse_bot_running_runs", "Runs that are under way", registry=registry)
+
+    async def pulse(self) -> list[Vital]:
+        """Return whether the ticks go well: what a restart may mend, unlike an outage of Slack."""
+        return self._pulse.vitals()
 
     async def vitals(self) -> list[Vital]:
         """Return how the ticks and the parts are; one that cannot even be asked is not well."""
@@ -47,13 +51,16 @@ class Watch:
 
     async def measure(self) -> None:
         """Bring the gauges up to date."""
-        self._undelivered.set(len(await self._outbox.undelivered(self._clock())))
+        for state, number in (await self._outbox.count_undelivered(self._clock())).items():
+            self._undelivered.labels(state).set(number)
         self._waiting.set(len(await self._plans.in_state("waiting")))
         self._running.set(len(await self._runs.running()))
 
     async def _delivery(self, now: datetime) -> str:
-        late = await self._outbox.undelivered(now - UNDELIVERED)
-        return f"{len(late)} messages are older than {UNDELIVERED}" if late else ""
+        # What Slack refused for good cannot be mended by a restart: it has its gauge, and does not make the bot unwell.
+        counts = await self._outbox.count_undelivered(now - UNDELIVERED)
+        late = counts["due"] + counts["posting"]
+        return f"{late} messages are older than {UNDELIVERED}" if late else ""
 
 
 async def _asked(ask: Problem, now: datetime) -> str:

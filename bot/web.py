@@ -24,6 +24,9 @@ class Vital:
 class Watcher(Protocol):
     """Knows how the bot is."""
 
+    async def pulse(self) -> list[Vital]:
+        """Return what only a restart may mend."""
+
     async def vitals(self) -> list[Vital]:
         """Return what must hold, and what does not."""
 
@@ -48,6 +51,7 @@ class WebServer:
         self._address = (host, port)
         application = web.Application(client_max_size=1024 * 1024)
         application.router.add_get("/healthz", self._health)
+        application.router.add_get("/livez", self._life)
         application.router.add_get("/metrics", self._metrics)
         for path, handler in routes.items():
             application.router.add_post(path, handler)
@@ -64,14 +68,20 @@ class WebServer:
         await self._runner.cleanup()
 
     async def _health(self, _: web.Request) -> web.Response:
-        vitals = await self._watch.vitals()
-        well = not any(vital.problem for vital in vitals)
-        body = {
-            "status": str(Level.OK if well else Level.CRITICAL),
-            "vitals": {vital.name: vital.problem or "ok" for vital in vitals},
-        }
-        return web.json_response(body, status=200 if well else 503)
+        return _answer(await self._watch.vitals())
+
+    async def _life(self, _: web.Request) -> web.Response:
+        return _answer(await self._watch.pulse())
 
     async def _metrics(self, _: web.Request) -> web.Response:
         await self._watch.measure()
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _answer(vitals: list[Vital]) -> web.Response:
+    well = not any(vital.problem for vital in vitals)
+    body = {
+        "status": str(Level.OK if well else Level.CRITICAL),
+        "vitals": {vital.name: vital.problem or "ok" for vital in vitals},
+    }
+    return web.json_response(body, status=200 if well else 503)

@@ -1,5 +1,6 @@
 """What a policy may say, piece by piece."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -40,17 +41,50 @@ def test_anything_else_is_no_duration(text: object) -> None:
         ApprovalRule.model_validate({"approvers": ["lead"], "approve_within": text})
 
 
-@pytest.mark.parametrize("cron", ["0 8 * * *", "*/5 0-6,22 1,15 jan-mar mon-fri", "59 23 31 12 7", "0 8 * * MON"])
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "0 8 * * *",
+        "*/5 0-6,22 1,15 jan-mar mon-fri",
+        "59 23 31 12 7",
+        "0 8 * * MON",
+        "05 8 1-9/2 jan-6/2 fri-mon",
+        "0 8 * * mon-5",
+        "0/59 0-23/23 * * *",
+    ],
+)
 def test_a_cron_line_is_five_fields(cron: str) -> None:
     assert ScheduleRule.model_validate({"cron": cron}).cron == cron
 
 
+@pytest.mark.parametrize("cron", ["0 8 * *", "0 8 * * * *", " "])
+def test_a_cron_line_of_other_than_five_fields_is_refused(cron: str) -> None:
+    with pytest.raises(ValidationError, match="five fields: minute, hour"):
+        ScheduleRule.model_validate({"cron": cron})
+
+
 @pytest.mark.parametrize(
-    "cron",
-    ["0 8 * *", "0 8 * * * *", "60 8 * * *", "0 24 * * *", "0 8 0 * *", "0 8 * 13 *", "0 8 * * funday", "0 8 */0 * *"],
+    ("cron", "said"),
+    [
+        ("60 8 * * *", "minute cannot be 60"),
+        ("*/60 8 * * *", "minute cannot be"),
+        ("0 24 * * *", "hour cannot be 24"),
+        ("jan 8 * * *", "minute cannot be jan"),
+        ("0 mon * * *", "hour cannot be mon"),
+        ("0 8 0 * *", "day of month cannot be 0"),
+        ("0 8 mon * *", "day of month cannot be mon"),
+        ("0 8 10-5 * *", "day of month cannot be 10-5"),
+        ("0 8 1-5/9 * *", "day of month cannot be 1-5/9"),
+        ("0 8 */0 * *", "day of month cannot be"),
+        ("0 8 1, * *", "day of month cannot be 1,"),
+        ("0 8 * 13 *", "month cannot be 13"),
+        ("0 8 * nov-feb *", "month cannot be nov-feb"),
+        ("0 8 * * funday", "day of week cannot be funday"),
+        ("0 8 * * 8", "day of week cannot be 8"),
+    ],
 )
-def test_a_wrong_cron_line_is_refused(cron: str) -> None:
-    with pytest.raises(ValidationError, match="five fields"):
+def test_a_wrong_cron_line_is_refused_naming_the_field(cron: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(said)):
         ScheduleRule.model_validate({"cron": cron})
 
 

@@ -134,6 +134,7 @@ def test_a_good_file_is_read() -> None:
         ("step = 3", "step = 0", 39, "limits.worker.step"),
         ("[schedules.morning]", "[schedules.mourning]", 41, "there is no schedule 'mourning'"),
         ('cron = "0 8 * * *"', 'cron = "0 8 * *"', 42, "five fields"),
+        ('cron = "0 8 * * *"', 'cron = "0 8 10-5 * *"', 42, "day of month cannot be 10-5"),
         ('name = "first"', 'name = "first"\nseverity = "high"', 46, "alerts.0.severity is not a key"),
         ("warning = 500", 'warning = "many"', 47, "alerts.0.warning"),
         ("warning = 500", "", 44, "a rule needs warning, critical or both"),
@@ -181,6 +182,12 @@ def test_a_reload_that_fails_leaves_the_old_one_in_force(tmp_path: Path) -> None
     with pytest.raises(InvalidPolicy):
         file.reload()
     assert file.current is first
+
+    for cron in ("0 8 10-5 * *", "jan 8 * * *", "0 mon * * *"):
+        path.write_text(GOOD.replace("0 8 * * *", cron))
+        with pytest.raises(InvalidPolicy, match="line 42: "):
+            file.reload()
+        assert file.current is first
 
     path.write_bytes(b"\xff")
     with pytest.raises(InvalidPolicy, match="cannot be read"):

@@ -19,6 +19,9 @@ async def base() -> AsyncIterator[str]:
     measured = Counter("looks", "Looks at the metrics", registry=registry)
 
     class Watch:
+        async def pulse(self) -> list[Vital]:
+            return [vital for vital in VITALS if vital.name == "engine"]
+
         async def vitals(self) -> list[Vital]:
             return VITALS
 
@@ -49,6 +52,15 @@ async def test_health_names_what_is_wrong(base: str) -> None:
             "status": "critical",
             "vitals": {"socket": "no event for 90 s", "scheduler": "ok"},
         }
+
+
+async def test_life_asks_only_what_a_restart_may_mend(base: str) -> None:
+    VITALS.extend([Vital("slack", "sending: 429"), Vital("engine", "")])
+    async with aiohttp.ClientSession() as session, session.get(f"{base}/livez") as response:
+        assert (response.status, (await response.json())["vitals"]) == (200, {"engine": "ok"})
+    VITALS[:] = [Vital("engine", "did not go well for 130 s")]
+    async with aiohttp.ClientSession() as session, session.get(f"{base}/livez") as response:
+        assert response.status == 503
 
 
 async def test_metrics_are_in_the_exposition_format(base: str) -> None:

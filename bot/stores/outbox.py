@@ -159,17 +159,19 @@ class Outbox:
         async with self._database.transaction() as connection:
             await connection.execute(query)
 
-    async def undelivered(self, before: datetime, *, priority: int = ANSWER) -> list[Delivery]:
-        """Return what Slack has not got though it was last changed before then, the dropped ones included.
-
-        ``priority`` is the least urgent one asked for: ``CRITICAL`` for those that need a second path.
-        """
-        query = sa.select(messages).where(
-            messages.c.sent_version < messages.c.version,
-            messages.c.changed_at <= before,
-            messages.c.priority <= priority,
-        )
+    async def undelivered(self, before: datetime) -> list[Delivery]:
+        """Return what Slack has not got though it was last changed before then, the dropped ones included."""
+        query = sa.select(messages).where(messages.c.sent_version < messages.c.version, messages.c.changed_at <= before)
         return await self._read(query.order_by(messages.c.priority, messages.c.created_at).limit(1000))
+
+    async def count_undelivered(self, before: datetime) -> dict[str, int]:
+        """Return how many messages Slack has not got though they were last changed before then, by state."""
+        query = sa.select(messages.c.state, sa.func.count().label("number")).where(
+            messages.c.sent_version < messages.c.version, messages.c.changed_at <= before
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query.group_by(messages.c.state))).all()
+        return {"due": 0, "posting": 0, "dropped": 0, **{row.state: row.number for row in rows}}
 
     async def posted(self, key: str) -> Delivery | None:
         """Return the message of this key and where it stands in Slack, or None where it was never put."""

@@ -158,8 +158,9 @@ async def test_undelivered_names_what_is_late_and_urgent(outbox: Outbox) -> None
     await outbox.put(message("incident:old", priority=CRITICAL), NOW)
     await outbox.put(message("incident:new", priority=CRITICAL), NOW + timedelta(minutes=1))
     await outbox.put(message("reply:old"), NOW)
-    late = await outbox.undelivered(NOW, priority=CRITICAL)
-    assert [delivery.key for delivery in late] == ["incident:old"]
+    late = await outbox.undelivered(NOW)
+    assert [delivery.key for delivery in late] == ["incident:old", "reply:old"]
+    assert await outbox.count_undelivered(NOW) == {"due": 2, "posting": 0, "dropped": 0}
 
 
 async def test_a_rolled_back_transaction_takes_the_message_with_it(outbox: Outbox, database: Database) -> None:
