@@ -20,7 +20,7 @@ from bot.dispatch.planner import PolicyInForce
 from bot.errors import Refused
 from bot.masking import cut, mask
 from bot.plan import Plan
-from bot.request import Decision, Request
+from bot.request import Actor, Decision, Request
 from bot.stores.database import Database
 from bot.stores.plans import Plans, PlanStatus, StoredPlan, Vote
 from bot.stores.requests import Requests
@@ -35,6 +35,13 @@ _AUDIT: Final[dict[str, AuditStatus]] = {
     "cancelled": "done",
     "expired": "refused",
     "stale": "refused",
+}
+
+_PAST: Final = {
+    "approve": "approved",
+    "deny": "denied it",
+    "cancel": "cancelled it",
+    "break_glass": "broken the glass",
 }
 
 Decide = Callable[[AsyncConnection, StoredPlan, Decision, datetime], Awaitable[str]]
@@ -114,6 +121,9 @@ class Approvals:
             stored = await self._plans.locked(connection, decision.subject)
             if stored is None:
                 raise Refused(f"There is no plan {decision.subject}.", hint="/approvals lists what waits.")
+            if await self._decided_before(connection, decision):
+                # Also where a click took effect, the process died, and the next one takes the same click up again.
+                return f"had {_PAST[decision.action]} before"
             if await self._expire_if_due(connection, stored, now):
                 outcome = ""
             else:
@@ -124,16 +134,15 @@ class Approvals:
         return outcome
 
     async def _approve(self, connection: AsyncConnection, stored: StoredPlan, decision: Decision, now: datetime) -> str:
-        if decision.actor.id in {vote.actor.id for vote in approvals(await self._plans.votes(stored.id, connection))}:
-            return "had approved before"
         self._require(stored, "waiting")
         self._authorize(stored, decision)
         await self._plans.vote(connection, stored.id, _vote(decision, now))
-        counted = await self._counted(connection, stored)
-        if counted < stored.needed:
-            return f"approved, {counted} of {stored.needed}"
+        missing, needed = await self.missing(connection, stored)
+        if missing > 0:
+            await self._plans.move(connection, stored.id, ("waiting",), needed=needed)
+            return f"approved, {needed - missing} of {needed}"
         await self._quorum(connection, stored, now)
-        return f"approved, {counted} of {stored.needed}: it starts"
+        return f"approved, {needed - missing} of {needed}: it starts"
 
     async def _deny(self, connection: AsyncConnection, stored: StoredPlan, decision: Decision, now: datetime) -> str:
         self._require(stored, *_OPEN)
@@ -185,10 +194,19 @@ class Approvals:
             break_glass=break_glass,
         )
 
-    async def _counted(self, connection: AsyncConnection, stored: StoredPlan) -> int:
-        """Count the approvals of those who may still approve: a role that was taken away takes its approvals along."""
+    async def missing(self, connection: AsyncConnection, stored: StoredPlan) -> tuple[int, int]:
+        """Return how many approvals are missing, and of how many, under the policy of now where that asks for more.
+
+        Those of people who may no longer approve do not count: a role that was taken away takes its approvals along.
+        """
         votes = approvals(await self._plans.votes(stored.id, connection))
-        return sum(self._refusal(stored, vote) is None for vote in votes)
+        counted = sum(self._refusal(stored, vote.actor) is None for vote in votes)
+        needed = max(stored.needed, self._policy.current.approval(stored.command).needed)
+        return needed - counted, needed
+
+    async def _decided_before(self, connection: AsyncConnection, decision: Decision) -> bool:
+        votes = await self._plans.votes(decision.subject, connection)
+        return (decision.actor.id, decision.action) in {(vote.actor.id, vote.action) for vote in votes}
 
     async def close(
         self, connection: AsyncConnection, stored: StoredPlan, status: PlanStatus, outcome: str, now: datetime
@@ -210,7 +228,7 @@ class Approvals:
             await self._notices.card(connection, stored.id, now)
 
     async def _expire_if_due(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> bool:
-        due = is_due(stored, now)
+        due = stored.is_due(now)
         if due:
             await self.expire(connection, stored, now)
         return due
@@ -220,23 +238,12 @@ class Approvals:
             raise Refused(f"{stored.id} is {stored.status} already: this click changes nothing.")
 
     def _authorize(self, stored: StoredPlan, decision: Decision) -> None:
-        refusal = access.approver_refusal(
-            self._policy.current, decision.actor, command=stored.command, requester=stored.requester.id
-        )
-        if refusal is not None:
+        if refusal := self._refusal(stored, decision.actor):
             raise refusal
 
-    def _refusal(self, stored: StoredPlan, vote: Vote) -> Refused | None:
-        return access.approver_refusal(
-            self._policy.current, vote.actor, command=stored.command, requester=stored.requester.id
-        )
-
-
-def is_due(stored: StoredPlan, now: datetime) -> bool:
-    """Return whether the plan's clock has run out: the one to approve it, or the one to start it."""
-    if stored.status == "waiting":
-        return now >= stored.approve_by
-    return stored.status == "approved" and stored.execute_by is not None and now >= stored.execute_by
+    def _refusal(self, stored: StoredPlan, actor: Actor) -> Refused | None:
+        policy = self._policy.current
+        return access.approver_refusal(policy, actor, command=stored.command, requester=stored.requester.id)
 
 
 def _vote(decision: Decision, now: datetime) -> Vote:

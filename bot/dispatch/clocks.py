@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 
-from bot.dispatch.approve import Approvals, is_due
+from bot.dispatch.approve import Approvals
 from bot.dispatch.gate import Gate
 from bot.dispatch.notices import Notices
 from bot.dispatch.planner import PolicyInForce
@@ -36,7 +36,7 @@ class Clocks:
                 log.exception("a waiting plan could not be looked at", plan=stored.id)
 
     async def _look(self, stored: StoredPlan, now: datetime) -> None:
-        if is_due(stored, now):
+        if stored.is_due(now):
             await self._expire(stored.id, now)
         elif stored.status == "approved":
             await self._gate.advance(stored.id, now)
@@ -46,7 +46,7 @@ class Clocks:
     async def _expire(self, plan_id: str, now: datetime) -> None:
         async with self._database.transaction() as connection:
             current = await self._plans.locked(connection, plan_id)
-            if current is not None and is_due(current, now):
+            if current is not None and current.is_due(now):
                 await self._approvals.expire(connection, current, now)
 
     async def _ask_next(self, stored: StoredPlan, now: datetime) -> None:

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.dispatch.approve import Approvals, is_due
+from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint
 from bot.dispatch.notices import Notices
 from bot.dispatch.planner import Planner
@@ -63,7 +63,7 @@ class Gate:
         self._busy.add(plan_id)
         try:
             stored = await self._plans.get(plan_id)
-            if stored is not None and stored.status == "approved" and not is_due(stored, now):
+            if stored is not None and stored.status == "approved" and not stored.is_due(now):
                 await self._checkpoint.reached("approved")
                 await self._advance(stored, now)
         finally:
@@ -130,7 +130,13 @@ class Gate:
         lock = Lock(stored.plan.target, stored.id, f"{self._notices.line(stored)} of {stored.requester.name}", now)
         async with self._database.transaction() as connection:
             current = await self._plans.locked(connection, stored.id)
-            if current is None or current.status != "approved" or is_due(current, now):
+            if current is None or current.status != "approved" or current.is_due(now):
+                return False
+            missing, needed = await self._approvals.missing(connection, current)
+            if missing > 0 and not current.break_glass:
+                reason = f"The policy changed: {needed} approval(s) are needed now, {needed - missing} count."
+                await self._approvals.close(connection, current, "stale", reason, now)
+                await self._notices.card(connection, current.id, now)
                 return False
             held = await self._locks.take(connection, lock)
             if held.run_id != stored.id:

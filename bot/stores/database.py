@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 0x6E6F7661  # any number that nothing else locks in this database
 BUSY_TIMEOUT = 10_000  # milliseconds a writer waits for another one
 
 
@@ -36,6 +37,7 @@ class Database:
         if self.is_sqlite:
             sa.event.listen(self._engine.sync_engine, "connect", _make_durable)
             sa.event.listen(self._engine.sync_engine, "begin", _begin_immediate)
+            sa.event.listen(self._engine.sync_engine, "invalidate", _let_go)
 
     async def migrate(self) -> None:
         """Bring the schema up to date."""
@@ -89,6 +91,16 @@ def _make_durable(connection: Any, record: object) -> None:  # noqa: ARG001 - SQ
     cursor.close()
 
 
+def _let_go(connection: Any, record: object, error: object) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+    """Give the write lock back before a connection whose call was cancelled is thrown away.
+
+    SQLite keeps a closed connection, and its lock, for as long as anything still refers to one of its cursors; the
+    traceback of the cancellation does.
+    """
+    with suppress(Exception):  # it may be closed already, and whatever is wrong with it is being told
+        connection.rollback()
+
+
 def _begin_immediate(connection: sa.Connection) -> None:
     """Take the write lock at the start: a transaction that reads and then writes can then never be refused midway."""
     only_reads = connection.get_execution_options().get("only_reads", False)
@@ -99,5 +111,7 @@ def _upgrade(connection: sa.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":  # replicas that start together take turns
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     command.upgrade(config, "head")
     connection.commit()

@@ -1,8 +1,8 @@
-"""What the samples say about the queues' last minutes, as the forecast wants it."""
+"""What the samples say: the queues' last minutes, as the forecast wants them, and since when a system is down."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from bot.forecast import Sample
@@ -16,6 +16,9 @@ _METRICS: Final = {
     "workers": "queue_workers",
     "is_paused": "queue_paused",
 }
+
+# A time of day alone is unambiguous for a day.
+_SEEN: Final = timedelta(days=1)
 
 _Moments = dict[datetime, dict[str, int | None]]
 
@@ -43,3 +46,22 @@ def _sample(at: datetime, values: dict[str, int | None]) -> Sample:
         workers=values.get("workers"),
         is_paused=None if paused is None else bool(paused),
     )
+
+
+async def down_since(samples: Samples, systems: Iterable[str], now: datetime) -> dict[str, str]:
+    """Say since when each system does not answer, such as " since 20:15 UTC", as far as the bot has seen.
+
+    The text is empty where the system was up when last seen, or was not seen up in the last day.
+    """
+    series = {series_of("system_up", {"system": system}): system for system in systems}
+    found = await samples.several(series, now - _SEEN)
+    return {system: _since([(one.at, one.value) for one in found[name]]) for name, system in series.items()}
+
+
+def _since(readings: list[tuple[datetime, float | None]]) -> str:
+    """Name the first failure after the last success; moments that tell nothing stand for neither."""
+    known = [(at, bool(value)) for at, value in readings if value is not None]
+    last_up = max((place for place, (_, is_up) in enumerate(known) if is_up), default=None)
+    if last_up is None or last_up == len(known) - 1:
+        return ""
+    return f" since {known[last_up + 1][0]:%H:%M} UTC"

@@ -40,6 +40,12 @@ class StoredPlan:
     break_glass: bool
     closed_at: datetime | None
 
+    def is_due(self, now: datetime) -> bool:
+        """Return whether its clock has run out: the one to approve it, or the one to start it."""
+        if self.status == "waiting":
+            return now >= self.approve_by
+        return self.status == "approved" and self.execute_by is not None and now >= self.execute_by
+
 
 @dataclass(frozen=True)
 class Vote:

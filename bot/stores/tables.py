@@ -36,11 +36,11 @@ requests = sa.Table(
     _column("kind", sa.String(20)),  # command | decision
     _column("payload", sa.JSON),  # Request or Decision
     _column("actor_id", sa.String(100), index=True),
-    _column("actor_name", sa.String(200)),
-    _column("command", sa.String(100), index=True),
+    _column("actor_name", sa.Text),
+    _column("command", sa.Text, index=True),
     _column("text", sa.Text),  # masked
     _column("received_at", Moment, index=True),
-    _column("status", sa.String(20), index=True),  # open | done | refused | failed
+    _column("status", sa.String(20), index=True),  # open | planned | done | refused | failed
     _column("outcome", sa.Text, server_default=""),
     _column("plan_id", sa.String(40), nullable=True, index=True),
     _column("attempts", sa.Integer, server_default="0"),
@@ -53,12 +53,12 @@ plans = sa.Table(
     metadata,
     _column("id", sa.String(40), primary_key=True),
     _column("request_id", sa.String(200), unique=True),  # one plan a request, also when it is taken up again
-    _column("command", sa.String(100)),
+    _column("command", sa.Text),
     _column("arguments", sa.JSON),
     _column("plan", sa.JSON),
     _column("digest", sa.String(64)),
     _column("requester_id", sa.String(100)),
-    _column("requester_name", sa.String(200)),
+    _column("requester_name", sa.Text),
     _column("channel", sa.String(100)),
     _column("source", sa.String(20)),
     _column("undo_of", sa.String(40), nullable=True),
@@ -80,7 +80,7 @@ decisions = sa.Table(
     _column("plan_id", sa.String(40), primary_key=True),
     _column("actor_id", sa.String(100), primary_key=True),
     _column("action", sa.String(20), primary_key=True),
-    _column("actor_name", sa.String(200)),
+    _column("actor_name", sa.Text),
     _column("reason", sa.Text, server_default=""),
     _column("at", Moment),
 )
@@ -104,7 +104,7 @@ run_steps = sa.Table(
     metadata,
     _column("run_id", sa.String(40), primary_key=True),
     _column("number", sa.Integer, primary_key=True),
-    _column("title", sa.String(300)),
+    _column("title", sa.Text),
     _column("status", sa.String(20)),  # waiting | running | done | failed | skipped
     _column("message", sa.Text, server_default=""),
     _column("attempts", sa.Integer, server_default="0"),
@@ -117,7 +117,7 @@ locks = sa.Table(
     metadata,
     _column("target", sa.String(200), primary_key=True),
     _column("run_id", sa.String(40)),
-    _column("holder", sa.String(200)),
+    _column("holder", sa.Text),
     _column("since", Moment),
 )
 

@@ -118,6 +118,27 @@ async def test_an_approval_counts_only_while_its_giver_may_approve(world: World)
     assert (await world.plan(stored.id)).status == "waiting"
 
 
+async def test_a_policy_that_asks_for_more_binds_the_plans_that_wait(world: World) -> None:
+    stored = await world.propose()
+    world.policy.current = policy(needed=2)
+    await world.click("approve", stored.id, AMIR)
+    waiting = await world.plan(stored.id)
+    assert (waiting.status, waiting.needed) == ("waiting", 2)
+    await world.click("approve", stored.id, SANA)
+    assert (await world.plan(stored.id)).status == "started"
+
+
+@pytest.mark.parametrize("action", ["deny", "cancel"])
+async def test_a_click_that_took_effect_before_the_process_died_is_not_recorded_as_refused(
+    world: World, action: str
+) -> None:
+    stored = await world.propose()
+    actor = AMIR if action == "deny" else OLGA
+    first = await world.click(action, stored.id, actor, "not now")
+    again = await world.click(action, stored.id, actor, "not now")
+    assert [(await world.record(click)).status for click in (first, again)] == ["done", "done"]
+
+
 async def test_denying_needs_a_reason_and_an_approver(world: World) -> None:
     stored = await world.propose()
     assert "needs a reason" in await refusal(world, await world.click("deny", stored.id, AMIR, "  "))

@@ -92,6 +92,17 @@ async def test_a_locked_target_is_waited_for_and_the_holder_named(world: World) 
     assert world.noted.started == [first]
 
 
+async def test_a_policy_that_asks_for_more_stops_what_was_approved_and_had_to_wait(world: World) -> None:
+    first, second = await approved(world, "/scale 5"), await approved(world, "/scale 6")
+    world.policy.current = policy(needed=2)
+    async with world.database.transaction() as connection:
+        await world.gate._locks.release(connection, first)
+    await world.clocks.tick(world.clock())
+    stale = await world.plan(second)
+    assert (stale.status, stale.reason) == ("stale", "The policy changed: 2 approval(s) are needed now, 1 count.")
+    assert world.noted.started == [first]
+
+
 async def test_waiting_for_a_lock_ends_when_the_time_to_start_is_over(world: World) -> None:
     await approved(world, "/scale 5")
     second = await approved(world, "/scale 6")
@@ -178,3 +189,14 @@ async def test_planning_again_from_the_card_makes_a_new_plan_of_who_clicked(worl
     assert fresh.plan.facts == {"replicas": 3}
     refused = await world.reply(await world.click("replan", fresh.id, OLGA))
     assert "cannot be planned again" in text_of(refused)
+
+
+async def test_a_plan_that_is_made_again_was_asked_for_where_it_was(world: World) -> None:
+    """What a form may ask for without further words (0 replicas) may be planned again from its card."""
+    stored = await world.plans.of_request(await world.say("/scale", source="form", arguments={"replicas": 5}))
+    assert stored is not None
+    world.cluster.set(3)
+    await world.click("approve", stored.id, AMIR)
+    fresh = await world.plans.of_request(await world.click("replan", stored.id, SANA))
+    assert fresh is not None
+    assert fresh.source == "form"

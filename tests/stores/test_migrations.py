@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from bot.stores.database import Database
+from bot.stores.tables import metadata
+
+
+def differences(connection: sa.Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+async def test_the_migrations_end_at_the_declared_tables(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await database.migrate()
+    async with database.transaction() as connection:
+        found = await connection.run_sync(differences)
+    await database.close()
+    assert [one for one in found if "alembic_version" not in str(one)] == []
+
+
+def test_no_migration_takes_its_tables_from_what_they_are_today() -> None:
+    for path in Path("bot/stores/migrations/versions").glob("0*.py"):
+        assert "bot.stores" not in path.read_text(encoding="utf-8").split('"""', 2)[2], path
