@@ -118,7 +118,7 @@ async def test_the_answers_of_a_calm_day(page: Page, pictures: Path) -> None:
     await go(page, "ops")
     for line, shows in (
         ("/health", "Worker pods"),
-        ("/morning-checklist", "Since yesterday"),
+        ("/morning-checklist", "Break-glass"),
         ("/runbook", "Daily Operations"),
         ("/rollout-status", "novapulse-worker"),
         ("/scale-workers 50", "maximum"),
