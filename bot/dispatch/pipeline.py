@@ -134,12 +134,18 @@ class Dispatcher:
             return
         alive = await self._executors.alive(now) - {self._name}
         for item in await self._requests.abandoned(alive=alive, working=self._working):
-            if now - item.received_at > TOO_OLD:
-                await self._rooms.notices.answer(item, too_old(item), now)
-                await self._requests.close(item.id, "failed", "too old after a restart", now)
-            else:
-                log.info("taken up after a restart", request=item.id)
-                await self.handle(item)
+            try:
+                await self._take_up(item, now)
+            except Exception:  # the next tick tries it again; those behind it do not wait for that
+                log.exception("a request could not be taken up", request=item.id)
+
+    async def _take_up(self, item: Request | Decision, now: datetime) -> None:
+        if now - item.received_at > TOO_OLD:
+            await self._rooms.notices.answer(item, too_old(item), now)
+            await self._requests.close(item.id, "failed", "too old after a restart", now)
+        else:
+            log.info("taken up after a restart", request=item.id)
+            await self.handle(item)
 
     async def drain(self) -> None:
         """Refuse new work with a sentence, and wait for what is under way."""

@@ -197,6 +197,19 @@ async def test_what_was_accepted_and_not_handled_is_taken_up_after_a_restart(tmp
         assert sorted(world.moods.calls) == ["read hello", "scale 5"]
 
 
+async def test_one_request_that_cannot_be_taken_up_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    async with opened(World(tmp_path), engine=False) as world:
+        poisoned, good = world.request("/read"), world.request("/read")
+        for request in (poisoned, good):
+            assert await world.dispatcher.accept(request)
+        refuse = f"WHEN NEW.key = 'reply:{poisoned.id}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        async with world.database.transaction() as connection:
+            await connection.exec_driver_sql(f"CREATE TRIGGER poison BEFORE INSERT ON messages {refuse}")
+    async with opened(World(tmp_path), engine=False) as world:
+        await world.dispatcher.tick(world.clock())
+        assert "hello" in text_of(await world.reply(good.id))
+
+
 async def test_what_a_living_process_works_on_is_left_to_it(tmp_path: Path) -> None:
     async with opened(World(tmp_path, name="one"), engine=False) as world:
         await Executors(world.database).beat("one", world.clock())
