@@ -1,20 +1,16 @@
 """The composition root: everything is opened in order and closed in reverse."""
 
 import asyncio
-import fcntl
-import os
+import gc
 import secrets
 import signal
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
-from sqlalchemy.engine import make_url
 
 from bot import catalog as declarations
 from bot import log
@@ -39,7 +35,6 @@ from bot.dispatch.pipeline import Dispatcher, Rooms
 from bot.dispatch.planner import Planner
 from bot.dispatch.questions import Questions
 from bot.dispatch.steps import Steps
-from bot.errors import BotError
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.pulse import Pulse
@@ -53,6 +48,7 @@ from bot.stores.fires import Fires
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
 from bot.stores.plans import Plans
+from bot.stores.process_name import process_name
 from bot.stores.requests import Requests
 from bot.stores.runs import Runs
 from bot.stores.samples import Samples
@@ -165,18 +161,24 @@ def _scheduler(core: Core, name: str, found: dict[type, object]) -> Scheduler:
 
 
 async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> int:
-    """Run the bot until SIGTERM or SIGINT: new work is told so, counted work finishes, everything is closed."""
+    """Run the bot until SIGTERM or SIGINT: new work is told so, counted work finishes, everything is closed.
+
+    SIGHUP takes over a changed policy file at once.
+    """
     log.set_up(settings.service.log_level, settings.service.log_format)
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped, hurry = asyncio.Event(), asyncio.Event()
+    for number, told in ((signal.SIGTERM, stopped), (signal.SIGINT, stopped), (signal.SIGHUP, hurry)):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
     state_url = settings.state.state_url.get_secret_value()
-    with _alone(state_url) as name:
+    with process_name(state_url) as name:
         async with opened(settings) as core, AsyncExitStack() as stack:
             bot = assembled(core, name, checkpoint=checkpoint)
             await bot.engine.launch(state_url)
             stack.push_async_callback(bot.engine.close)
-            await _start_rooms(bot, stack)
+            await _start_rooms(bot, stack, hurry)
+            # What was loaded stays: a collection that walks all of it stops everything, acks included, for 0.2 s.
+            gc.collect()
+            gc.freeze()
             structlog.get_logger("bot").info("ready", name=name, commands=len(core.catalog.commands))
             await stopped.wait()
             structlog.get_logger("bot").info("stopping")
@@ -184,7 +186,7 @@ async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> int
     return 0
 
 
-async def _start_rooms(bot: Bot, stack: AsyncExitStack) -> None:
+async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event) -> None:
     core = bot.core
     slack = SlackRoom(core.settings.slack, bot.dispatcher, core.catalog, core.policy, core.outbox, clock=clock)
 
@@ -214,6 +216,8 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack) -> None:
     await bot.scheduler.start()
     stack.push_async_callback(pulse.stop)
     pulse.start()
+    hurried = asyncio.create_task(reload.hurried(hurry, clock), name="reload")
+    stack.callback(hurried.cancel)
 
 
 def _ports(settings: Settings, slack: SlackRoom) -> dict[int, dict[str, Handler]]:
@@ -221,22 +225,3 @@ def _ports(settings: Settings, slack: SlackRoom) -> dict[int, dict[str, Handler]
     routes: dict[str, Handler] = {} if slack.uses_socket else {EVENTS_PATH: slack.receive}
     ports: dict[int, dict[str, Handler]] = {settings.service.metrics_port: {}} if settings.service.metrics_port else {}
     return ports | {settings.slack.port: routes}
-
-
-@contextmanager
-def _alone(state_url: str) -> Iterator[str]:
-    """Give this process its name. With SQLite there is one name and one process; raises ``BotError`` for a second."""
-    url = make_url(state_url)
-    if url.get_backend_name() != "sqlite":
-        yield f"{socket.gethostname()}"
-        return
-    lock = Path(f"{url.database}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BotError(f"another process serves from {url.database}; several need PostgreSQL") from error
-        file.write(str(os.getpid()))
-        file.flush()
-        yield "bot"

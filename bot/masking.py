@@ -25,12 +25,15 @@ _VALUE: Final = (
     r"(?:bearer|basic|digest|token)\s{1,3}[^\s,;\"'\\]++|"
     r"""[^\s,;&"'\\<>{}()\[\]]++)"""
 )
+_SLASH: Final = r"(?:\\{0,3}/|%2f)"
 _SECRETS: Final = (
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)",
     r"otpauth://[^\s\"'<>]++",
     # The password of a URL; what follows the host's colon may also be its port. The user may be an address.
     r"""(://[^\s/:"'<>]{0,256}+:)(?!\d{1,5}(?:[/?#,\s"'<>]|\Z))[^\s"'<>@]{1,1024}+(?:@[^\s"'<>@/?#]{0,1024}+(?=@))*+(?=@)""",
-    r"(hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/-]++",
+    # Incoming webhooks and response URLs: whoever has one may post. The slashes may be quoted for JSON or a form.
+    r"(hooks\.slack\.com" + _SLASH + r"(?:services|workflows|triggers|commands|actions)" + _SLASH + r")"
+    r"(?:[\w-]|" + _SLASH + r")++",
     r"((?:set-)?cookie\s{0,3}:\s{0,3})(?![\"'\\])[^\r\n\"'\\]++",
     r"(--?" + _KEY + r"\s{1,3})(?![-\s])[^\s\"']++",
     r"((?:\s|^)(?:-u|--user)\s{1,3}[^\s:]{1,256}+:)[^\s\"']++",

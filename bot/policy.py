@@ -24,19 +24,29 @@ def _duration(value: object) -> object:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-_CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_CRON_NAMES = frozenset(
-    {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
-    | {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+# Each field of a cron line: what it is, its numbers, and the names that the first of them have.
+_CRON: tuple[tuple[str, range, tuple[str, ...]], ...] = (
+    ("minute", range(60), ()),
+    ("hour", range(24), ()),
+    ("day of month", range(1, 32), ()),
+    ("month", range(1, 13), MONTHS),
+    ("day of week", range(8), WEEKDAYS),
 )
-_CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d*))?")
+_CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d*))?", re.ASCII)
 
 
-def _cron_field(field: str, limits: tuple[int, int]) -> bool:
-    parts = [_CRON_PART.fullmatch(part) for part in field.lower().split(",")]
-    ends = [end for part in parts if part for end in part.groups()[:2] if end]
-    within = (end.isdecimal() and limits[0] <= int(end) <= limits[1] for end in ends if end not in _CRON_NAMES)
-    return all(parts) and all(within)
+def _cron_part(part: str, numbers: range, names: tuple[str, ...]) -> bool:
+    """Whether it stands for a time; the week goes round (``fri-mon``), every other range goes up."""
+    match = _CRON_PART.fullmatch(part)
+    if match is None:
+        return False
+    named = dict(zip(names, numbers, strict=False))
+    ends = [named.get(end, int(end) if end.isdecimal() else -1) for end in match.groups()[:2] if end]
+    first, last = (*ends, numbers[-1])[:2] if ends else (numbers[0], numbers[-1])
+    goes_up = int(match[3] or 0) <= last - first
+    return all(end in numbers for end in ends) and (goes_up or names is WEEKDAYS)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -47,7 +57,10 @@ class _Section(BaseModel):
 
 
 class PersonEntry(_Section):
-    """Somebody: the Slack user id is the key. ``console`` is the login name on the machine that runs the console."""
+    """Somebody: the Slack user id is the key. ``console`` is the login name on the machine that runs the console.
+
+    ``email`` is reserved for the second path of an alert; nothing uses it yet.
+    """
 
     name: str
     email: str = ""
@@ -107,10 +120,14 @@ class ScheduleRule(_Section):
     @field_validator("cron")
     @classmethod
     def _five_fields(cls, value: str) -> str:
-        fields = value.split()
-        if value and (len(fields) != len(_CRON) or not all(map(_cron_field, fields, _CRON))):
-            message = "cron is five fields: minute, hour, day of month, month, day of week, such as 0 8 * * mon-fri"
+        fields = value.lower().split()
+        if value and len(fields) != len(_CRON):
+            message = f"cron is five fields: {', '.join(name for name, _, _ in _CRON)}, such as 0 8 * * mon-fri"
             raise ValueError(message)
+        for field, (name, numbers, names) in zip(fields, _CRON, strict=False):
+            if not all(_cron_part(part, numbers, names) for part in field.split(",")):
+                message = f"cron's {name} cannot be {field}"
+                raise ValueError(message)
         return value
 
 

@@ -1,5 +1,7 @@
 """Takes over a changed policy file while the bot runs; a broken one is said, and the old one stays."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -20,18 +22,35 @@ class Reload:
         self._outbox = outbox
         self._channel = channel
         self._said = ""
+        self._behind = False  # the file was read and the schedules do not follow it yet
+        self._looking = asyncio.Lock()
         self._log = structlog.get_logger("bot.policy")
 
     async def tick(self, now: datetime) -> None:
-        """Take over the file where it changed."""
+        """Take over the file where it changed; what fails is tried again the next time."""
+        async with self._looking:
+            await self._look(now)
+
+    async def hurried(self, asked: asyncio.Event, clock: Callable[[], datetime]) -> None:
+        """Look at once whenever somebody asks, until cancelled."""
+        while True:
+            await asked.wait()
+            asked.clear()
+            try:
+                await self.tick(clock())
+            except Exception:  # noqa: BLE001 - it is looked at every second as well
+                self._log.exception("the policy could not be looked at")
+
+    async def _look(self, now: datetime) -> None:
         try:
-            if not self._policy.reload():
+            self._behind |= self._policy.reload()
+            if not self._behind:
                 return
             await self._scheduler.reschedule()
         except InvalidPolicy as error:
             await self._say_refused(str(error), now)
             return
-        self._said = ""
+        self._behind, self._said = False, ""
         self._log.info("policy reloaded")
         text = Text.of("It is in force now; plans that wait are decided under it.")
         await self._say("The policy was reloaded", text, Level.INFO, now)

@@ -71,7 +71,7 @@ class MongoSettings(_Area):
 
 
 class PlatformSettings(_Area):
-    """Where NovaPulse runs."""
+    """Where NovaPulse runs; what needs the platform refuses on ``compose``."""
 
     platform: Literal["kubernetes", "compose"] = "kubernetes"
     kubeconfig: Path | None = None
@@ -91,7 +91,7 @@ class StateSettings(_Area):
 
 
 class PagingSettings(_Area):
-    """The second path of an alert."""
+    """The second path of an alert: reserved, nothing uses it yet."""
 
     pagerduty_routing_key: SecretStr | None = None
     pagerduty_api_url: str = "https://events.pagerduty.com"

@@ -31,6 +31,8 @@ NAME: Final = "morning-checklist"
 # No check may hold the checklist up longer than this; the clients' own deadlines end most of them earlier.
 SECONDS: Final = 25.0
 COLOURS: Final = {Level.CRITICAL: "red", Level.WARNING: "amber", Level.UNKNOWN: "unknown", Level.OK: "green"}
+# Their values are milliseconds, which are others every day.
+_TIMED: Final = ("Redis", "MongoDB")
 _SHOWN_CHANGES: Final = 15
 
 _log = structlog.get_logger(__name__)
@@ -124,11 +126,11 @@ def _since(before: Fire | None, lines: list[Line]) -> list[Part]:
     """Say what is different from the last checklist that was posted."""
     then = _stored(before)
     if before is None or then is None:
-        return [Text.of(Bold(text="Since yesterday"), "\nThere is no earlier checklist to compare with.")]
+        return [Text.of(Bold(text="Since the last checklist"), "\nThere is no earlier checklist to compare with.")]
     changes = [words for line in lines if (words := _change(then.get(line.label), line))]
     more = [f"and {len(changes) - _SHOWN_CHANGES} more"] if len(changes) > _SHOWN_CHANGES else []
     said = "\n".join(f"- {words}" for words in [*changes[:_SHOWN_CHANGES], *more]) or "Nothing changed."
-    return [Text.of(Bold(text="Since yesterday"), " (", When(at=before.finished_at or before.due_at), ")\n", said)]
+    return [Text.of(Bold(text="Since"), " ", When(at=before.finished_at or before.due_at), "\n", said)]
 
 
 def _stored(before: Fire | None) -> dict[str, Line] | None:
@@ -146,6 +148,8 @@ def _change(before: Line | None, now: Line) -> str:
     if before.level is not now.level:
         colours = f"was {COLOURS.get(before.level, before.level)}, is now {COLOURS.get(now.level, now.level)}"
         return f"{now.label}: {colours} ({now.value})"
-    if now.level in (Level.OK, Level.UNKNOWN) or before.value == now.value:
+    is_no_news = now.level is Level.UNKNOWN or (now.level is Level.OK and now.label in _TIMED)
+    if is_no_news or before.value == now.value:
         return ""
-    return f"{now.label}: still {COLOURS.get(now.level, now.level)}, was “{before.value}”, is now “{now.value}”"
+    still = f"still {COLOURS[now.level]}, " if now.level in COLOURS else ""
+    return f"{now.label}: {still}was “{before.value}”, is now “{now.value}”"

@@ -12,7 +12,7 @@ from bot.clients.api_answers import Health
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import PodLog, PodState, Workload
 from bot.clients.metrics_text import Metrics, parse_metrics
-from bot.clients.queue_layout import FAILED_KEPT, QueueCounts, QueueSnapshot
+from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.errors import BotError
 from bot.log_entries import Errors, entries, errors_in
@@ -24,7 +24,8 @@ DAY: Final = timedelta(days=1)
 # The newest lines of each pod's log, and never more bytes than this of them.
 LOG_LINES: Final = 20_000
 LOG_BYTES: Final = 4 * 1024 * 1024
-METRICS: Final = ("queue_size", "http_request_errors_total")
+# How bad an error counter is, its number alone does not say.
+METRICS: Final = {"queue_size": Level.OK, "http_request_errors_total": Level.INFO}
 _SHOWN_ERRORS: Final = 3
 _WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN)
 
@@ -55,16 +56,16 @@ async def queue_lines(api: NovaPulseApi, queues: Queues, policy: Policy) -> list
     for short in dict.fromkeys((*queues.shorts, *by_api)):
         other = by_redis.get(short)
         counts = by_api.get(short) or (other.counts if isinstance(other, QueueSnapshot) else None)
-        sentence = "" if other is None or isinstance(other, QueueSnapshot) else other.sentence()
-        lines.append(_queue(short, counts, policy, sentence or "no source knows this queue"))
+        lines.append(_queue(short, counts, other, policy))
     problems = [problem for problem in (counted, seen) if isinstance(problem, BotError)]
     return [*lines, *(Note.of(f"{why(problem)} The queues are the other source's.") for problem in problems)]
 
 
-def _queue(short: str, counts: QueueCounts | None, policy: Policy, problem: str) -> Line:
+def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | MissingQueue | None, policy: Policy) -> Line:
     label = f"Queue {short}"
+    missing = seen.sentence() if isinstance(seen, MissingQueue) else ""
     if counts is None:
-        return Line(level=Level.UNKNOWN, label=label, value=problem)
+        return Line(level=Level.UNKNOWN, label=label, value=missing or "no source knows this queue")
     readings = (("queue_waiting", counts.ready, "waiting"), ("queue_failed", counts.failed, "failed"))
     levels, said = [], []
     for metric, value, word in readings:
@@ -73,6 +74,11 @@ def _queue(short: str, counts: QueueCounts | None, policy: Policy, problem: str)
         number = "unknown" if value is None else f"{value:,}"
         more = " or more" if word == "failed" and (value or 0) >= FAILED_KEPT else ""
         said.append(f"{number}{more} {word}{f' ({severity})' if severity else ''}")
+    stands = standstill(counts, seen)
+    for words, level in ((stands, Level.WARNING), (missing, Level.UNKNOWN)):
+        if words:
+            levels.append(level)
+            said.append(words)
     return Line(level=worst(levels), label=label, value=", ".join(said))
 
 
@@ -86,7 +92,7 @@ def _metric(found: Metrics, name: str) -> Line:
     """Without a sample a metric says nothing: neither zero nor well."""
     total = found.total(name)
     if total is not None:
-        return Line(level=Level.OK, label=name, value=f"{total:,.0f} in all, by the replica that answered")
+        return Line(level=METRICS[name], label=name, value=f"{total:,.0f} in all, by the replica that answered")
     reason = "declared, but nothing feeds it: no sample" if found.is_declared(name) else "not among the metrics"
     return Line(level=Level.UNKNOWN, label=name, value=reason)
 
@@ -167,9 +173,9 @@ async def break_glass(plans: Plans, now: datetime) -> list[Part]:
         Line(
             level=Level.WARNING,
             label="Break-glass",
-            value=f"{plan.command} by {plan.requester.name}, {plan.created_at:%H:%M} UTC: {plan.reason or 'no reason'}",
+            value=f"{plan.command} by {vote.actor.name} alone, {vote.at:%H:%M} UTC: {vote.reason}",
         )
-        for plan in used
+        for plan, vote in used
     ]
 
 

@@ -44,8 +44,8 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
 ) -> list[Observation]:
     """Read the queues and try every system, for the alert rules and the trends.
 
-    The queues are read from Redis, and from the API where Redis cannot be read. A system is 0 where it was tried
-    and failed, 1 where it answered; whatever was not found out is None, with the reason.
+    The queues are read from Redis, and from the API where Redis cannot be read or does not have them. A system is
+    0 where it was tried and failed, 1 where it answered; whatever was not found out is None, with the reason.
     """
     systems = {
         "redis": redis.ping(),
@@ -57,7 +57,7 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
         _queues(queues, api, now), asyncio.gather(*(_tried(call) for call in systems.values()))
     )
     found = [*of_queues, *(_system(name, answer, now) for name, answer in zip(systems, answers, strict=True))]
-    await samples.add([Sample(series_of(one.metric, one.labels), one.at, one.value) for one in of_queues])
+    await samples.add([Sample(series_of(one.metric, one.labels), one.at, one.value) for one in found])
     return found
 
 
@@ -70,7 +70,8 @@ async def _live(api: NovaPulseApi) -> None:
 
 async def _queues(queues: Queues, api: NovaPulseApi, now: datetime) -> list[Observation]:
     snapshot = await attempt(queues.snapshot())
-    counted = await attempt(api.queue_stats()) if isinstance(snapshot, BotError) else {}
+    is_whole = not isinstance(snapshot, BotError) and all(isinstance(s, QueueSnapshot) for s in snapshot.values())
+    counted = {} if is_whole else await attempt(api.queue_stats())
     return [observation for short in queues.shorts for observation in _queue(short, snapshot, counted, now)]
 
 
@@ -94,17 +95,18 @@ def _queue(
     counted: dict[str, QueueCounts] | BotError,
     now: datetime,
 ) -> list[Observation]:
-    """Observe one queue by Redis, else by the API; a queue that Redis has no keys of is unknown."""
-    if not isinstance(snapshot, BotError):
-        seen = snapshot[short]
-        if isinstance(seen, MissingQueue):
-            return _observed(short, {"queue_readable": 0.0}, seen.sentence(), now)
+    """Observe one queue by Redis, else by the API; one that Redis has no keys of is not readable, whoever knows it."""
+    seen = snapshot if isinstance(snapshot, BotError) else snapshot[short]
+    if isinstance(seen, QueueSnapshot):
         return _observed(short, _by_redis(seen, now), "", now)
+    unreadable: Readings = {"queue_readable": 0.0} if isinstance(seen, MissingQueue) else {}
+    problem = f"{seen.sentence()}." if isinstance(seen, MissingQueue) else why(seen)
     if isinstance(counted, BotError):
-        return _observed(short, {}, f"{why(snapshot)} {why(counted)}", now)
+        return _observed(short, unreadable, f"{problem} {why(counted)}", now)
     if short not in counted:
-        return _observed(short, {}, f"{why(snapshot)} The NovaPulse API does not know the queue {short}.", now)
-    return _observed(short, _by_api(counted[short]), f"Read from the NovaPulse API. {why(snapshot)}", now)
+        return _observed(short, unreadable, f"{problem} The NovaPulse API does not know the queue {short}.", now)
+    readings = {**_by_api(counted[short]), **unreadable}
+    return _observed(short, readings, f"Read from the NovaPulse API. {problem}", now)
 
 
 def _by_redis(seen: QueueSnapshot, now: datetime) -> Readings:

@@ -73,6 +73,15 @@ TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=6)), max_si
         ("curl -u joe:hunter2 http://x", "curl -u joe:*** http://x"),
         ("mysql --password hunter2 -h x", "mysql --password *** -h x"),
         ("https://hooks.slack.com/services/T0/B0/abc", "https://hooks.slack.com/services/***"),
+        ("post to https://hooks.slack.com/commands/T0/1/abc now", "post to https://hooks.slack.com/commands/*** now"),
+        (
+            '{"response_url":"https:\\/\\/hooks.slack.com\\/actions\\/T0\\/1\\/abc"}',
+            '{"response_url":"https:\\/\\/hooks.slack.com\\/actions\\/***"}',
+        ),
+        (
+            "response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT0%2F1%2Fabc&x=1",
+            "response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F***&x=1",
+        ),
         ("a -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- b", "a *** b"),
         ("-----BEGIN PRIVATE KEY-----\nMII\ncut off", "***"),
         ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "***"),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from bot import catalog
-from bot.check.own import policy_lines, schedule_lines, state_lines
+from bot.check.own import paging_lines, policy_lines, schedule_lines, state_lines
 from bot.check.systems import api_lines, cluster_lines, mongo_lines, redis_lines
 from bot.check.tried import Lines, tried
 from bot.clients.api import NovaPulseApi
@@ -33,7 +33,7 @@ async def findings(settings: Settings, name: str, clock: Callable[[], datetime])
         _systems(settings),
     )
     schedules = schedule_lines(policy, declared, tuple(settings.redis.queues)) if policy is not None else ()
-    return _summary(said + state + slack + systems + schedules)
+    return _summary(said + state + slack + systems + schedules + paging_lines(settings.paging))
 
 
 async def _systems(settings: Settings) -> Lines:

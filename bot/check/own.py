@@ -10,6 +10,7 @@ from bot.errors import InvalidPolicy
 from bot.policy import Policy, ScheduleRule
 from bot.policy_file import PolicyFile
 from bot.reply import Level, Line
+from bot.settings import PagingSettings
 from bot.stores.database import Database
 from bot.stores.executors import Executors
 
@@ -53,6 +54,16 @@ def _silent(policy: Policy, catalog: Catalog, queues: tuple[str, ...]) -> Iterat
         if queue is not None and queue not in queues:
             what = f"the rule {rule.name} watches the queue {queue}, which QUEUES does not name"
             yield problem("Alerts", what, f"There are {', '.join(queues)}.")
+
+
+def paging_lines(paging: PagingSettings) -> Lines:
+    """Warn of what is set for the second path of an alert, which nobody would be reached on."""
+    fields = PagingSettings.model_fields.items()
+    used = [name.upper() for name, field in fields if getattr(paging, name) != field.default]
+    if not used:
+        return ()
+    what = f"{', '.join(used)}: this version has no second path, so nobody is paged or mailed"
+    return (problem("Second path", what, "Watch the alerts channel.", level=Level.WARNING),)
 
 
 async def state_lines(url: str, name: str, now: datetime) -> Lines:

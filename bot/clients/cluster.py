@@ -32,6 +32,7 @@ POD_LIMIT: Final = 500
 LOG_LIMIT: Final = 1024 * 1024
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_ENDED: Final = frozenset({"Failed", "Succeeded"})
 # The status of a deployment that is rolling out moves all the time, and each move is a new version of it.
 _SCALE_ATTEMPTS: Final = 5
 
@@ -148,8 +149,11 @@ class Cluster:
 
     @condition
     async def pods_ready(self, role: str, replicas: int) -> Progress:
-        """Tell whether exactly ``replicas`` pods are there and all of them are ready."""
-        pods = [pod for pod in await self.pods(role) if not pod.terminating]
+        """Tell whether exactly ``replicas`` pods are there and all of them are ready.
+
+        Pods that are leaving or have ended (evicted ones stay in the list) are not there, as the ReplicaSet counts.
+        """
+        pods = [pod for pod in await self.pods(role) if not pod.terminating and pod.phase not in _ENDED]
         ready = sum(pod.ready for pod in pods)
         reasons = sorted({pod.waiting for pod in pods if pod.waiting})
         message = f"{ready} of {replicas} pods ready" + (f" ({', '.join(reasons)})" if reasons else "")

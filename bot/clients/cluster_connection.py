@@ -10,7 +10,7 @@ from kubernetes.aio import client, config
 from pydantic import BaseModel, ValidationError
 
 from bot.clients.deadline import deadline
-from bot.errors import BotError, Forbidden, NotConfigured, PermanentError, Unavailable
+from bot.errors import BotError, Forbidden, NotConfigured, PermanentError, Unavailable, UserError
 from bot.masking import cut, mask
 from bot.settings import PlatformSettings
 
@@ -41,6 +41,7 @@ class ClusterConnection:
     """One API client with one set of credentials, read from the kubeconfig or from the pod the bot runs in."""
 
     def __init__(self, settings: PlatformSettings) -> None:
+        self._platform = settings.platform
         self._kubeconfig = settings.kubeconfig
         self._client: Any = None
         self._opening = asyncio.Lock()
@@ -54,8 +55,8 @@ class ClusterConnection:
     async def ask(self, kind: type[_Answer], call: Call, seconds: float) -> _Answer:
         """Return the answer to a call, read as ``kind``.
 
-        Raises Unavailable, TimedOut after ``seconds``, Forbidden, NotConfigured, or PermanentError where the
-        cluster refuses the call itself.
+        Raises Unavailable, TimedOut after ``seconds``, Forbidden, NotConfigured, UserError on another platform
+        than Kubernetes, or PermanentError where the cluster refuses the call itself.
         """
         answer = await self.ask_or_none(kind, call, seconds)
         if answer is None:
@@ -91,6 +92,9 @@ class ClusterConnection:
             return response.status, *await _body(response, limit)
 
     async def _open(self) -> Any:
+        if self._platform != "kubernetes":
+            message = f"PLATFORM={self._platform}: this version works on Kubernetes only; nothing was read or changed."
+            raise UserError(message, hint="What this does stands in the runbook, to be done by hand.")
         async with self._opening:
             if self._client is None:
                 configuration = client.Configuration()

@@ -60,6 +60,20 @@ class QueueCounts:
         return _total(self.ready, self.active, self.delayed, self.waiting_children)
 
 
+class PlainCounts(QueueCounts):
+    """The counters of plain lists, of which there are two: whatever is not finished waits."""
+
+    @property
+    def ready(self) -> int | None:
+        """Jobs that a worker could take at once."""
+        return self.waiting
+
+    @property
+    def unfinished(self) -> int | None:
+        """Every job that has not failed, as far as lists tell."""
+        return self.waiting
+
+
 @dataclass(frozen=True)
 class QueueSnapshot:
     """One queue at one moment.
@@ -173,7 +187,15 @@ def read_plain(name: str, answers: Answers) -> Reading | None:
     )
     if not waiting and not failed:
         return None
-    return Reading(name=name, layout="plain", counts=QueueCounts(waiting=waiting, failed=failed))
+    return Reading(name=name, layout="plain", counts=PlainCounts(waiting=waiting, failed=failed))
+
+
+def standstill(counts: QueueCounts, seen: QueueSnapshot | MissingQueue | None) -> str:
+    """Say why nobody takes the jobs that wait; empty where none wait, somebody takes them, or that is unknown."""
+    snapshot = seen if isinstance(seen, QueueSnapshot) else None
+    if counts.paused or (counts.ready and snapshot and snapshot.is_paused):
+        return "paused with jobs in it"
+    return "nobody works on them" if counts.ready and snapshot and snapshot.workers == 0 else ""
 
 
 def forbidden(answers: Answers) -> bool:
@@ -202,5 +224,6 @@ def _layout(version: str | None) -> Layout:
 
 
 def _total(*numbers: int | None) -> int | None:
+    """Add up; a sum without one of its numbers is unknown, because that one may be any."""
     known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
+    return sum(known) if len(known) == len(numbers) else None

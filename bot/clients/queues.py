@@ -1,5 +1,6 @@
 """NovaPulse's queues, read from Redis in two round trips whatever their number."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,13 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from bot.clients.failed_jobs import FailedJobs, masked, read_failed
 from bot.clients.queue_layout import (
     RUNBOOK_PREFIX,
     Answers,
     Command,
     MissingQueue,
-    QueueCounts,
+    PlainCounts,
     QueueSnapshot,
     Reading,
     bullmq_commands,
@@ -79,16 +81,35 @@ class Queues:
             clients = await redis.client_list(_type="normal")
         return {short: _workers(self._prefix, name, clients) for short, name in self._names.items()}
 
+    async def failed_jobs(self, shorts: Sequence[str], *, seconds: float = 5.0) -> dict[str, FailedJobs | MissingQueue]:
+        """Read these queues' newest failed jobs, with masked reasons; raises as ``snapshot`` does."""
+        snapshots = await self.snapshot(seconds=seconds)
+        redis, found = self._connection.open(), dict[str, FailedJobs | MissingQueue]()
+        async with redis_deadline(seconds):
+            for short in shorts:
+                seen = snapshots[short]
+                found[short] = await read_failed(redis, seen) if isinstance(seen, QueueSnapshot) else seen
+        return await asyncio.to_thread(masked, found)
+
     @condition
     async def workers_connected(self, minimum: int) -> Progress:
-        """Tell whether every queue that is there has at least ``minimum`` workers; raises as ``snapshot`` does."""
-        found = [seen for seen in (await self.snapshot()).values() if isinstance(seen, QueueSnapshot)]
-        counted = {seen.short: seen.workers for seen in found if seen.workers is not None}
+        """Tell whether every queue that is there has at least ``minimum`` workers; raises as ``snapshot`` does.
+
+        It is not done while a queue's workers are unknown; one that is not there at all is only named.
+        """
+        seen = await self.snapshot()
+        found = {short: queue.workers for short, queue in seen.items() if isinstance(queue, QueueSnapshot)}
+        counted = {short: workers for short, workers in found.items() if workers is not None}
+        absent = [short for short, queue in seen.items() if isinstance(queue, MissingQueue) and not queue.reason]
+        unknown = [short for short in seen if short not in counted and short not in absent]
         if not counted:
             return Progress(done=False, message="who is connected to the queues is unknown")
         said = ", ".join(f"{short} {workers}" for short, workers in counted.items())
-        done = all(workers >= minimum for workers in counted.values())
-        return Progress(done=done, message=f"workers connected: {said}" + ("" if done else f"; {minimum} wanted"))
+        enough = all(workers >= minimum for workers in counted.values())
+        message = f"workers connected: {said}" + ("" if enough else f"; {minimum} wanted")
+        message += f"; unknown: {', '.join(unknown)}" if unknown else ""
+        message += f"; not there: {', '.join(absent)}" if absent else ""
+        return Progress(done=enough and not unknown, message=message)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -136,7 +157,7 @@ class Queues:
                 self._seen_plain.add(short)
                 return reading
         if short in self._seen_plain:
-            return Reading(self._names[short], "plain", QueueCounts(waiting=0, failed=0))
+            return Reading(self._names[short], "plain", PlainCounts(waiting=0, failed=0))
         return None
 
     async def _oldest(self, redis: Redis, readings: Sequence[Reading]) -> dict[str, datetime]:

@@ -76,7 +76,7 @@ def _request(decision: Decision, stored: StoredPlan, command: str, arguments: di
         actor=decision.actor,
         command=command,
         arguments=arguments,
-        source="button",
+        source=stored.source,
         channel=decision.channel or stored.channel,
         received_at=decision.received_at,
     )

@@ -10,10 +10,9 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.errors import InvalidPolicy
-from bot.policy import ScheduleRule
+from bot.policy import MONTHS, WEEKDAYS, ScheduleRule
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _WEEK: Final = 7
 # The last due time is looked for in ever longer stretches, so that neither every minute nor once a year takes long.
 _STRETCHES: Final = (timedelta(hours=2), timedelta(days=2), timedelta(days=40), timedelta(days=1500))
@@ -42,6 +41,8 @@ class Cron:
 
     def __init__(self, line: str, zone: ZoneInfo) -> None:
         minute, hour, day, month, weekday = line.lower().split()
+        for number, name in enumerate(MONTHS, 1):  # beside a name, the library leaves out what it cannot read
+            month = month.replace(name, str(number))
         pairs = [(day, weekday)] if "*" in (day[0], weekday[0]) else [(day, "*"), ("*", weekday)]
         self._triggers = [
             CronTrigger(
@@ -96,7 +97,7 @@ def _weekdays(field: str) -> str:
     if field == "*":
         return field
     days = {day for part in field.split(",") for day in _range(part)}
-    return ",".join(_WEEKDAYS[day] for day in sorted(days))
+    return ",".join(WEEKDAYS[day] for day in sorted(days))
 
 
 def _range(part: str) -> list[int]:
@@ -112,4 +113,4 @@ def _range(part: str) -> list[int]:
 
 
 def _weekday(word: str) -> int:
-    return int(word) % _WEEK if word.isdecimal() else _WEEKDAYS.index(word)
+    return int(word) % _WEEK if word.isdecimal() else WEEKDAYS.index(word)

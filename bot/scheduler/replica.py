@@ -5,7 +5,7 @@ in the store decides who does it. So replicas agree, a late wake-up finds the sa
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -82,6 +82,7 @@ class Scheduler:
         self._plan = self._read_policy()
         self._started_at = clock()
         self._running: set[asyncio.Future[None]] = set()
+        self._awake: set[str] = set()
         self._timer = AsyncIOScheduler(timezone=UTC)
 
     async def start(self) -> None:
@@ -115,15 +116,16 @@ class Scheduler:
 
         What the new ones would have done before this moment was not missed, and is not made up for.
         """
-        before, self._plan = self._plan, self._read_policy()
+        fresh, before = self._read_policy(), self._plan
         now = self._clock()
-        for name, rule in self._plan.rules.items():
-            if (before.rules.get(name), before.timezone) != (rule, self._plan.timezone) and rule.cron:
-                due = self._plan.due[name].last(now)
+        for name, rule in fresh.rules.items():
+            if (before.rules.get(name), before.timezone) != (rule, fresh.timezone) and rule.cron:
+                due = fresh.due[name].last(now)
                 if due is not None:
                     async with self._stores.database.transaction() as connection:
                         fire = (name, due)
                         await self._stores.fires.skip(fire, now, "before the schedule changed", connection=connection)
+        self._plan = fresh
         if self._timer.running:
             self._place_jobs()
 
@@ -227,9 +229,20 @@ class Scheduler:
         for name, due in self._plan.due.items():
             self._add(f"schedule:{name}", due.trigger, self.wake, name)
 
-    def _add(self, job: str, trigger: BaseTrigger, what: Callable[..., object], *args: str, now: bool = False) -> None:
+    def _add(
+        self, job: str, trigger: BaseTrigger, what: Callable[..., Awaitable[None]], *args: str, now: bool = False
+    ) -> None:
         """Every wake-up counts however late it comes, several missed ones count as one, and none overlaps itself."""
+
+        async def wake_up() -> None:
+            if job in self._awake:
+                return  # it takes longer than its interval: nothing to log each time, ``problem`` tells
+            self._awake.add(job)
+            try:
+                await what(*args)
+            finally:
+                self._awake.discard(job)
+
         first = {"next_run_time": _utc_now()} if now else {}
-        self._timer.add_job(
-            what, trigger, args=args, id=job, coalesce=True, max_instances=1, misfire_grace_time=None, **first
-        )
+        # Two: the one that works and the one that finds it at work.
+        self._timer.add_job(wake_up, trigger, id=job, coalesce=True, max_instances=2, misfire_grace_time=None, **first)

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.clients.deadline import reason
 
 T = TypeVar("T")
-Kind = Literal["limited", "temporary", "doubtful", "refused"]
+Kind = Literal["limited", "temporary", "doubtful", "refused", "closed"]
 
 DEADLINE: Final = 10.0
 _RETRY_AFTER: Final = 1.0
@@ -25,6 +25,8 @@ _MENDABLE: Final = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"}
     | {"no_permission", "not_allowed_token_type", "accesslimited", "access_denied", "team_added_to_org"}
 )
+# The channel does not take the bot's messages until somebody mends it.
+CLOSED: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived", "restricted_action"})
 _WORD: Final = re.compile(r"[a-z0-9_]{1,60}")
 
 

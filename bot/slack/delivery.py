@@ -15,10 +15,10 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.blocks import File, Rendered, render
-from bot.slack.calls import DEADLINE, SlackTrouble, call, retry_after
+from bot.slack.calls import CLOSED, DEADLINE, SlackTrouble, call, retry_after
 from bot.slack.channels import Channels
 from bot.slack.plain import as_text
-from bot.stores.outbox import Delivery, Outbox
+from bot.stores.outbox import ANSWER, Delivery, Outbox
 
 RESPONSE_USES: Final = 5
 RESPONSE_AGE: Final = timedelta(minutes=30)
@@ -141,6 +141,8 @@ class Carrier:
             except SlackTrouble as trouble:
                 error = _settled(trouble)
         if not await self._respond(delivery, rendered):
+            if error in CLOSED and (delivery.priority < ANSWER or not delivery.response_url):
+                raise SlackTrouble("closed", error)  # an alert is never dropped: it goes out once the channel is mended
             self._log.error("a message is dropped, Slack refuses it", key=delivery.key, error=error)
             await self._outbox.dropped(delivery, error)
         return None

@@ -7,7 +7,6 @@ what was recorded twice is worked on once.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -18,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
 from bot.command import Command
-from bot.dispatch.parse import parse, split_line
+from bot.dispatch.parse import parse
 from bot.errors import UsageError, UserError
 from bot.request import Actor, Decision, Request
 from bot.slack import forms
@@ -83,13 +82,14 @@ class Listeners:
         """Open the form that the button asks for, else do what it says."""
         action = body["actions"][0]
         kind, value = kind_of(action), str(action.get("value") or "")
-        if kind == "form" and (view := self._filled_form(value, body)):
+        item = self.reader.click(body)
+        if kind == "form" and isinstance(item, Request) and (view := self._filled_form(item)):
             await ack()
             self.spawn(self._open(str(body["trigger_id"]), view), f"form {value}")
         elif kind in WITH_REASON:
             await ack()
             self.spawn(self._open(str(body["trigger_id"]), forms.reason_form(kind, value, channel_of(body))), kind)
-        elif (item := self.reader.click(body)) is not None:
+        elif item is not None:
             await self._take(item, ack, self._whisper(ack, body))
         else:
             await ack()
@@ -108,9 +108,11 @@ class Listeners:
             item = self.reader.form(body, forms.arguments(view))
             try:
                 self.dispatcher.check(item)
-            except UserError as error:
+            except UsageError as error:
                 await _errors(ack, forms.errors(error, view))
                 return
+            except UserError:
+                pass  # recorded, refused and answered like everything else
         not_recorded = forms.errors(UserError(NOT_RECORDED), view)
         await self._take(item, ack, lambda text: _errors(ack, not_recorded if text else {}))
 
@@ -140,15 +142,20 @@ class Listeners:
         except UserError:
             return None  # recorded, refused and answered like everything else
 
-    def _filled_form(self, line: str, body: Payload) -> Payload | None:
-        name, text = split_line(line)
-        command = self.catalog.commands.get(name)
+    def _filled_form(self, request: Request) -> Payload | None:
+        """Return the form of a button's command line, or None where the person may not run it: that is recorded."""
+        command = self.catalog.commands.get(request.command)
         if command is None:
             return None
         filled: dict[str, JsonValue] = {}
-        with suppress(UsageError):  # it opens without what cannot be read
-            filled = parse(command, text)
-        kept = {"channel": channel_of(body), "response_url": str(body.get("response_url") or "")}
+        try:
+            self.dispatcher.check(request)
+            filled = parse(command, request.text)
+        except UsageError:
+            pass  # it opens without what cannot be read
+        except UserError:
+            return None
+        kept = {"channel": request.channel, "response_url": request.response_url}
         return forms.command_form(command, filled, kept)
 
     async def _open(self, trigger: str, view: Payload) -> None:

@@ -40,7 +40,7 @@ class Reader:
         )
 
     def click(self, body: Payload) -> Request | Decision | None:
-        """Read a click: a command line to run, a decision, or None where it is neither."""
+        """Read a click: a command line (to run, or of a form), a decision, or None where it is neither."""
         action = body["actions"][0]
         kind, value = kind_of(action), str(action.get("value") or "")
         shared: dict[str, Any] = {
@@ -49,7 +49,7 @@ class Reader:
             "channel": channel_of(body),
             "received_at": self.clock(),
         }
-        if kind == "run":
+        if kind in ("run", "form"):
             name, text = split_line(value)
             address = body.get("response_url", "")
             return Request(command=name, text=text, source="button", response_url=address, **shared)

@@ -14,22 +14,34 @@ from bot.slack.delivery import Carrier
 from bot.slack.pace import Pace
 from bot.stores.outbox import Delivery, Outbox
 
-LEASE: Final = timedelta(minutes=3)  # longer than all deadlines of one delivery together
+LEASE: Final = timedelta(minutes=3)
+CARRY_WITHIN: Final = 120.0  # seconds for one delivery with all its calls: it has ended before another may claim it
 AT_ONCE: Final = 8
 LOOK_EVERY: Final = 1.0  # seconds between two looks for what other processes have put
 _LOOK_AGAIN: Final = 0.02  # what was put in a transaction is to be seen only after its commit
 _LONGEST_WAIT: Final = 30.0
+_FIRST_CLOSED: Final = 60.0  # a person has to mend a channel, which takes a while
+_LONGEST_CLOSED: Final = 300.0
 _FIRST_WAIT: Final = 0.5
 
 
 class Sender:
     """Takes what is due and carries it, one message a channel at a time and at most ``AT_ONCE`` in all."""
 
-    def __init__(self, outbox: Outbox, carrier: Carrier, pace: Pace, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        carrier: Carrier,
+        pace: Pace,
+        *,
+        clock: Callable[[], datetime],
+        within: float = CARRY_WITHIN,
+    ) -> None:
         self._outbox = outbox
         self._carrier = carrier
         self._pace = pace
         self._clock = clock
+        self._within = within
         self._flying: dict[asyncio.Task[None], str] = {}
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
@@ -122,16 +134,21 @@ class Sender:
 
     async def _fly(self, delivery: Delivery) -> None:
         try:
-            await self._carrier.carry(delivery)
+            async with asyncio.timeout(self._within):
+                await self._carrier.carry(delivery)
             self.problem = ""
         except SlackTrouble as trouble:
             await self._again(delivery, trouble)
+        except TimeoutError:
+            await self._again(delivery, SlackTrouble("doubtful", f"not delivered within {self._within:g} s"))
         except Exception as error:  # noqa: BLE001 - one message must not end the sender
             self._log.exception("a message cannot be sent", key=delivery.key)
             await self._again(delivery, SlackTrouble("doubtful", type(error).__name__))
 
     async def _again(self, delivery: Delivery, trouble: SlackTrouble) -> None:
         wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(delivery.attempts - 1, 10)) * random.uniform(0.7, 1.0)
+        if trouble.kind == "closed":
+            wait = min(_LONGEST_CLOSED, _FIRST_CLOSED * 2 ** min(delivery.attempts - 1, 10))
         if trouble.kind == "limited":
             self._pace.pause("edit" if delivery.posted_ts else "post", trouble.retry_after)
             wait = 0.0

@@ -20,6 +20,7 @@ LOOK_EVERY: Final = 1.0
 HELLO_WITHIN: Final = 15.0
 QUIET_AT_MOST: Final = 1800.0  # a connection that has said nothing for so long is exchanged for one that says hello
 REPLACE_EVERY: Final = 5.0
+REPLACE_WITHIN: Final = 40.0  # longer than the 30 s for which Slack may ask to wait before it gives a new address
 LOST_AFTER: Final = 30.0
 
 
@@ -27,12 +28,19 @@ class Socket:
     """One connection; a new one that does not greet, or an old one that fell silent, is replaced."""
 
     def __init__(
-        self, app: AsyncApp, app_token: str, client: AsyncWebClient, *, clock: Callable[[], float] = time.monotonic
+        self,
+        app: AsyncApp,
+        app_token: str,
+        client: AsyncWebClient,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        replace_within: float = REPLACE_WITHIN,
     ) -> None:
         self._app = app
         self._token = app_token
         self._client = client
         self._clock = clock
+        self._replace_within = replace_within
         self._handler: AsyncSocketModeHandler | None = None
         self._tasks: list[asyncio.Task[Any]] = []
         self._session: object = None
@@ -47,10 +55,9 @@ class Socket:
         )
         client = self._handler.client
         client.message_listeners.append(self._hear)
-        self._tasks = [
-            asyncio.create_task(client.connect(), name="slack connect"),  # type: ignore[no-untyped-call]
-            asyncio.create_task(self._watch(client), name="slack socket watch"),
-        ]
+        connecting = asyncio.create_task(client.connect(), name="slack connect")  # type: ignore[no-untyped-call]
+        watching = asyncio.create_task(self._watch(client, connecting), name="slack socket watch")
+        self._tasks = [connecting, watching]
 
     async def stop(self) -> None:
         """Close the connection; nothing is delivered any more."""
@@ -86,20 +93,28 @@ class Socket:
         if self._greeted:
             self._greeted, self._mute_since = False, self._clock()
 
-    async def _watch(self, client: SocketModeClient) -> None:
+    async def _watch(self, client: SocketModeClient, connecting: asyncio.Task[Any]) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            session = client.current_session
-            if session is None or session.closed or session is not self._session:
+            try:
+                await self._look(client, connecting)
+            except Exception as error:  # noqa: BLE001 - whatever it is, an unwatched connection would pass for healthy
                 self._lose()
-            if (why := self._trouble(session)) and self._clock() - self._replaced_at > REPLACE_EVERY:
-                await self._replace(client, why)
+                structlog.get_logger("bot.slack").exception("the socket watch failed", error=type(error).__name__)
+
+    async def _look(self, client: SocketModeClient, connecting: asyncio.Task[Any]) -> None:
+        session = client.current_session
+        if session is None or session.closed or session is not self._session:
+            self._lose()
+        if (why := self._trouble(session)) and self._clock() - self._replaced_at > REPLACE_EVERY:
+            connecting.cancel()  # it would try the same address for ever
+            await self._replace(client, why)
 
     def _trouble(self, session: ClientWebSocketResponse | None) -> str:
-        """Say why the connection has to be replaced, if so. One that was never made is still being tried."""
+        """Say why the connection has to be replaced, if so. One that is being made is given a while."""
         now = self._clock()
         if session is None:
-            return ""
+            return "it was never made" if now - self._mute_since > HELLO_WITHIN else ""
         if session.closed:
             return "it was cut"
         if not self._greeted:
@@ -108,9 +123,13 @@ class Socket:
 
     async def _replace(self, client: SocketModeClient, why: str) -> None:
         structlog.get_logger("bot.slack").warning("the socket is replaced", why=why)
+        self._lose()
         self._heard_at = self._replaced_at = self._clock()
+        # The library's own attempts share the address: without one, each of them asks for a new one too.
+        client.wss_uri = None
         try:
-            await client.connect_to_new_endpoint(force=True)
+            async with asyncio.timeout(self._replace_within):
+                await client.connect_to_new_endpoint(force=True)
         except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
             structlog.get_logger("bot.slack").warning("the socket cannot be replaced yet", error=type(error).__name__)
 

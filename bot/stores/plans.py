@@ -91,10 +91,12 @@ class Plans:
         """Return what waits for people or for its turn, oldest first."""
         return await self.in_state("waiting", "approved")
 
-    async def break_glass_since(self, when: datetime) -> list[StoredPlan]:
-        """Return the plans that somebody started alone since then, oldest first; the morning checklist lists them."""
-        query = sa.select(plans).where(plans.c.break_glass, plans.c.created_at >= when).order_by(plans.c.created_at)
-        return await self._read(query)
+    async def break_glass_since(self, when: datetime) -> list[tuple[StoredPlan, Vote]]:
+        """Return what somebody started alone since then, oldest first, with who did, when and why."""
+        alone = sa.select(decisions.c.plan_id).where(decisions.c.action == "break_glass", decisions.c.at >= when)
+        query = sa.select(plans).where(plans.c.break_glass, plans.c.id.in_(alone)).order_by(plans.c.created_at)
+        found = [(plan, await self.votes(plan.id)) for plan in await self._read(query)]
+        return [(plan, vote) for plan, votes in found for vote in votes if vote.action == "break_glass"]
 
     async def undo_pending(self, connection: AsyncConnection, plan_id: str) -> str | None:
         """Return the id of a plan to undo this one that has not come to an end, or None."""

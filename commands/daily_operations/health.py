@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from bot.attempt import attempt, why
@@ -15,9 +16,20 @@ from bot.clients.redis import RedisServer
 from bot.command import command
 from bot.errors import BotError, Forbidden, NotConfigured, Unavailable
 from bot.reply import Level, Line, Note, Reply, say
+from bot.stores.history import down_since
+from bot.stores.samples import Samples
 
 SLOW: Final = 250.0  # milliseconds of a round trip that a person should know about
 _EVICTION: Final = "noeviction"
+# The lines that are about a system itself, by its name in the samples; the others only follow from one.
+_SYSTEMS: Final = {
+    "API health": "api",
+    "API live": "api",
+    "API ready": "api",
+    "Redis": "redis",
+    "MongoDB": "mongodb",
+    "Cluster": "cluster",
+}
 
 Check = Callable[[], Awaitable[Line]]
 
@@ -33,8 +45,17 @@ Check = Callable[[], Awaitable[Line]]
     ),
     examples=("/health",),
 )
-async def health(*, api: NovaPulseApi, redis: RedisServer, mongo: Mongo, cluster: Cluster, queues: Queues) -> Reply:
-    """Check the API, its login, Redis, MongoDB, the pods and the workers, each on its own.
+async def health(  # noqa: PLR0913 - each is a system it looks at
+    *,
+    api: NovaPulseApi,
+    redis: RedisServer,
+    mongo: Mongo,
+    cluster: Cluster,
+    queues: Queues,
+    samples: Samples,
+    now: datetime,
+) -> Reply:
+    """Check the API, its login, Redis, MongoDB, the cluster, the pods and the workers, each on its own.
 
     Green is what answered and is well, red what is down, and what could not be read is unknown.
     """
@@ -45,12 +66,22 @@ async def health(*, api: NovaPulseApi, redis: RedisServer, mongo: Mongo, cluster
         "API login": lambda: _login(api),
         "Redis": lambda: _redis(redis),
         "MongoDB": lambda: _mongo(mongo),
+        "Cluster": lambda: _cluster(cluster),
         "API pods": lambda: _pods(cluster, "api"),
         "Worker pods": lambda: _pods(cluster, "worker"),
         "Workers": lambda: _workers(queues),
     }
     lines = await asyncio.gather(*(_checked(label, check) for label, check in checks.items()))
-    return _reply(lines)
+    return _reply(await _dated(lines, samples, now))
+
+
+async def _dated(lines: Sequence[Line], samples: Samples, now: datetime) -> list[Line]:
+    """Add since when they are to the systems that are down."""
+    down = {
+        line.label: _SYSTEMS[line.label] for line in lines if line.level is Level.CRITICAL and line.label in _SYSTEMS
+    }
+    since = await down_since(samples, set(down.values()), now) if down else {}
+    return [line.model_copy(update={"value": line.value + since.get(down.get(line.label, ""), "")}) for line in lines]
 
 
 def _reply(lines: Sequence[Line]) -> Reply:
@@ -71,11 +102,11 @@ def _reply(lines: Sequence[Line]) -> Reply:
 
 
 async def _checked(label: str, check: Check) -> Line:
-    """Run one check; a system that does not answer is down, one that forbids or is not set up is unknown."""
+    """Run one check; a system that was tried and does not answer is down, whatever else was not read is unknown."""
     found = await attempt(check())
     if not isinstance(found, BotError):
         return found.model_copy(update={"label": label})
-    down = isinstance(found, Unavailable) and not isinstance(found, Forbidden)
+    down = label in _SYSTEMS and isinstance(found, Unavailable) and not isinstance(found, Forbidden)
     return Line(level=Level.CRITICAL if down else Level.UNKNOWN, label=label, value=_said(found))
 
 
@@ -146,6 +177,10 @@ async def _mongo(mongo: Mongo) -> Line:
     if ill or took > SLOW:
         return _line(Level.WARNING, f"{answers}; {', '.join(ill)}".rstrip("; "))
     return _line(Level.OK, f"{answers}, {len(members)} members")
+
+
+async def _cluster(cluster: Cluster) -> Line:
+    return _line(Level.OK, f"answers, Kubernetes {await cluster.reachable()}")
 
 
 async def _pods(cluster: Cluster, role: Workload) -> Line:

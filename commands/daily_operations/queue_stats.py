@@ -1,6 +1,7 @@
 """``/queue-stats``: how the queues stand, by the API with Redis as the check."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from bot.attempt import attempt, why
 from bot.clients.api import NovaPulseApi
-from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot
+from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import BotError, UsageError
@@ -18,7 +19,7 @@ from bot.forecast import Rates, Sample, duration, forecast, rates_of
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Chart, Level, Line, Note, Part, Reply, Table, Text, say
-from bot.stores.history import histories
+from bot.stores.history import down_since, histories
 from bot.stores.samples import Samples, series_of
 
 RATES_OVER: Final = timedelta(minutes=5)
@@ -35,6 +36,8 @@ _COLUMNS: Final = {
     "Done": "completed",
     "Paused": "paused",
 }
+# The sources' names in the samples.
+_SYSTEMS: Final = {"NovaPulse API": "api", "Redis": "redis"}
 _WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN, Level.OK)
 
 
@@ -74,7 +77,7 @@ async def queue_stats(
     seen = {} if isinstance(by_redis, BotError) else by_redis
     names = _chosen(queue, [*queues.shorts, *(name for name in counted if name not in queues.shorts)])
     sources = {"NovaPulse API": by_api, "Redis": by_redis}
-    problems = {name: why(source) for name, source in sources.items() if isinstance(source, BotError)}
+    problems = await _problems(sources, samples, now)
     if len(problems) == len(sources):
         reasons = (Line(level=Level.UNKNOWN, label=name, value=problem) for name, problem in problems.items())
         return say("The queues could not be read: how they stand is unknown", *reasons, level=Level.UNKNOWN)
@@ -83,17 +86,26 @@ async def queue_stats(
         _queue(name, counted.get(name), seen.get(name), [*past[name], *_present(seen.get(name), now)]) for name in names
     ]
     reply = _reply(found, policy.current, now)
-    return reply.model_copy(update={"parts": (*reply.parts, *trends, *_source_notes(problems))})
+    return reply.model_copy(update={"parts": (*reply.parts, *trends, *_source_notes(found, problems))})
+
+
+async def _problems(sources: Mapping[str, object], samples: Samples, now: datetime) -> dict[str, str]:
+    """Say why a source could not be read and, where its system is down, since when."""
+    failed = {name: source for name, source in sources.items() if isinstance(source, BotError)}
+    since = await down_since(samples, (_SYSTEMS[name] for name in failed), now)
+    downs = {name: f" Down{said}." for name in failed if (said := since[_SYSTEMS[name]])}
+    return {name: why(error) + downs.get(name, "") for name, error in failed.items()}
 
 
 def _chosen(queue: str, known: list[str]) -> list[str]:
     if not queue:
         return known
-    if queue.lower() not in known:
-        message = f"There is no queue {queue[:60]!r}; there are {', '.join(known)}."
-        nearest = get_close_matches(queue.lower(), known, n=1)
-        raise UsageError(message, nearest=next(iter(nearest), ""), argument="queue")
-    return [queue.lower()]
+    spelt = {name.casefold(): name for name in known}
+    if found := spelt.get(queue.casefold()):
+        return [found]
+    message = f"There is no queue {queue[:60]!r}; there are {', '.join(known)}."
+    nearest = [spelt[name] for name in get_close_matches(queue.casefold(), spelt, n=1)]
+    raise UsageError(message, usage=queue_stats.usage, nearest=next(iter(nearest), ""), argument="queue")
 
 
 def _queue(
@@ -113,33 +125,47 @@ def _present(seen: QueueSnapshot | MissingQueue | None, now: datetime) -> list[S
 
 def _reply(found: list[_Queue], policy: Policy, now: datetime) -> Reply:
     lines = [_line(queue, policy, now) for queue in found]
-    levels = {line.level for line in lines}
-    worst = next((level for level in _WORST_FIRST if level in levels), Level.UNKNOWN)
+    worst = _worst({line.level for line in lines})
+    limits = _worst({level for queue in found for level, _ in _marks(queue, policy)})
     checks = [Line(level=Level.WARNING, label=q.short, value=words) for q in found if (words := _disagreement(q))]
     titles = {
         Level.OK: "The queues are within their limits",
         Level.UNKNOWN: "Some queues could not be read",
-        Level.WARNING: "A queue is over its warning limit",
+        Level.WARNING: "A queue is over its warning limit" if limits is worst else "Jobs wait and nobody works on them",
         Level.CRITICAL: "A queue is over its critical limit",
     }
     return say(titles[worst], *lines, _table(found), *checks, level=worst)
+
+
+def _worst(levels: set[Level]) -> Level:
+    return next((level for level in _WORST_FIRST if level in levels), Level.UNKNOWN)
+
+
+def _marks(queue: _Queue, policy: Policy) -> list[tuple[Level, str]]:
+    """Say how many jobs wait and failed, and where a limit is passed."""
+    if queue.counts is None:
+        return []
+    return [
+        _mark(policy, "queue_waiting", queue.short, queue.counts.ready, "waiting"),
+        _mark(policy, "queue_failed", queue.short, queue.counts.failed, "failed"),
+    ]
 
 
 def _line(queue: _Queue, policy: Policy, now: datetime) -> Line:
     if queue.counts is None:
         value = queue.problem or f"{queue.short}: the source that answered does not know it"
         return Line(level=Level.UNKNOWN, label=queue.short, value=f"unknown. {value}")
-    marks = [
-        _mark(policy, "queue_waiting", queue.short, queue.counts.ready, "waiting"),
-        _mark(policy, "queue_failed", queue.short, queue.counts.failed, "failed"),
-    ]
-    level = next(level for level in _WORST_FIRST if level in {mark for mark, _ in marks})
+    marks = _marks(queue, policy)
+    if stands := standstill(queue.counts, queue.redis):
+        marks.append((Level.WARNING, stands))
+    if queue.problem:
+        marks.append((Level.UNKNOWN, queue.problem))
     said = [words for _, words in marks]
     if queue.redis and queue.redis.oldest_waiting_at:
         age = max(0.0, (now - queue.redis.oldest_waiting_at).total_seconds())
         said.append(f"the oldest has waited {duration(age)}")
-    said += [*_movement(queue), *([queue.problem] if queue.problem else [])]
-    return Line(level=level, label=queue.short, value=" · ".join(said))
+    said += _movement(queue)
+    return Line(level=_worst({level for level, _ in marks}), label=queue.short, value=" · ".join(said))
 
 
 def _mark(policy: Policy, metric: str, short: str, value: int | None, word: str) -> tuple[Level, str]:
@@ -207,9 +233,18 @@ async def _trends(samples: Samples, names: list[str], now: datetime) -> list[Par
     return charts
 
 
-def _source_notes(problems: dict[str, str]) -> list[Part]:
-    if not problems:
-        return [Note.of("Numbers by the NovaPulse API, checked against Redis.")]
-    other = "Redis" if "Redis" not in problems else "the NovaPulse API"
-    said = (Text.of(f"{problem} These are the other source's numbers.") for problem in problems.values())
-    return [*said, Note.of(f"Numbers by {other} alone.")]
+def _source_notes(found: list[_Queue], problems: dict[str, str]) -> list[Part]:
+    """Say which source could not be read, and whose numbers each queue's are."""
+    said = [Text.of(f"{problem} These are the other source's numbers.") for problem in problems.values()]
+    counted = [queue for queue in found if queue.counts is not None]
+    by_source = {_source(one): [q.short for q in counted if _source(q) == _source(one)] for one in counted}
+    whose = "; ".join(
+        source if len(by_source) == 1 else f"{source}: {', '.join(shorts)}" for source, shorts in by_source.items()
+    )
+    return [*said, *([Note.of(f"Numbers {whose}.")] if whose else [])]
+
+
+def _source(queue: _Queue) -> str:
+    if queue.redis is None:
+        return "by the NovaPulse API alone"
+    return "by Redis alone" if queue.counts is queue.redis.counts else "by the NovaPulse API, checked against Redis"

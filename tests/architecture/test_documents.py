@@ -1,5 +1,6 @@
-"""What is generated from the declarations is current; ``python -m bot docs`` writes it."""
+"""What is generated from the declarations is current (``python -m bot docs`` writes it); what is shown is there."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -13,3 +14,9 @@ def test_the_documents_are_current(tmp_path: Path) -> None:
     for path in write_documents(tmp_path):
         committed = ROOT / path.relative_to(tmp_path)
         assert path.read_text() == committed.read_text(), f"{committed.name} is not current: run `make docs`"
+
+
+def test_the_readmes_pictures_are_there() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert shown
+    assert [path for path in shown if not (ROOT / path).is_file()] == [], "`make pictures` takes them"

@@ -50,3 +50,9 @@ async def test_a_sandboxs_policy_on_the_real_slack_is_warned_about(tmp_path: Pat
     reply = await found(tmp_path, SLACK_API_URL=url, POLICY_FILE=str(ROOT / "sandbox" / "policy.toml"))
     policy = [part.level for part in reply.parts if isinstance(part, Line) and part.label == "Policy"]
     assert policy[-1] is level
+
+
+async def test_a_second_path_is_among_the_warnings(tmp_path: Path) -> None:
+    reply = await found(tmp_path, SMTP_URL="smtp://nova:hunter2@mail:587")
+    assert level_of(reply, "Second path") is Level.WARNING
+    assert "hunter2" not in str(reply)

@@ -2,13 +2,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.catalog import load
-from bot.check.own import policy_lines, schedule_lines, state_lines
+from bot.check.own import paging_lines, policy_lines, schedule_lines, state_lines
 from bot.check.tried import Lines
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Level
+from bot.settings import PagingSettings
 from bot.stores.database import Database
 from bot.stores.executors import CONSOLE, Executors
 
@@ -68,6 +70,14 @@ def test_what_would_never_fire() -> None:
     assert "critical Alerts: the rule email-queue watches the queue email, which QUEUES does not name" in lines
     none = default().model_copy(update={"alerts": ()})
     assert "critical Alerts: there is no rule" in said(schedule_lines(none, CATALOG, QUEUES))
+
+
+def test_a_second_path_that_nobody_walks_is_warned_about() -> None:
+    assert paging_lines(PagingSettings()) == ()
+    (line,) = paging_lines(PagingSettings(pagerduty_routing_key=SecretStr("hunter2"), alerts_email="me@example.com"))
+    assert line.level is Level.WARNING
+    assert line.value.startswith("PAGERDUTY_ROUTING_KEY, ALERTS_EMAIL: this version has no second path")
+    assert "hunter2" not in line.value
 
 
 async def test_the_database_is_written_and_left_as_it_was(tmp_path: Path) -> None:

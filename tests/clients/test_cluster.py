@@ -7,7 +7,16 @@ from aiohttp import web
 
 from bot.clients.cluster import POD_LIMIT, Cluster
 from bot.clients.cluster_rights import Right, rights_needed
-from bot.errors import Forbidden, NotConfigured, PermanentError, TemporaryError, TimedOut, Unavailable, UsageError
+from bot.errors import (
+    Forbidden,
+    NotConfigured,
+    PermanentError,
+    TemporaryError,
+    TimedOut,
+    Unavailable,
+    UsageError,
+    UserError,
+)
 from bot.plan import kind_of
 from bot.settings import PlatformSettings
 from tests.clients.kubernetes_server import (
@@ -327,6 +336,17 @@ async def test_counts_ready_pods_and_says_why_others_are_not(server: KubernetesS
     assert progress.message == "1 of 2 pods ready (ImagePullBackOff)"
 
 
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+async def test_pods_that_ended_and_were_left_in_the_list_do_not_count(
+    server: KubernetesServer, cluster: Cluster, phase: str
+) -> None:
+    ended = pod("worker-z", ready=False)
+    ended["status"] |= {"phase": phase, "reason": "Evicted"}
+    server.answers[f"GET {PODS}"] = {"items": [pod("worker-a"), ended]}
+    progress = await cluster.pods_ready("worker", 1)
+    assert (progress.done, progress.message) == (True, "1 of 1 pods ready")
+
+
 async def test_pods_are_ready_when_exactly_that_many_are(server: KubernetesServer, cluster: Cluster) -> None:
     assert (await cluster.pods_ready("worker", 2)).done
     too_many = await cluster.pods_ready("worker", 1)
@@ -517,3 +537,15 @@ async def test_the_default_container_of_a_pod_is_read(server: KubernetesServer, 
     _logs(server, "worker-a", web.Response(body=b""))
     await cluster.logs("worker")
     assert server.asked[-1].query["container"] == "proxy"
+
+
+async def test_another_platform_is_said_and_kubernetes_is_left_alone(server: KubernetesServer, tmp_path: Path) -> None:
+    settings = PlatformSettings(platform="compose", kubeconfig=server.kubeconfig(tmp_path))
+    cluster = Cluster(settings)
+    for call in (cluster.reachable(), cluster.deployment("worker"), cluster.pods("api"), cluster.autoscalers("worker")):
+        with pytest.raises(UserError, match="PLATFORM=compose: this version works on Kubernetes only"):
+            await call
+    with pytest.raises(UserError, match="PLATFORM=compose"):
+        await cluster.scale("worker", 5, "uid-1")
+    assert server.asked == []
+    await cluster.close()

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import bullmq
@@ -6,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot
+from bot.clients.queue_layout import MissingQueue, PlainCounts, QueueCounts, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable
 from bot.settings import RedisSettings
@@ -202,7 +203,7 @@ async def test_plain_lists_of_the_runbook(queues: Queues, raw: Redis) -> None:
     await raw.rpush("nova:email:failed", *range(3))
     snapshot = await email(queues)
     assert snapshot.layout == "plain"
-    assert snapshot.counts == QueueCounts(waiting=7, failed=3)
+    assert snapshot.counts == PlainCounts(waiting=7, failed=3)
     assert (snapshot.workers, snapshot.is_paused, snapshot.jobs_added) == (None, None, None)
     assert not snapshot.failed_is_capped
 
@@ -212,7 +213,7 @@ async def test_plain_lists_vanish_when_empty_but_the_queue_does_not(queues: Queu
     await raw.rpush("nova:email:waiting", 1)
     assert (await email(queues)).counts.waiting == 1
     await raw.delete("nova:email:waiting")
-    assert (await email(queues)).counts == QueueCounts(waiting=0, failed=0)
+    assert (await email(queues)).counts == PlainCounts(waiting=0, failed=0)
 
 
 async def test_plain_lists_under_the_configured_name_next_to_a_name_bullmq_would_use(
@@ -222,7 +223,7 @@ async def test_plain_lists_under_the_configured_name_next_to_a_name_bullmq_would
     await raw.rpush("nova:email:waiting", 1, 2)
     await raw.rpush("nova:email:failed", 1)
     await raw.rpush("nova:email:active", 1)
-    assert (await email(queues)).counts == QueueCounts(waiting=2, failed=1)
+    assert (await email(queues)).counts == PlainCounts(waiting=2, failed=1)
     await queues.close()
 
 
@@ -347,14 +348,44 @@ async def test_tells_when_enough_workers_are_connected_to_every_queue(redis_url:
     await node.ask("open", "nova-report")
     await node.ask("worker", EMAIL, worker="pod-a")
     some = await client.workers_connected(1)
-    assert (some.done, some.message) == (False, "workers connected: email 1, report 0; 1 wanted")
+    assert (some.done, some.message) == (False, "workers connected: email 1, report 0; 1 wanted; not there: gone")
     await node.ask("worker", "nova-report", worker="pod-a")
     enough = await client.workers_connected(1)
-    assert (enough.done, enough.message) == (True, "workers connected: email 1, report 1")
+    assert (enough.done, enough.message) == (True, "workers connected: email 1, report 1; not there: gone")
     assert not (await client.workers_connected(2)).done
+    await client.close()
+
+
+async def test_a_queue_whose_workers_cannot_be_told_is_named_and_keeps_it_from_being_done(
+    redis_url: str, raw: Redis, node: NodeQueues
+) -> None:
+    client = Queues(settings(redis_url, email=EMAIL, report="nova-report", webhook="nova-webhook"))
+    await node.ask("open", EMAIL)
+    await node.ask("worker", EMAIL, worker="pod-a")
+    await raw.rpush("nova:report:waiting", 1)
+    await raw.set("bull:nova-webhook:meta", "no hash")
+    seen = await client.workers_connected(1)
+    assert (seen.done, seen.message) == (False, "workers connected: email 1; unknown: report, webhook")
     await client.close()
 
 
 async def test_workers_of_queues_that_are_not_there_are_unknown(queues: Queues) -> None:
     unknown = await queues.workers_connected(1)
     assert (unknown.done, unknown.message) == (False, "who is connected to the queues is unknown")
+
+
+@pytest.mark.parametrize("left_out", ["waiting", "paused", "prioritized"])
+def test_a_sum_without_one_of_its_counters_is_unknown(left_out: str) -> None:
+    counts = replace(REAL_ZEROS, **{left_out: None})
+    assert (counts.ready, counts.unfinished) == (None, None)
+
+
+@pytest.mark.parametrize("left_out", ["active", "delayed", "waiting_children"])
+def test_what_is_unfinished_is_unknown_without_one_of_its_counters(left_out: str) -> None:
+    counts = replace(REAL_ZEROS, **{left_out: None})
+    assert (counts.ready, counts.unfinished) == (0, None)
+
+
+def test_plain_lists_have_no_other_jobs_than_those_that_wait() -> None:
+    assert (PlainCounts(waiting=3).ready, PlainCounts(waiting=3).unfinished) == (3, 3)
+    assert (PlainCounts(failed=3).ready, PlainCounts(failed=3).unfinished) == (None, None)

@@ -105,9 +105,10 @@ def test_it_runs_without_any_privilege() -> None:
     }
 
 
-def test_it_is_watched_at_its_health_and_bounded() -> None:
+def test_it_is_watched_at_its_life_and_bounded() -> None:
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert CONTAINER[probe]["httpGet"] == {"path": "/healthz", "port": "http"}
+        # Not /healthz, which is unwell while Slack is: a restart would mend nothing, and deaf it would hear nothing.
+        assert CONTAINER[probe]["httpGet"] == {"path": "/livez", "port": "http"}
     assert CONTAINER["resources"]["limits"].keys() == {"cpu", "memory"}
     assert str(CONTAINER["ports"][0]["containerPort"]) == _environment()["PORT"]["value"]
 
@@ -176,3 +177,8 @@ def test_everything_the_image_copies_exists_and_is_sent_to_the_builder() -> None
 def test_the_procfile_and_the_image_start_the_same() -> None:
     assert (ROOT / "Procfile").read_text() == "bot: python -m bot serve\n"
     assert 'ENTRYPOINT ["python", "-m", "bot"]\nCMD ["serve"]\n' in DOCKERFILE
+
+
+def test_the_policy_it_starts_with_is_the_projects() -> None:
+    [stored] = yaml.safe_load_all((ROOT / "deploy/kubernetes/policy.yaml").read_text(encoding="utf-8"))
+    assert stored["data"]["policy.toml"] == (ROOT / "policy.toml").read_text(encoding="utf-8")

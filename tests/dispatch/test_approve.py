@@ -205,7 +205,9 @@ async def test_breaking_the_glass_is_for_the_on_call_with_a_reason_and_is_announ
     assert (announced.channel, announced.priority) == ("#alerts", 0)
     assert "everything is on fire" in text_of(announced.body)
     since = world.clock() - timedelta(days=1)
-    assert [plan.id for plan in await world.plans.break_glass_since(since)] == [stored.id]
+    assert [(plan.id, vote.actor, vote.reason) for plan, vote in await world.plans.break_glass_since(since)] == [
+        (stored.id, OTTO, "everything is on fire")
+    ]
     assert await world.plans.break_glass_since(world.clock.forward(days=1)) == []
 
 

@@ -7,18 +7,34 @@ from tests.scenarios.world import World, opened
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """A whole NovaPulse and the bot on a socket, without alerts; whoever breaks or changes something mends it."""
+async def socket_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A whole NovaPulse and the bot on a socket, without alerts."""
     async with opened(tmp_path_factory.mktemp("socket")) as made:
         yield made
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def http_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def http_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """The same with signed requests over HTTP, in a workspace where the commands' names are taken."""
     directory = tmp_path_factory.mktemp("http")
     async with opened(directory, door="http", variables={"COMMAND_PREFIX": "np-"}) as made:
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def world(socket_bot: World) -> AsyncIterator[World]:
+    """The shared world on a socket: two workers at the beginning of a test, no plan that waits at its end."""
+    await socket_bot.replicas(2)
+    yield socket_bot
+    assert socket_bot.forgotten_plans() == 0
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def http_world(http_bot: World) -> AsyncIterator[World]:
+    """The shared world over HTTP, likewise."""
+    await http_bot.replicas(2)
+    yield http_bot
+    assert http_bot.forgotten_plans() == 0
 
 
 @pytest.fixture(params=["socket", "http"])

@@ -22,7 +22,18 @@ async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wor
 
 
 def cards(world: World, words: str) -> list[Message]:
-    return [message for message in world.page.messages(ALERTS) if words in text(message)]
+    """Return the cards that show the words; what hangs in a card's thread is no card."""
+    shown = [message for message in world.page.messages(ALERTS) if words in text(message)]
+    return [message for message in shown if message.get("thread_ts") in (None, message["ts"])]
+
+
+def rings(world: World, card: Message) -> list[str]:
+    """Return what hangs in a card's thread."""
+    return [
+        text(message)
+        for message in world.page.messages(ALERTS)
+        if message.get("thread_ts") == card["ts"] != message["ts"]
+    ]
 
 
 async def test_a_backlog_is_one_card_through_a_crash_to_its_end(watched: World) -> None:
@@ -44,6 +55,7 @@ async def test_a_backlog_is_one_card_through_a_crash_to_its_end(watched: World) 
         resolved = await world.becomes(card, "Resolved: Email queue: jobs waiting", "Resolved after", "peak 1,431")
         assert labels(resolved) == []
     assert len(cards(world, "Email queue")) == 1
+    assert len(rings(world, card)) == 1, "turning critical rings once, also through the crash"
     assert world.rows("select count(*) from incidents where id like 'email-queue%' or alert like '%email-queue%'") == [
         (1,)
     ]

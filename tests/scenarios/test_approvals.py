@@ -1,26 +1,13 @@
 """A change from the question to the outcome: who may decide, what counts, and what each click makes of it."""
 
-from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
-import pytest_asyncio
 
 from sandbox.slack_page import Message, button
 from tests.scenarios.world import World, labels, plan_id, text, together
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
-
-DECIDABLE = ["Approve", "Deny", "Cancel my request", "Break glass"]
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="package")
-async def calm(world: World) -> AsyncIterator[None]:
-    """Two workers at the beginning of each, and nothing that waits at its end."""
-    await world.replicas(2)
-    yield
-    with world.own_database() as database:  # one that was forgotten must not disturb the others
-        left = database.execute("update plans set status = 'cancelled' where status in ('waiting', 'approved')")
-        assert left.rowcount == 0
 
 
 async def cancel(world: World, card: Message) -> None:
@@ -99,7 +86,7 @@ async def test_denying_needs_a_reason_that_the_card_shows(world: World) -> None:
 async def test_the_requester_may_not_deny_nor_a_viewer(world: World) -> None:
     card = await world.plan("/scale-workers 3")
     for person, words in (("operator", "somebody else has to approve"), ("viewer", "needs one of the roles approver")):
-        await world.form(person, lambda person=person: world.click(person, card, "Deny"))
+        await world.form(person, partial(world.click, person, card, "Deny"))
         known = world.shown(card["channel"])
         await world.submit(person, reason="no")
         await world.new(card["channel"], known, words)
@@ -187,7 +174,9 @@ async def test_it_is_all_on_record(world: World) -> None:
     await world.press("operator", card, "Approve", "somebody else has to approve")
     await world.click("approver", card, "Approve")
     await world.becomes(card, "Done after")
-    await world.ask("viewer", f"/runs {number}", "from 2 to 3: succeeded", "approved by approver", "4. See that workers")
+    await world.ask(
+        "viewer", f"/runs {number}", "from 2 to 3: succeeded", "approved by approver", "4. See that workers"
+    )
     audit = text(await world.ask("approver", "/audit 5", number, "approver"))
     assert "You asked for this, so somebody else" in audit
     assert "refused" in audit

@@ -91,7 +91,9 @@ async def test_what_the_api_says_about_its_trouble_is_shown_harmless(world: Worl
     try:
         await world.ask("viewer", "/rollout-status worker", "Image")
     finally:
-        store.change("deployments", "novapulse", "novapulse-worker", lambda found: found["spec"].update(template=before))
+        store.change(
+            "deployments", "novapulse", "novapulse-worker", lambda found: found["spec"].update(template=before)
+        )
         await world.sandbox.cluster.wait_ready("novapulse-worker", 2)
     await world.delivered()
     assert_harmless(since(world, number))

@@ -1,5 +1,8 @@
 """The policy file: a broken one is refused with its line, and what was in force stays."""
 
+import os
+import signal
+
 import pytest
 
 from sandbox.processes import StartError
@@ -26,6 +29,16 @@ async def test_a_broken_file_is_said_once_and_the_old_one_stays(world: World) ->
     await world.bot.wait_log("policy reloaded", after=len(world.bot.records))
     new = [text(m) for m in world.page.messages("novapulse-alerts") if m["ts"] not in known]
     assert sum("was refused" in words for words in new) == 1
+
+
+async def test_a_hangup_takes_the_file_over_and_ends_nothing(world: World) -> None:
+    good = world.policy.read_text(encoding="utf-8")
+    for text_now in (good.replace("maximum = 10", "maximum = 8"), good):
+        after = len(world.bot.records)
+        world.policy.write_text(text_now, encoding="utf-8")
+        os.kill(world.bot.process.pid, signal.SIGHUP)
+        await world.bot.wait_log("policy reloaded", after=after)
+    await world.ask("viewer", "/queue-stats email", "checked against Redis")
 
 
 @pytest.mark.parametrize(

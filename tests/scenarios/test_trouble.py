@@ -51,7 +51,7 @@ SAID = {
     },
 }
 # These words would be an all-clear that nobody has looked for.
-FALSE = {
+FALSE: dict[str, dict[str, tuple[str, ...]]] = {
     "redis-down": {"queues": ("0 waiting", "within their limits"), "health": ("NovaPulse is well",)},
     "redis-slow": {"health": ("NovaPulse is well",)},
     "mongo-down": {"health": ("NovaPulse is well", "TimeoutMS")},
@@ -114,7 +114,9 @@ async def test_what_nobody_foresaw_has_an_id_that_is_in_the_log_and_on_record(wo
     with world.own_database() as database:
         database.execute("alter table samples rename to samples_away")
         try:
-            answer = text(await world.ask("viewer", "/queue-stats", "Something went wrong", "This is a fault of the bot"))
+            answer = text(
+                await world.ask("viewer", "/queue-stats", "Something went wrong", "This is a fault of the bot")
+            )
         finally:
             database.execute("alter table samples_away rename to samples")
     found = re.search(r"details under `([0-9a-f]{8})`", answer)

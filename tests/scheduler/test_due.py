@@ -3,9 +3,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from bot.errors import InvalidPolicy
-from bot.policy import ScheduleRule
+from bot.policy import MONTHS, WEEKDAYS, ScheduleRule
 from bot.scheduler.due import due_times
 
 
@@ -38,6 +41,8 @@ def last(now: str, zone: str = "UTC", **rule: Any) -> str | None:
         ("0 8 1 * fri", "2026-07-04T09:00:00", "Fri 2026-07-03 08:00:00 UTC"),
         ("0 8 29 2 *", "2026-07-01T09:00:00", "Thu 2024-02-29 08:00:00 UTC"),
         ("0 8 1 jan *", "2026-07-01T09:00:00", "Thu 2026-01-01 08:00:00 UTC"),
+        ("0 8 1 jan-6/2 *", "2026-07-01T09:00:00", "Fri 2026-05-01 08:00:00 UTC"),
+        ("0 8 1 MAR,nov *", "2026-07-01T09:00:00", "Sun 2026-03-01 08:00:00 UTC"),
         ("0 8 31 2 *", "2026-07-01T09:00:00", None),
     ],
 )
@@ -93,3 +98,28 @@ def test_a_line_that_means_nothing_is_refused() -> None:
     rule = ScheduleRule.model_construct(cron="0 8 mon * *", every=None)
     with pytest.raises(InvalidPolicy, match="0 8 mon"):
         due_times(rule, "UTC")
+
+
+NUMBER = st.integers(0, 61).map(str)
+END = st.one_of(NUMBER, st.sampled_from([*MONTHS, *WEEKDAYS]))
+PART = st.one_of(
+    st.just("*"),
+    END,
+    st.tuples(END, END).map("-".join),
+    st.tuples(st.one_of(st.just("*"), END, st.tuples(END, END).map("-".join)), NUMBER).map("/".join),
+)
+FIELD = st.lists(PART, min_size=1, max_size=2).map(",".join)
+
+
+@pytest.mark.parametrize("place", range(5))
+@given(field=FIELD)
+@settings(max_examples=150, deadline=None)
+def test_what_the_policy_lets_in_can_be_read(place: int, field: str) -> None:
+    """A reload has replaced the policy when its times are read: nothing may be refused only then."""
+    fields = ["0", "8", "*", "*", "*"]
+    fields[place] = field
+    try:
+        rule = ScheduleRule.model_validate({"cron": " ".join(fields)})
+    except ValidationError:
+        return
+    due_times(rule, "UTC")

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -6,12 +7,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED
 from structlog.testing import capture_logs
 
 from bot.catalog import Catalog
 from bot.command import command
 from bot.errors import InvalidPolicy, Unavailable
-from bot.policy import Policy
+from bot.policy import Policy, ScheduleRule
 from bot.reply import Buttons, Level, Reply, Text, say
 from bot.schedule import Observation, schedule
 from bot.scheduler import Scheduler, ScheduleStores, Work
@@ -286,7 +288,7 @@ async def test_a_reload_that_changes_nothing_skips_nothing(world: World) -> None
 
 async def test_a_line_that_cannot_be_read_leaves_the_old_ones_in_force(world: World) -> None:
     scheduler = world.replica()
-    world.rules = {"morning-checklist": {"cron": "0 8 mon * *"}}
+    world.rules = {"morning-checklist": ScheduleRule.model_construct(cron="0 8 mon * *")}
     with pytest.raises(InvalidPolicy):
         await scheduler.reschedule()
     await scheduler.catch_up()
@@ -315,6 +317,28 @@ async def test_the_timer_wakes_it_by_itself_and_a_stop_waits_for_what_runs(world
     await stopping
     assert (await world.card()).body.title == "Done"
     await scheduler.stop()
+
+
+async def test_what_outlasts_its_interval_neither_overlaps_nor_fills_the_log(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_on, woken = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def slow() -> Reply:
+        await go_on.wait()
+        return say("Done")
+
+    world.do = slow
+    world.rules = {"threshold-alerts": {"every": "1s"}}
+    scheduler = world.replica()
+    scheduler._timer.add_listener(lambda _: woken.release(), EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES)
+    await scheduler.start()
+    for _ in range(4):  # the look for missed fires, the one that works, and two that find it at work
+        await woken.acquire()
+    assert len(world.calls) == 1
+    go_on.set()
+    await scheduler.stop()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_the_timer_follows_a_reload(world: World) -> None:

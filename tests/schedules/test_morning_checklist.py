@@ -1,8 +1,12 @@
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.catalog import Catalog, load
@@ -11,11 +15,11 @@ from bot.clients.redis import RedisServer
 from bot.errors import TimedOut
 from bot.plan import Change, Plan, Step
 from bot.policy_file import PolicyFile
-from bot.reply import Button, Buttons, Level, Line, Note, Reply, Table, Text
+from bot.reply import Bold, Button, Buttons, Level, Line, Note, Reply, Table, Text, When
 from bot.request import Actor
 from bot.settings import MongoSettings, RedisSettings
 from bot.stores.fires import Fires
-from bot.stores.plans import Plans, StoredPlan
+from bot.stores.plans import Plans, StoredPlan, Vote
 from schedules.morning_checklist import morning_checklist
 from tests.clients.kubernetes_server import PODS, status
 from tests.clients.pretend_api import COUNTERS, failure, wrapped
@@ -40,11 +44,16 @@ def stats(**changed: dict[str, int]) -> Any:
 
 
 @pytest.fixture
-def calm(systems: Systems) -> Systems:
-    """A morning on which all is well, but for the metrics that nothing feeds."""
+async def calm(systems: Systems, shared_redis: str) -> AsyncIterator[Systems]:
+    """A morning on which all is well, but for the metrics that nothing feeds; every queue has its worker."""
     systems.api_server.answers["/queue/stats"] = stats()
     systems.api_server.answers["/metrics"] = wrapped(METRICS)
-    return systems
+    async with AsyncExitStack() as stack:
+        for name in QUEUES:
+            own = f"bull:{b64encode(f'nova-{name}'.encode()).decode()}"
+            worker = await stack.enter_async_context(Redis.from_url(shared_redis, client_name=own))
+            await worker.ping()
+        yield systems
 
 
 async def run(systems: Systems, catalog: Catalog, **changes: Any) -> Reply:
@@ -118,7 +127,7 @@ async def test_a_metric_without_a_sample_is_unknown_and_says_why(calm: Systems, 
     [
         ({"waiting": 500, "failed": 100}, Level.OK, "500 waiting, 100 failed"),
         ({"waiting": 501}, Level.WARNING, "501 waiting (warning), 0 failed"),
-        ({"waiting": 600, "paused": 401}, Level.CRITICAL, "1,001 waiting (critical), 0 failed"),
+        ({"waiting": 600, "paused": 401}, Level.CRITICAL, "1,001 waiting (critical), 0 failed, paused with jobs in it"),
         ({"failed": 101}, Level.WARNING, "0 waiting, 101 failed (warning)"),
         ({"failed": 1000}, Level.CRITICAL, "0 waiting, 1,000 or more failed (critical)"),
     ],
@@ -244,6 +253,50 @@ async def test_what_changed_since_yesterday_is_said(calm: Systems, catalog: Cata
     assert "Queue webhook" not in said
 
 
+async def test_green_lines_that_count_are_compared_too(calm: Systems, catalog: Catalog) -> None:
+    await remember(calm, await run(calm, catalog))
+    calm.api_server.answers["/queue/stats"] = stats(email={"waiting": 480})
+    calm.kubernetes.answers[f"GET {PODS}"] = {"items": [api_pod("api-a", restarts=6), api_pod("api-b")]}
+    reply = await run(calm, catalog)
+    said = since(reply)
+    assert "- Queue email: still green, was “0 waiting, 0 failed”, is now “480 waiting, 0 failed”" in said
+    assert "- API pods: still green, was “2 of 2 ready, 0 restarts”, is now “2 of 2 ready, 6 restarts”" in said
+    assert "Redis" not in said
+    (text,) = (part for part in reply.parts if isinstance(part, Text))
+    assert (text.spans[0], text.spans[2]) == (Bold(text="Since"), When(at=NOW - timedelta(days=1)))
+
+
+async def test_an_error_counter_is_news_and_no_all_clear(calm: Systems, catalog: Catalog) -> None:
+    counted = "# TYPE http_request_errors_total counter\nhttp_request_errors_total {}\n"
+    calm.api_server.answers["/metrics"] = wrapped(counted.format(7))
+    first = await run(calm, catalog)
+    await remember(calm, first)
+    line = lines(first)["http_request_errors_total"]
+    assert (line.level, line.value) == (Level.INFO, "7 in all, by the replica that answered")
+    calm.api_server.answers["/metrics"] = wrapped(counted.format(9))
+    assert "- http_request_errors_total: was “7 in all" in since(await run(calm, catalog))
+
+
+async def test_a_queue_that_redis_does_not_have_is_said_though_the_api_counts_it(
+    calm: Systems, catalog: Catalog
+) -> None:
+    await calm.raw.delete("bull:nova-report:meta")
+    line = lines(await run(calm, catalog))["Queue report"]
+    assert line.level is Level.UNKNOWN
+    assert line.value.startswith("0 waiting, 0 failed, report: no such keys in Redis (bull:nova-report:meta")
+
+
+async def test_waiting_jobs_that_nobody_works_on_are_amber(calm: Systems, catalog: Catalog) -> None:
+    calm.api_server.answers["/queue/stats"] = stats(email={"waiting": 3}, report={"paused": 3})
+    await calm.raw.client_kill_filter(_type="normal", skipme=True)
+    found = lines(await run(calm, catalog))
+    assert (found["Queue email"].level, found["Queue email"].value) == (
+        Level.WARNING,
+        "3 waiting, 0 failed, nobody works on them",
+    )
+    assert found["Queue report"].value == "3 waiting, 0 failed, paused with jobs in it"
+
+
 async def test_a_stored_checklist_that_cannot_be_read_is_left_alone(calm: Systems, catalog: Catalog) -> None:
     fires = Fires(calm.database)
     assert await fires.claim("morning-checklist", NOW, "a", NOW)
@@ -272,7 +325,7 @@ async def test_break_glass_of_the_last_day_is_listed(calm: Systems, catalog: Cat
         undo_of=None,
         needed=1,
         status="started",
-        reason="the queue was burning",
+        reason="",
         created_at=NOW - timedelta(hours=5),
         approve_by=NOW,
         execute_by=None,
@@ -282,9 +335,11 @@ async def test_break_glass_of_the_last_day_is_listed(calm: Systems, catalog: Cat
     )
     async with calm.database.transaction() as connection:
         await Plans(calm.database).add(connection, stored)
+        alone = Vote(Actor(id="U9", name="Nora"), "break_glass", "the queue was burning", NOW - timedelta(hours=4))
+        await Plans(calm.database).vote(connection, stored.id, alone)
     line = lines(await run(calm, catalog))["Break-glass"]
     assert line.level is Level.WARNING
-    assert line.value == "/scale-workers by Otto, 03:00 UTC: the queue was burning"
+    assert line.value == "/scale-workers by Nora alone, 04:00 UTC: the queue was burning"
 
 
 async def test_an_unexpected_error_in_one_check_hides_no_other(calm: Systems, catalog: Catalog) -> None:

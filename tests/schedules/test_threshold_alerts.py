@@ -67,9 +67,20 @@ async def test_every_system_that_answers_is_up(systems: Systems) -> None:
 
 async def test_a_queue_that_is_not_in_redis_is_unknown_and_never_0(systems: Systems) -> None:
     await systems.raw.delete("bull:nova-email:meta")
+    systems.api_server.answers["/queue/stats"] = failure(500, "no")
     found = await observe(systems)
+    assert "answered 500" in found["queue_waiting", "email"].reason
     assert values(found, "email") == dict.fromkeys(METRICS) | {"queue_readable": 0}
     assert "bull:nova-email:meta" in found["queue_waiting", "email"].reason
+    assert values(found, "webhook")["queue_waiting"] == 0
+
+
+async def test_a_queue_that_is_not_in_redis_is_counted_by_the_api(systems: Systems) -> None:
+    await systems.raw.delete("bull:nova-email:meta")
+    found = await observe(systems)
+    email = values(found, "email")
+    assert (email["queue_waiting"], email["queue_failed"], email["queue_readable"]) == (18, 4, 0)
+    assert found["queue_waiting", "email"].reason.startswith("Read from the NovaPulse API. email: no such keys")
     assert values(found, "webhook")["queue_waiting"] == 0
 
 
@@ -133,7 +144,18 @@ async def test_the_readings_are_kept_for_trends_and_forecasts(systems: Systems) 
     assert (past.ready, past.unfinished, past.added, past.workers, past.is_paused) == (3, 3, 17, 0, False)
 
 
+async def test_whether_a_system_answers_is_kept_too(systems: Systems) -> None:
+    await cut_off_redis(systems)
+    await observe(systems)
+    samples = Samples(systems.database)
+    kept = [
+        (await samples.series(f"system/{name}/up", NOW))[0].value for name in ("redis", "mongodb", "api", "cluster")
+    ]
+    assert kept == [0, 1, 1, 1]
+
+
 async def test_a_gap_in_the_readings_is_kept_as_a_gap(systems: Systems) -> None:
+    systems.api_server.answers["/queue/stats"] = failure(500, "no")
     await systems.raw.delete("bull:nova-email:meta")
     await observe(systems)
     assert [sample.value for sample in await Samples(systems.database).series("queue/email/waiting", NOW)] == [None]

@@ -10,7 +10,7 @@ from bot.reply import Button, Buttons, Log, Reply, say
 from bot.slack.channels import Channels
 from bot.slack.delivery import Carrier, marker
 from bot.slack.pace import Pace
-from bot.slack.sender import Sender
+from bot.slack.sender import CARRY_WITHIN, LEASE, Sender
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from tests.slack.stand_in import SlackStandIn
 
@@ -102,6 +102,25 @@ async def test_trouble_that_passes_is_outlived(outbox: Outbox, slack: SlackStand
     assert (done.state, len(slack.messages)) == ("sent", 1)
 
 
+async def test_a_delivery_that_takes_longer_than_all_of_it_may_is_tried_again(
+    outbox: Outbox, slack: SlackStandIn
+) -> None:
+    slack.trouble("chat.postMessage", "hang")
+    patient = AsyncWebClient("xoxb-test", base_url=f"{slack.url}/api/", retry_handlers=[])
+    sender = Sender(outbox, Carrier(outbox, patient, Channels(patient), clock=now), Pace(), clock=now, within=0.5)
+    await sender.start(alone=True)
+    await outbox.put(message(), now())
+    await settled(outbox, states=("due", "posting", "doubtful"), failed=True)
+    assert sender.problem == "not delivered within 0.5 s"
+    assert (await settled(outbox)).state == "sent"
+    await sender.stop()
+    assert len(slack.messages) == 1
+
+
+def test_a_delivery_ends_well_before_its_lease() -> None:
+    assert timedelta(seconds=CARRY_WITHIN) <= LEASE * 0.75
+
+
 @pytest.mark.usefixtures("sender")
 @pytest.mark.parametrize("channel", ["C0ALERTS", "#alerts"])
 async def test_a_lost_answer_does_not_make_a_second_message(outbox: Outbox, slack: SlackStandIn, channel: str) -> None:
@@ -175,10 +194,13 @@ async def test_refused_blocks_are_sent_as_text(outbox: Outbox, slack: SlackStand
 
 @pytest.mark.usefixtures("sender")
 @pytest.mark.parametrize("error", ["channel_not_found", "is_archived", "not_in_channel"])
-async def test_what_slack_never_takes_is_dropped_and_visible(outbox: Outbox, slack: SlackStandIn, error: str) -> None:
+async def test_what_a_closed_channel_does_not_take_waits_and_is_visible(
+    outbox: Outbox, slack: SlackStandIn, error: str
+) -> None:
     slack.trouble("chat.postMessage", error)
-    done = await delivered(outbox, message())
-    assert (done.state, done.error) == ("dropped", error)
+    await outbox.put(message(priority=CRITICAL), now())
+    waiting = await settled(outbox, states=("due",), failed=True)
+    assert (waiting.error, waiting.sent_version) == (error, 0)
     assert [late.key for late in await outbox.undelivered(now())] == ["reply:1"]
     assert (await delivered(outbox, message("reply:2"))).state == "sent"
 

@@ -1,10 +1,15 @@
 import asyncio
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.stores.database import Database
+from bot.stores.tables import executors
+
+NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 
 
 async def write(database: Database) -> None:
@@ -28,4 +33,39 @@ async def test_a_transaction_that_is_cancelled_keeps_no_lock(tmp_path: Path) -> 
         async with database.transaction() as connection:
             assert (await connection.execute(sa.text("select 1"))).scalar() == 1
     assert {type(error) for error in remembered} == {asyncio.CancelledError}
+    await database.close()
+
+
+async def add(connection: AsyncConnection, name: str) -> None:
+    await connection.execute(sa.insert(executors).values(name=name, started_at=NOW, seen_at=NOW))
+
+
+async def names(connection: AsyncConnection) -> list[str]:
+    return list((await connection.execute(sa.select(executors.c.name).order_by(executors.c.name))).scalars())
+
+
+async def test_a_reader_does_not_wait_for_a_writer_and_sees_one_state(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    await database.migrate()
+    async with database.reading() as reader:
+        async with database.transaction() as writer:
+            await add(writer, "one")
+            assert await names(reader) == []
+        assert await names(reader) == []
+    async with database.reading() as reader:
+        assert await names(reader) == ["one"]
+    await database.close()
+
+
+async def test_who_reads_and_then_writes_does_so_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    await database.migrate()
+
+    async def add_the_next() -> None:
+        async with database.transaction() as connection:
+            await add(connection, f"number {len(await names(connection))}")
+
+    await asyncio.gather(*(add_the_next() for _ in range(8)))
+    async with database.reading() as reader:
+        assert await names(reader) == [f"number {number}" for number in range(8)]
     await database.close()

@@ -8,7 +8,7 @@ import pytest
 
 from bot.forecast import Sample
 from bot.stores.database import Database
-from bot.stores.history import histories
+from bot.stores.history import down_since, histories
 from bot.stores.samples import Sample as Stored
 from bot.stores.samples import Samples
 from schedules.threshold_alerts import METRICS
@@ -38,6 +38,26 @@ async def test_the_series_of_one_moment_are_one_sample(samples: Samples) -> None
 async def test_what_is_too_old_is_left_out(samples: Samples) -> None:
     await samples.add([Stored("queue/email/waiting", NOW - timedelta(hours=1), 10.0)])
     assert await histories(samples, ("email",), NOW - timedelta(minutes=5)) == {"email": []}
+
+
+@pytest.mark.parametrize(
+    ("readings", "since"),
+    [
+        ([], ""),
+        ([1], ""),
+        ([0, 0], ""),
+        ([0, 1], ""),
+        ([0, 1, 0, 0], " since 08:58 UTC"),
+        ([1, 0, 1, 0], " since 08:59 UTC"),
+        ([1, None, 0, None], " since 08:58 UTC"),
+    ],
+)
+async def test_since_when_a_system_is_down(samples: Samples, readings: list[float | None], since: str) -> None:
+    first = NOW - timedelta(minutes=len(readings))
+    await samples.add(
+        [Stored("system/redis/up", first + timedelta(minutes=minute), value) for minute, value in enumerate(readings)]
+    )
+    assert await down_since(samples, ("redis",), NOW) == {"redis": since}
 
 
 def test_what_it_reads_is_what_the_schedule_records() -> None:

@@ -31,13 +31,25 @@ async function take(order) {
   await taker.close(true);
 }
 
+/** Takes as many jobs as there are reasons and fails each with its own, as a worker does whose code throws. */
+async function fail(order) {
+  const taker = new Worker(order.name, null, { connection: connection(), prefix: order.prefix || "bull" });
+  taker.on("error", () => {});
+  for (const reason of order.reasons) {
+    const job = await taker.getNextJob("token");
+    await job.moveToFailed(new Error(reason), "token", false);
+  }
+  await taker.close(true);
+}
+
 const operations = {
   open: (order) => queue(order).waitUntilReady(),
-  add: (order) => queue(order).addBulk(order.jobs.map((opts) => ({ name: "job", data: {}, opts }))),
+  add: (order) => queue(order).addBulk(order.jobs.map((opts) => ({ name: order.job || "job", data: order.data || {}, opts }))),
   pause: (order) => queue(order).pause(),
   counts: (order) => queue(order).getJobCounts(),
   worker,
   take,
+  fail,
 };
 
 async function obey(order) {

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bot.clients.redis import RedisServer
 from bot.errors import Forbidden, Unavailable
 from bot.reply import Level, Reply
 from bot.settings import ApiSettings, MongoSettings, PlatformSettings, RedisSettings
+from bot.stores.samples import Sample, Samples
 from commands.daily_operations.health import health
 from tests.clients.kubernetes_server import DEPLOYMENTS, PODS, KubernetesServer, deployment, pod, status
 from tests.clients.pretend_api import PretendApi, failure, wrapped
@@ -51,8 +53,18 @@ SET = [member("PRIMARY"), member("SECONDARY")]
 
 
 @pytest.fixture
-def systems(api: NovaPulseApi, redis: RedisServer, cluster: Cluster, queues: Queues) -> dict[str, Any]:
-    return {"api": api, "redis": redis, "mongo": PretendMongo(SET), "cluster": cluster, "queues": queues}
+def systems(
+    api: NovaPulseApi,
+    redis: RedisServer,
+    cluster: Cluster,
+    queues: Queues,
+    kubernetes: KubernetesServer,
+    samples: Samples,
+    now: datetime,
+) -> dict[str, Any]:
+    kubernetes.answers["GET /version/"] = {"gitVersion": "v1.33.1", "major": "1", "minor": "33"}
+    others = {"cluster": cluster, "queues": queues, "samples": samples, "now": now}
+    return {"api": api, "redis": redis, "mongo": PretendMongo(SET), **others}
 
 
 async def ask(systems: dict[str, Any], **other: Any) -> Reply:
@@ -62,7 +74,7 @@ async def ask(systems: dict[str, Any], **other: Any) -> Reply:
 
 
 @asynccontextmanager
-async def nothing_configured(directory: Path) -> AsyncIterator[dict[str, Any]]:
+async def nothing_configured(directory: Path, samples: Samples, now: datetime) -> AsyncIterator[dict[str, Any]]:
     api = NovaPulseApi(ApiSettings(novapulse_api_url=f"http://127.0.0.1:{free_port()}"))
     bare = RedisSettings(redis_url=None)
     yield {
@@ -71,6 +83,8 @@ async def nothing_configured(directory: Path) -> AsyncIterator[dict[str, Any]]:
         "mongo": Mongo(MongoSettings()),
         "cluster": Cluster(PlatformSettings(kubeconfig=directory / "none")),
         "queues": Queues(bare),
+        "samples": samples,
+        "now": now,
     }
     await api.close()
 
@@ -83,6 +97,7 @@ async def test_everything_is_well(systems: dict[str, Any], node: NodeQueues) -> 
     assert line(reply, "API health").value == "mongodb up, redis up"
     assert line(reply, "API login").value == "accepted"
     assert line(reply, "MongoDB").value == "answers in 1 ms, 2 members"
+    assert line(reply, "Cluster").value == "answers, Kubernetes v1.33.1"
     assert line(reply, "Worker pods").value == "2 of 2 ready, restarted 2 times"
     assert line(reply, "Workers").value == "connected to Redis: email 1, webhook 1, workflow 1, report 1"
 
@@ -121,14 +136,43 @@ async def test_what_does_not_answer_is_down(
 ) -> None:
     dead = RedisServer(RedisSettings(redis_url=SecretStr(f"redis://127.0.0.1:{free_port()}/0")))
     reply = await ask(systems, redis=dead, queues=dead_queues, api=dead_api)
-    for label in ("Redis", "Workers", "API health", "API live", "API ready"):
+    for label in ("Redis", "API health", "API live", "API ready"):
         found = line(reply, label)
         assert (found.level, found.value) == (Level.CRITICAL, "connection refused")
     await dead.close()
+    # Whether anybody works is not known without Redis.
+    found = line(reply, "Workers")
+    assert (found.level, found.value) == (Level.UNKNOWN, "connection refused")
 
 
-async def test_what_is_not_configured_is_unknown(tmp_path: Path) -> None:
-    async with nothing_configured(tmp_path) as systems:
+async def test_a_login_that_cannot_be_tried_is_unknown(systems: dict[str, Any], dead_api: NovaPulseApi) -> None:
+    assert line(await ask(systems, api=dead_api), "API login").level is Level.UNKNOWN
+
+
+async def test_a_cluster_that_fails_is_down_and_its_pods_unknown(
+    systems: dict[str, Any], kubernetes: KubernetesServer
+) -> None:
+    for path in ("/version/", PODS, f"{DEPLOYMENTS}/novapulse-worker", f"{DEPLOYMENTS}/novapulse-api"):
+        kubernetes.answers[f"GET {path}"] = status(500, "etcd is gone")
+    reply = await ask(systems)
+    levels = {label: line(reply, label).level for label in ("Cluster", "API pods", "Worker pods")}
+    assert levels == {"Cluster": Level.CRITICAL, "API pods": Level.UNKNOWN, "Worker pods": Level.UNKNOWN}
+    assert "etcd is gone" in line(reply, "Worker pods").value
+
+
+async def test_since_when_a_system_is_down(systems: dict[str, Any], now: datetime) -> None:
+    ups = {45: 1.0, 44: 0.0, 43: 0.0}
+    await systems["samples"].add(
+        [Sample("system/redis/up", now - timedelta(minutes=ago), up) for ago, up in ups.items()]
+    )
+    dead = RedisServer(RedisSettings(redis_url=SecretStr(f"redis://127.0.0.1:{free_port()}/0")))
+    assert line(await ask(systems, redis=dead), "Redis").value == "connection refused since 08:16 UTC"
+    await dead.close()
+    assert " since " not in line(await ask(systems), "Redis").value
+
+
+async def test_what_is_not_configured_is_unknown(tmp_path: Path, samples: Samples, now: datetime) -> None:
+    async with nothing_configured(tmp_path, samples, now) as systems:
         reply = await ask(systems)
     for label, variable in {"Redis": "REDIS_URL", "MongoDB": "MONGO_URL", "API login": "NOVAPULSE_EMAIL"}.items():
         found = line(reply, label)

@@ -73,7 +73,64 @@ async def test_thresholds_of_the_policy_are_marked(ask: Ask, api_counts: Callabl
     assert line(reply, "email").value.startswith("1,200 waiting (critical: over 1,000)")
     assert line(reply, "webhook").value.startswith("1,200 waiting (warning: over 1,000)")
     assert "101 failed (warning: over 100)" in line(reply, "report").value
-    assert line(reply, "workflow").level is Level.OK
+    assert line(reply, "workflow").value.startswith("1,000 waiting · 0 failed · ")
+
+
+async def test_jobs_that_nobody_works_on_are_a_warning(ask: Ask, api_counts: Callable[..., None], raw: Redis) -> None:
+    api_counts(email={"waiting": 3})
+    await fill(raw, "wait", 3)
+    reply = await ask()
+    assert (reply.level, reply.title) == (Level.WARNING, "Jobs wait and nobody works on them")
+    assert "nobody works on them" in line(reply, "email").value
+    assert line(reply, "webhook").level is Level.OK
+    await raw.client_setname("bull:bm92YS1lbWFpbA==")
+    assert (await ask()).level is Level.OK
+
+
+async def test_a_paused_queue_with_jobs_is_a_warning(
+    ask: Ask, api_counts: Callable[..., None], dead_queues: Queues
+) -> None:
+    api_counts(email={"paused": 3})
+    found = line(await ask(queues=dead_queues), "email")
+    assert (found.level, found.value) == (
+        Level.WARNING,
+        "3 waiting · 0 failed · paused with jobs in it · no forecast without Redis",
+    )
+
+
+async def test_a_counter_that_the_api_leaves_out_is_no_all_clear(ask: Ask, api_server: PretendApi) -> None:
+    entry = {name: 0 for name in NAMES if name != "waiting"}
+    api_server.answers["/queue/stats"] = wrapped({"success": True, "stats": {"email": entry}})
+    found = line(await ask("email"), "email")
+    assert found.level is Level.UNKNOWN
+    assert found.value.startswith("waiting unknown · 0 failed")
+
+
+async def test_since_when_a_source_is_down(
+    ask: Ask, samples: Samples, dead_queues: Queues, now: datetime, api_counts: Callable[..., None]
+) -> None:
+    api_counts()
+    await samples.add([Sample("system/redis/up", now - timedelta(minutes=2 - up), 1.0 - up) for up in (0, 1)])
+    reply = await ask(queues=dead_queues)
+    assert "Redis could not be read: connection refused. Down since 08:59 UTC. These are" in said(reply)
+
+
+@pytest.mark.usefixtures("api_counts")
+async def test_whose_numbers_they_are_is_said_by_queue(ask: Ask, raw: Redis) -> None:
+    await raw.delete("bull:nova-report:meta")
+    reply = await ask()
+    assert line(reply, "report").level is Level.UNKNOWN
+    assert "bull:nova-report:meta" in line(reply, "report").value
+    assert (
+        "Numbers by the NovaPulse API, checked against Redis: email, webhook, workflow; "
+        "by the NovaPulse API alone: report." in said(reply)
+    )
+
+
+async def test_a_name_is_found_however_it_is_typed(ask: Ask, api_server: PretendApi) -> None:
+    stats = {"uploadCleanup": dict.fromkeys(NAMES, 0)}
+    api_server.answers["/queue/stats"] = wrapped({"success": True, "stats": stats})
+    assert line(await ask("UPLOADcleanup"), "uploadCleanup").level is Level.OK
 
 
 async def test_jobs_of_a_paused_queue_wait_too(ask: Ask, api_counts: Callable[..., None], raw: Redis) -> None:
@@ -197,4 +254,4 @@ async def test_one_queue_by_its_name(ask: Ask) -> None:
 async def test_an_unknown_queue_is_answered_with_those_that_exist(ask: Ask) -> None:
     with pytest.raises(UsageError, match="there are email, webhook, workflow, report") as caught:
         await ask("emial")
-    assert caught.value.nearest == "email"
+    assert (caught.value.nearest, caught.value.usage) == ("email", "/queue-stats [queue]")

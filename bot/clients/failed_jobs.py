@@ -1,0 +1,171 @@
+"""The failed jobs of a queue, read in bounded batches; their data is never read, for it holds secrets and names.
+
+BullMQ: ``failed`` is a sorted set of ids by the moment of failure, ``<id>`` the job's hash. The runbook's plain
+lists hold whatever somebody put there: an id that says nothing more, or JSON.
+"""
+
+import json
+import re
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from bot.clients.queue_layout import Command, Layout, MissingQueue, QueueSnapshot
+from bot.masking import cut, mask
+
+# So many of a queue's failed jobs are looked at, the newest first; in pipelines of the second number.
+JOBS_READ: Final = 1000
+_BATCH: Final = 100
+REASON_LIMIT: Final = 2_000
+# Twice what is kept is masked: a secret that the cut would halve is still seen as one.
+_MASKED: Final = 2 * REASON_LIMIT
+# What is longer is not fetched: a hundred of them have to fit into the memory.
+_FETCHED: Final = 65_536
+_NAME_LIMIT: Final = 80
+_FIELDS: Final = ("name", "atm", "attemptsMade", "finishedOn")
+_TOO_LONG: Final = f"(a reason of more than {_FETCHED:,} bytes, which was not read)"
+# Whom a job was for stands in the reasons of mail servers.
+_ADDRESS: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,64}+\.[\w.-]{1,100}+")
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """One failed job: ``reason`` is masked and cut, empty where none is recorded; None is unknown."""
+
+    name: str | None
+    reason: str
+    attempts: int | None
+    failed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJobs:
+    """A queue's failed jobs, the newest first where the layout tells.
+
+    ``total`` is how many there are, None where that is unknown; ``unread`` counts those looked for whose own hash
+    was gone or was none.
+    """
+
+    short: str
+    layout: Layout
+    total: int | None
+    is_capped: bool
+    jobs: tuple[FailedJob, ...] = ()
+    unread: int = 0
+
+
+async def read_failed(redis: Redis, queue: QueueSnapshot) -> FailedJobs:
+    """Read the newest failed jobs of a queue, at most ``JOBS_READ``; their reasons are not masked yet.
+
+    Raises the errors of the library: call it within ``redis_deadline``, and pass on what ``masked`` returns.
+    """
+    found = FailedJobs(queue.short, queue.layout, queue.counts.failed, queue.failed_is_capped)
+    if not found.total:
+        return found
+    read = _plain_batch if queue.layout == "plain" else _bullmq_batch
+    jobs: list[FailedJob | None] = []
+    for start in range(0, JOBS_READ, _BATCH):
+        batch = await read(redis, queue.name, start)
+        jobs += batch
+        if len(batch) < _BATCH:
+            break
+    known = tuple(job for job in jobs if job is not None)
+    return replace(found, jobs=known, unread=len(jobs) - len(known))
+
+
+def masked(queues: Mapping[str, FailedJobs | MissingQueue]) -> dict[str, FailedJobs | MissingQueue]:
+    """Mask and cut every reason and name; large ones take a while, so do it off the event loop."""
+    return {
+        short: replace(queue, jobs=_masked_jobs(queue.jobs)) if isinstance(queue, FailedJobs) else queue
+        for short, queue in queues.items()
+    }
+
+
+def _masked_jobs(jobs: Iterable[FailedJob]) -> tuple[FailedJob, ...]:
+    return tuple(
+        replace(job, reason=_clean(job.reason), name=cut(mask(job.name[:_MASKED]), _NAME_LIMIT) if job.name else None)
+        for job in jobs
+    )
+
+
+def _clean(reason: str) -> str:
+    shown = _ADDRESS.sub("<email>", mask(reason[:_MASKED]))
+    return shown if len(shown) <= REASON_LIMIT else f"{shown[: REASON_LIMIT - 1]}\u2026"
+
+
+async def _bullmq_batch(redis: Redis, key: str, start: int) -> list[FailedJob | None]:
+    """Read one batch by id: how long the reasons are first, so that no giant is fetched."""
+    found = cast(
+        "list[tuple[str, float]]",
+        await redis.zrevrange(f"{key}:failed", start, start + _BATCH - 1, withscores=True),
+    )
+    lengths = await _ask(redis, [("HSTRLEN", f"{key}:{job}", "failedReason") for job, _ in found])
+    fits = [isinstance(length, int) and length <= _FETCHED for length in lengths]
+    commands: list[Command] = [
+        ("HMGET", f"{key}:{job}", *_FIELDS, *(("failedReason",) if fit else ()))
+        for (job, _), fit in zip(found, fits, strict=True)
+    ]
+    answers = await _ask(redis, commands)
+    return [_bullmq_job(answer, score) for (_, score), answer in zip(found, answers, strict=True)]
+
+
+def _bullmq_job(answer: Any, score: float) -> FailedJob | None:
+    if isinstance(answer, ResponseError) or not any(answer):
+        return None
+    fields = dict(zip(_FIELDS, answer, strict=False))
+    reason = answer[len(_FIELDS)] if len(answer) > len(_FIELDS) else _TOO_LONG
+    return _job(fields, reason or "", _moment(score))
+
+
+async def _plain_batch(redis: Redis, key: str, start: int) -> list[FailedJob | None]:
+    reading = cast("Awaitable[list[str]]", redis.lrange(f"{key}:failed", start, start + _BATCH - 1))
+    return [_plain_job(entry) for entry in await reading]
+
+
+def _plain_job(entry: str) -> FailedJob:
+    """Read an entry of a plain list: only fields of these names are taken, never the job's data."""
+    try:
+        fields = json.loads(entry) if len(entry) <= _FETCHED else {}
+    except (ValueError, RecursionError):
+        fields = {}
+    if not isinstance(fields, dict):
+        fields = {}
+    reasons = (fields.get(name) for name in ("failedReason", "error", "reason"))
+    return _job(fields, next((reason for reason in reasons if isinstance(reason, str)), ""), None)
+
+
+def _job(fields: Mapping[str, Any], reason: str, scored: datetime | None) -> FailedJob:
+    """Put a job together; ``atm`` is what BullMQ 5 calls ``attemptsMade``."""
+    name, attempts = fields.get("name"), str(fields.get("atm") or fields.get("attemptsMade"))
+    return FailedJob(
+        name=name if isinstance(name, str) and name else None,
+        # Cut before it is kept: what is masked later is bounded, and so is the memory.
+        reason=reason[:_MASKED],
+        attempts=int(attempts) if re.fullmatch(r"[0-9]{1,9}", attempts) else None,
+        failed_at=_moment(fields.get("finishedOn")) or scored,
+    )
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(str(milliseconds)) / 1000, UTC) if milliseconds else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+async def _ask(redis: Redis, commands: Sequence[Command]) -> list[Any]:
+    """Send commands in one round trip; a key of another type is an answer, any other error is raised."""
+    if not commands:
+        return []
+    async with redis.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception) and not str(answer).startswith("WRONGTYPE"):
+            raise answer
+    return answers

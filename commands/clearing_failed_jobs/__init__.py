@@ -1,0 +1,1 @@
+"""Clearing Failed Jobs: what failed and why, before anything is retried or deleted."""

@@ -1,0 +1,179 @@
+"""``/failed-jobs``: what failed and why, put together by what the errors say."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from bot.attempt import attempt, why
+from bot.clients.api import NovaPulseApi
+from bot.clients.failed_jobs import FailedJob, FailedJobs
+from bot.clients.queue_layout import MissingQueue
+from bot.clients.queues import Queues
+from bot.command import command
+from bot.errors import BotError, UsageError
+from bot.log_grouping import group_key, group_message
+from bot.plain_text import ELLIPSIS
+from bot.policy import Policy
+from bot.policy_file import PolicyFile
+from bot.reply import Bold, Level, Line, Log, Note, Part, Reply, Span, Text, When, say
+
+_CLUSTERS_SHOWN: Final = 8
+_NAMES_SHOWN: Final = 3
+_SAMPLE_LIMIT: Final = 400
+_WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN, Level.OK)
+_NO_REASON: Final = "(no reason is recorded)"
+_WITHHELD: Final = "Job data is never shown: it may hold personal data and secrets."
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """Failed jobs of one queue whose errors say the same, the newest first where that is known."""
+
+    queue: str
+    jobs: list[FailedJob]
+
+
+@command(
+    "/failed-jobs",
+    permission="queues:read",
+    section="Clearing Failed Jobs",
+    runbook=("BullMQ Dashboard: navigate to failed jobs",),
+    examples=("/failed-jobs", "/failed-jobs email"),
+)
+async def failed_jobs(
+    queue: Annotated[str, Field(description="One queue only, by its short name such as email")] = "",
+    *,
+    queues: Queues,
+    api: NovaPulseApi,
+    policy: PolicyFile,
+) -> Reply:
+    """Show how many jobs failed in each queue, and why: errors that say the same are counted together."""
+    shorts = _chosen(queue, queues.shorts)
+    found = await attempt(queues.failed_jobs(shorts))
+    if isinstance(found, BotError):
+        return await _without_redis(found, shorts, api)
+    read = [seen for seen in found.values() if isinstance(seen, FailedJobs)]
+    clusters = await asyncio.to_thread(_clusters, read)
+    lines = [_line(short, seen, clusters, policy.current) for short, seen in found.items()]
+    worst = next(level for level in _WORST_FIRST if level in {line.level for line in lines})
+    shown = [part for cluster in clusters[:_CLUSTERS_SHOWN] for part in _shown(cluster)]
+    notes = [Note.of(note) for note in (_rest(clusters), *map(_plain_note, read), _WITHHELD) if note]
+    return say(_title(found), *lines, *shown, *notes, level=worst)
+
+
+def _chosen(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    if not queue:
+        return known
+    if queue.lower() not in known:
+        message = f"There is no queue {queue[:60]!r}; there are {', '.join(known)}."
+        nearest = get_close_matches(queue.lower(), known, n=1)
+        raise UsageError(message, nearest=next(iter(nearest), ""), argument="queue")
+    return (queue.lower(),)
+
+
+async def _without_redis(error: BotError, shorts: Sequence[str], api: NovaPulseApi) -> Reply:
+    """Say what the API counts, which does not know why jobs failed."""
+    counted = await attempt(api.queue_stats())
+    lines = [Line(level=Level.UNKNOWN, label="Redis", value=why(error))]
+    if isinstance(counted, BotError):
+        lines.append(Line(level=Level.UNKNOWN, label="NovaPulse API", value=why(counted)))
+        return say("The failed jobs could not be read: how many there are is unknown", *lines, level=Level.UNKNOWN)
+    for short in shorts:
+        failed = counted[short].failed if short in counted else None
+        value = "unknown" if failed is None else f"{failed:,} failed, as the NovaPulse API counts"
+        lines.append(Line(level=Level.UNKNOWN, label=short, value=value))
+    return say("Why jobs failed is unknown: only Redis knows", *lines, level=Level.UNKNOWN)
+
+
+def _clusters(queues: Sequence[FailedJobs]) -> list[_Cluster]:
+    """Put together what says the same, the most frequent first."""
+    found: dict[tuple[str, str], _Cluster] = {}
+    for queue in queues:
+        for job in queue.jobs:
+            key = (queue.short, group_key(job.reason))
+            found.setdefault(key, _Cluster(queue.short, [])).jobs.append(job)
+    return sorted(found.values(), key=lambda cluster: -len(cluster.jobs))
+
+
+def _title(found: dict[str, FailedJobs | MissingQueue]) -> str:
+    read = [seen for seen in found.values() if isinstance(seen, FailedJobs) and seen.total is not None]
+    where = f"in {next(iter(found))}" if len(found) == 1 else f"in {len(read)} of {len(found)} queues"
+    if not read:
+        return f"How many jobs failed {where if len(found) == 1 else ''} is unknown".replace("  ", " ")
+    total = sum(seen.total or 0 for seen in read)
+    more = " or more" if any(seen.is_capped for seen in read) else ""
+    if len(read) == len(found) > 1:
+        where = f"in all {len(found)} queues"
+    return f"{total:,}{more} failed {'job' if total == 1 and not more else 'jobs'} {where}"
+
+
+def _line(short: str, seen: FailedJobs | MissingQueue, clusters: Sequence[_Cluster], policy: Policy) -> Line:
+    if isinstance(seen, MissingQueue):
+        return Line(level=Level.UNKNOWN, label=short, value=f"unknown. {seen.sentence()}")
+    if seen.total is None:
+        return Line(level=Level.UNKNOWN, label=short, value="unknown. What is in its list of failed jobs is no list")
+    kinds = sum(cluster.queue == short for cluster in clusters)
+    said = [f"{seen.total:,} or more failed (workers keep no more)" if seen.is_capped else f"{seen.total:,} failed"]
+    if kinds:
+        said.append(f"{kinds} {'kind' if kinds == 1 else 'kinds'} of error")
+    looked_at = len(seen.jobs) + seen.unread
+    if looked_at < seen.total:
+        said.append(f"only {'' if seen.layout == 'plain' else 'the newest '}{looked_at:,} were looked at")
+    if seen.unread:
+        said.append(f"{seen.unread:,} could not be read: removed meanwhile, or their data is gone")
+    return Line(level=_level(policy, short, seen.total), label=short, value=" · ".join(said))
+
+
+def _level(policy: Policy, short: str, failed: int) -> Level:
+    rules = [rule for rule in policy.alerts if rule.covers("queue_failed", {"queue": short})]
+    passed = {severity for rule in rules if (severity := rule.severity_of(failed))}
+    return next((level for level in _WORST_FIRST if level in passed), Level.OK)
+
+
+def _shown(cluster: _Cluster) -> list[Part]:
+    """Say what a cluster's errors have in common, how many, since when; and show one of them."""
+    newest = cluster.jobs[0].reason
+    message = group_message(newest) or _NO_REASON
+    spans: list[Span] = [Bold(text=f"{len(cluster.jobs):,}x "), message, "\n", " · ".join(_about(cluster))]
+    moments = [job.failed_at for job in cluster.jobs if job.failed_at]
+    if moments:
+        spans += [" · first ", When(at=min(moments)), " · last ", When(at=max(moments))]
+    sample = newest if len(newest) <= _SAMPLE_LIMIT else f"{newest[:_SAMPLE_LIMIT]}{ELLIPSIS}"
+    same = " ".join(newest.split()) == message or not newest
+    said = Text(spans=tuple(spans))
+    return [said] if same else [said, Log(text=sample, name="reason.txt")]
+
+
+def _about(cluster: _Cluster) -> list[str]:
+    names = list(dict.fromkeys(job.name for job in cluster.jobs if job.name))
+    more = [f"{len(names) - _NAMES_SHOWN} other names"] if len(names) > _NAMES_SHOWN else []
+    tried = [job.attempts for job in cluster.jobs if job.attempts is not None]
+    return [cluster.queue, ", ".join([*names[:_NAMES_SHOWN], *more]) or "job name unknown", _attempts(tried)]
+
+
+def _attempts(tried: Sequence[int]) -> str:
+    if not tried:
+        return "attempts unknown"
+    least, most = min(tried), max(tried)
+    if least != most:
+        return f"{least} to {most} attempts"
+    return f"{most} {'attempt' if most == 1 else 'attempts'}"
+
+
+def _rest(clusters: Sequence[_Cluster]) -> str:
+    rest = clusters[_CLUSTERS_SHOWN:]
+    jobs = sum(len(cluster.jobs) for cluster in rest)
+    return f"{len(rest)} rarer kinds of error with {jobs:,} jobs are not shown." if rest else ""
+
+
+def _plain_note(seen: FailedJobs) -> str:
+    if seen.layout != "plain" or not seen.total:
+        return ""
+    return (
+        f"{seen.short} is kept in plain lists: which jobs are the newest cannot be told, and an entry that is only "
+        "an id tells neither why nor when it failed."
+    )

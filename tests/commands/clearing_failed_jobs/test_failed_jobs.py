@@ -1,0 +1,181 @@
+"""``/failed-jobs``: what failed and why, and never what the jobs were about."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.catalog import Catalog
+from bot.clients.api import NovaPulseApi
+from bot.clients.queues import Queues
+from bot.errors import UsageError
+from bot.next_steps import next_steps
+from bot.policy_file import PolicyFile
+from bot.reply import Level, Log, Reply, Text, When
+from bot.slack.blocks import render
+from bot.slack.limits import problems
+from commands.clearing_failed_jobs.failed_jobs import failed_jobs
+from tests.clients.pretend_api import NAMES, PretendApi, wrapped
+from tests.commands.said import line, said
+from tests.servers import NodeQueues
+
+Ask = Callable[..., Awaitable[Reply]]
+EMAIL = "nova-email"
+
+
+@pytest.fixture
+def ask(queues: Queues, api: NovaPulseApi, policy: PolicyFile) -> Ask:
+    async def asked(queue: str = "", **other: Any) -> Reply:
+        reply = await failed_jobs.handler(queue, **{"queues": queues, "api": api, "policy": policy, **other})
+        assert isinstance(reply, Reply)
+        return reply
+
+    return asked
+
+
+async def fill(raw: Redis, reasons: list[str], queue: str = EMAIL, **fields: Any) -> None:
+    async with raw.pipeline(transaction=False) as pipeline:
+        job: dict[Any, Any] = {"name": "job", **fields}
+        for number, reason in enumerate(reasons, 1):
+            pipeline.zadd(f"bull:{queue}:failed", {str(number): 1_700_000_000_000 + number * 1000})
+            pipeline.hset(f"bull:{queue}:{number}", mapping=job | {"failedReason": reason})
+        await pipeline.execute()
+
+
+def texts(reply: Reply) -> list[str]:
+    return ["".join(_word(span) for span in part.spans) for part in reply.parts if isinstance(part, Text)]
+
+
+def _word(span: Any) -> str:
+    return span if isinstance(span, str) else "" if isinstance(span, When) else span.text
+
+
+async def test_errors_that_say_the_same_are_counted_together(ask: Ask, node: NodeQueues) -> None:
+    data = {"to": "somebody@example.org", "secret": "hunter2"}
+    await node.ask("add", EMAIL, job="sendEmail", data=data, jobs=[{}] * 4)
+    reasons = [
+        "Timeout of 5000 ms for job 17",
+        "550 no such mailbox jane@example.org",
+        "Timeout of 9000 ms for job 23",
+        "Timeout of 1000 ms for job 4",
+    ]
+    await node.ask("fail", EMAIL, reasons=reasons)
+    reply = await ask("email")
+    assert reply.title == "4 failed jobs in email"
+    assert reply.level is Level.OK
+    assert line(reply, "email").value == "4 failed · 2 kinds of error"
+    assert [text.removesuffix(" · first  · last ") for text in texts(reply)] == [
+        "3x Timeout of <n> ms for job <n>\nemail · sendEmail · 1 attempt",
+        "1x <n> no such mailbox <email>\nemail · sendEmail · 1 attempt",
+    ]
+    samples = [part.text for part in reply.parts if isinstance(part, Log)]
+    assert samples == ["Timeout of 1000 ms for job 4", "550 no such mailbox <email>"]
+    assert not {word for word in ("somebody", "hunter2", "jane") if word in said(reply)}
+    assert "Job data is never shown" in said(reply)
+
+
+async def test_first_and_last_seen_and_attempts(ask: Ask, raw: Redis) -> None:
+    await fill(raw, ["it broke"] * 3, atm="3")
+    await raw.hset("bull:nova-email:1", mapping={"atm": "1", "name": "other"})
+    reply = await ask("email")
+    assert texts(reply) == ["3x it broke\nemail · job, other · 1 to 3 attempts · first  · last "]
+    (text,) = [part for part in reply.parts if isinstance(part, Text)]
+    moments = [span.at for span in text.spans if isinstance(span, When)]
+    assert moments == [datetime.fromtimestamp(1_700_000_000 + second, UTC) for second in (1, 3)]
+    assert not [part for part in reply.parts if isinstance(part, Log)], "the sample would say the same again"
+
+
+async def test_no_failed_jobs(ask: Ask) -> None:
+    reply = await ask()
+    assert (reply.title, reply.level) == ("0 failed jobs in all 4 queues", Level.OK)
+    assert line(reply, "report").value == "0 failed"
+
+
+async def test_a_thousand_are_a_thousand_or_more_and_the_policy_judges(ask: Ask, raw: Redis) -> None:
+    await fill(raw, ["it broke"] * 1005)
+    await fill(raw, ["it broke too"] * 101, "nova-report")
+    reply = await ask()
+    assert (reply.title, reply.level) == ("1,106 or more failed jobs in all 4 queues", Level.CRITICAL)
+    assert line(reply, "email").value == (
+        "1,005 or more failed (workers keep no more) · 1 kind of error · only the newest 1,000 were looked at"
+    )
+    assert (line(reply, "report").level, line(reply, "webhook").level) == (Level.WARNING, Level.OK)
+    assert texts(reply)[0].startswith("1,000x it broke\nemail")
+    assert texts(reply)[1].startswith("101x it broke too\nreport")
+
+
+async def test_many_kinds_of_hostile_reasons_fit_into_slack(ask: Ask, raw: Redis) -> None:
+    letters = "abcdefghijkl"
+    hostile = [f"{letter} <!channel> <@U0VIEWER> ``` \x00 token=hunter2 " + "&<>" * 1000 for letter in letters]
+    await fill(raw, hostile)
+    reply = await ask("email")
+    assert "4 rarer kinds of error with 4 jobs are not shown." in said(reply)
+    assert "hunter2" not in said(reply)
+    rendered = render(reply).blocks
+    assert problems(rendered) == []
+    assert "<!channel>" not in str(rendered)
+
+
+async def test_a_job_without_a_reason_and_one_that_is_gone(ask: Ask, raw: Redis) -> None:
+    await fill(raw, ["", "it broke"])
+    await raw.delete("bull:nova-email:2")
+    reply = await ask("email")
+    assert texts(reply)[0].startswith("1x (no reason is recorded)\nemail · job · attempts unknown")
+    assert "1 could not be read: removed meanwhile, or their data is gone" in line(reply, "email").value
+
+
+async def test_plain_lists_say_what_cannot_be_told(ask: Ask, raw: Redis) -> None:
+    await raw.delete("bull:nova-email:meta")
+    await raw.rpush("nova:email:failed", "1", "2")
+    reply = await ask("email")
+    assert texts(reply) == ["2x (no reason is recorded)\nemail · job name unknown · attempts unknown"]
+    assert "email is kept in plain lists: which jobs are the newest cannot be told" in said(reply)
+
+
+async def test_a_list_that_is_none_is_unknown(ask: Ask, raw: Redis) -> None:
+    await raw.delete("bull:nova-email:meta")
+    await raw.rpush("nova:email:waiting", "1")
+    await raw.set("nova:email:failed", "text")
+    reply = await ask("email")
+    assert reply.title == "How many jobs failed in email is unknown"
+    assert line(reply, "email").level is Level.UNKNOWN
+
+
+async def test_a_missing_queue_is_unknown_and_the_others_are_read(ask: Ask, raw: Redis) -> None:
+    await raw.delete("bull:nova-webhook:meta")
+    reply = await ask()
+    assert (reply.title, reply.level) == ("0 failed jobs in 3 of 4 queues", Level.UNKNOWN)
+    assert "webhook: no such keys in Redis" in line(reply, "webhook").value
+
+
+async def test_the_api_counts_when_redis_is_down(ask: Ask, dead_queues: Queues, api_server: PretendApi) -> None:
+    stats = {"email": dict.fromkeys(NAMES, 0) | {"failed": 7}}
+    api_server.answers["/queue/stats"] = wrapped({"success": True, "stats": stats})
+    reply = await ask(queues=dead_queues)
+    assert (reply.title, reply.level) == ("Why jobs failed is unknown: only Redis knows", Level.UNKNOWN)
+    assert line(reply, "Redis").value == "Redis could not be read: connection refused."
+    assert line(reply, "email").value == "7 failed, as the NovaPulse API counts"
+    assert line(reply, "report").value == "unknown"
+
+
+async def test_nothing_is_known_when_both_are_down(ask: Ask, dead_queues: Queues, dead_api: NovaPulseApi) -> None:
+    reply = await ask("email", queues=dead_queues, api=dead_api)
+    assert reply.title == "The failed jobs could not be read: how many there are is unknown"
+    assert "NovaPulse API could not be read" in said(reply)
+
+
+async def test_an_unknown_queue_is_answered_with_those_that_exist(ask: Ask) -> None:
+    with pytest.raises(UsageError, match="there are email, webhook, workflow, report") as caught:
+        await ask("emial")
+    assert (caught.value.nearest, caught.value.argument) == ("email", "queue")
+
+
+def test_the_alert_leads_here(policy: PolicyFile, catalog: Catalog) -> None:
+    (rule,) = [rule for rule in policy.current.alerts if rule.name == "failed-jobs"]
+    buttons = next_steps(rule.next_steps, {"queue": "report"}, catalog)
+    assert [(button.action, button.value) for button in buttons] == [
+        ("run", "/failed-jobs report"),
+        ("run", "/queue-stats report"),
+    ]
