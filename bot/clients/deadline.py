@@ -15,6 +15,7 @@ from bot.masking import cut, mask
 
 _REASON_LIMIT: Final = 200
 _CHAIN_LIMIT: Final = 10
+_NUMBERED: Final = re.compile(r"Error (\d{1,5}) connecting to ")
 # The first that fits counts: the narrower kinds come first.
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ssl.SSLCertVerificationError, "TLS certificate refused"),
@@ -53,6 +54,9 @@ def reason(error: BaseException) -> str:
     for link in _chain(error):
         if words := _known(link):
             return words
+    # Who waited for another's attempt to connect gets its words without its cause.
+    if (number := _NUMBERED.match(str(error))) and (words := _from_errno(int(number[1]))):
+        return words
     lines = mask(str(error)).strip().splitlines()
     return cut(lines[0].strip(), _REASON_LIMIT) if lines else type(error).__name__
 

@@ -85,6 +85,8 @@ def chained(inner: BaseException) -> Exception:
         (asyncio.IncompleteReadError(b"", 1), "connection closed"),
         (chained(ConnectionRefusedError()), "connection refused"),
         (ExceptionGroup("all", [ConnectionRefusedError()]), "connection refused"),
+        (LibraryError("Error 111 connecting to 127.0.0.1:6379. Connection refused."), "connection refused"),
+        (LibraryError("Error 111111 is none of the system's"), "Error 111111 is none of the system's"),
         (LibraryError(), "LibraryError"),
         (LibraryError("  too   much \n more"), "too   much"),
         (OSError(), "OSError"),

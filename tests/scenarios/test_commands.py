@@ -11,6 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 ANSWERS = {
     "/approvals": ("viewer", "/approvals", "Nothing waits for approval"),
     "/audit": ("approver", "/audit 1 --command audit", "The newest 1 on record"),
+    "/failed-jobs": ("viewer", "/failed-jobs", "Job data is never shown"),
     "/health": ("viewer", "/health", "connected to Redis: email 2, webhook 2, workflow 2, report 2"),
     "/morning-checklist": ("viewer", "/morning-checklist", "Since"),
     "/queue-stats": ("viewer", "/queue-stats", "Numbers by the NovaPulse API, checked against Redis."),

@@ -21,7 +21,7 @@ from tests.scenarios.bot import Bot
 
 PACE = 10.0
 """How much faster than in life jobs, pod starts and back-offs are."""
-PATIENCE = 15.0
+PATIENCE = 30.0
 TYPED_IN = ("ops", "general")
 Edit = tuple[str, str]
 
