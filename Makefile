@@ -16,7 +16,8 @@ sandbox: .venv/ready sandbox/node_modules/ready ## a pretend NovaPulse with a re
 test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint, types, contracts, tests
 	@sandbox/packages.sh redis-server chromium
 	$(MAKE) lint
-	$(RUN) -m pytest -n 2 --dist loadfile -q
+	@# What failed while two ran side by side is run once more, alone and in the open; failing twice is failing.
+	$(RUN) -m pytest -n 2 --dist loadfile -q || { echo "Once more, alone:"; $(RUN) -m pytest -q --last-failed; }
 
 test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
 	@sandbox/packages.sh redis-server

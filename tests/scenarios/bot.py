@@ -34,6 +34,11 @@ class Bot:
         assert self._process is not None, "the bot was not started"
         return self._process
 
+    @property
+    def runs(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> None:
         """Start it and return when it says that it is ready; raises ``StartError`` with its last lines."""
         command = (sys.executable, "-m", "bot", "serve")

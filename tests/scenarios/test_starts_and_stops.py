@@ -86,6 +86,8 @@ async def test_what_comes_during_a_stop_is_told_so_and_not_done(due: World) -> N
 @pytest.mark.slow
 async def test_a_run_goes_on_where_a_stop_interrupted_it(due: World) -> None:
     before = len(due.scaled())
+    if not due.bot.runs:
+        await due.start()
     async with due.fault("workers-crash"):
         card = await due.plan("/scale-workers 3")
         await due.click("approver", card, "Approve")

@@ -301,7 +301,7 @@ async def test_stopping_sends_what_is_due_first(outbox: Outbox, client: AsyncWeb
     await sender.start(alone=True)
     for number in range(3):
         await outbox.put(message(f"reply:{number}"), now())
-    await sender.stop()
+    await sender.stop(grace=30)
     assert len(slack.messages) == 3
 
 
