@@ -4,7 +4,7 @@ UV := .uv/bin/uv
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test tour pictures test-kill bench check lint docs lock clean
+.PHONY: help sandbox test tour pictures test-kill test-mongo bench check lint docs lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint,
 test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
 	@sandbox/packages.sh redis-server
 	KEEP_TABLE=yes $(RUN) -m pytest -m "slow or not slow" tests/faults/test_kill_serve.py
+
+test-mongo: .venv/ready ## the database tests on the MongoDB that MONGO_TEST_URL names, else on the stand-in
+	$(RUN) -m pytest -q -rs tests/clients/test_mongo_contract.py
 
 tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itself; exits 0 or 1
 	@sandbox/packages.sh redis-server

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
 from bot.command import Command
-from bot.dispatch.parse import parse
+from bot.dispatch.parse import given, parse
 from bot.errors import UsageError, UserError
 from bot.request import Actor, Decision, Request
 from bot.slack import forms
@@ -75,7 +75,7 @@ class Listeners:
             return
         await ack()
         kept = {"channel": request.channel, "response_url": request.response_url}
-        view = forms.command_form(command, {}, kept)
+        view = forms.command_form(command, given(command, request.text), kept)
         self.spawn(self._open(str(body["trigger_id"]), view), f"form {command.name}")
 
     async def on_click(self, ack: AsyncAck, body: Payload) -> None:
