@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from pydantic import JsonValue
 
@@ -19,14 +19,11 @@ from bot.clients.bullmq_scripts import Scripts
 from bot.clients.failed_selection import Selection, Survey, chosen_of, survey
 from bot.clients.latency_guard import LatencyGuard
 from bot.clients.plain_failed import PlainFailed
-from bot.clients.queue_layout import QueueSnapshot
+from bot.clients.queue_layout import PlainCounts, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.redis_connection import RedisConnection, redis_deadline
 from bot.errors import PermanentError
 from bot.plan import Report, operation
-
-# The layouts whose scripts are known; an unknown version of BullMQ is only read.
-WRITABLE: Final = ("bullmq5", "bullmq6", "plain")
 
 
 class Archive(Protocol):
@@ -82,10 +79,12 @@ class QueueChanges:
         return said + (f"; {left:,} were left because another job waits for them" if left else "")
 
     @operation
-    async def clear_list(self, queue: str, entries: int, archive: str, at: float, *, progress: Report) -> str:
+    async def clear_list(  # noqa: PLR0913 - a step's arguments are plain values
+        self, queue: str, key: str, entries: int, archive: str, at: float, *, progress: Report
+    ) -> str:
         """Copy a plain list of failed jobs into the archive where it still has ``entries``, and then remove it."""
-        async with self._working(queue, progress) as work:
-            plain = PlainFailed(work.redis, work.queue.name)
+        async with self._working(queue, progress, key) as work:
+            plain = PlainFailed(work.redis, key)
             await self._open(work, archive, at)
             await work.piece(plain.take(entries, again=await self._jobs_in(archive, queue) > 0))
             for batch in await self._archive.unfinished(archive, queue):
@@ -120,11 +119,13 @@ class QueueChanges:
         return f"{retried:,} jobs wait again"
 
     @operation
-    async def retry_list(self, queue: str, entries: int, wave: int, pause: float, *, progress: Report) -> str:
+    async def retry_list(  # noqa: PLR0913 - a step's arguments are plain values
+        self, queue: str, key: str, entries: int, wave: int, pause: float, *, progress: Report
+    ) -> str:
         """Move a plain list of failed jobs, where it still has ``entries``, to those that wait, in waves."""
         retried = 0
-        async with self._working(queue, progress) as work:
-            plain = PlainFailed(work.redis, work.queue.name)
+        async with self._working(queue, progress, key) as work:
+            plain = PlainFailed(work.redis, key)
             await work.piece(plain.take(entries))
             while moved := await work.piece(plain.retry(min(wave, work.jobs))):
                 retried += moved
@@ -136,7 +137,9 @@ class QueueChanges:
     async def restore(self, queue: str, archive: str, *, progress: Report) -> str:
         """Bring back as failed what an archive holds of a queue, except where a job of the same id is there."""
         back = there = 0
-        async with self._working(queue, progress) as work:
+        held = [one for one in await self._archive.find(archive) if one.queue == queue]
+        plain = next((one.key for one in held if one.layout == "plain"), "")
+        async with self._working(queue, progress, plain) as work:
             while (batch := await self._archive.next(archive, queue)) is not None:
                 done = await self._restored(work, archive, batch)
                 back, there = back + done, there + batch.jobs - done
@@ -148,11 +151,13 @@ class QueueChanges:
         await self._connection.close()
 
     @asynccontextmanager
-    async def _working(self, short: str, report: Report) -> AsyncIterator[BoundedWork]:
-        seen = (await self._queues.snapshot()).get(short)
+    async def _working(self, short: str, report: Report, plain: str = "") -> AsyncIterator[BoundedWork]:
+        """Begin to work on a queue; ``plain`` is the key of one in plain lists, which may all be gone meanwhile."""
+        lists = QueueSnapshot(short, plain, "plain", PlainCounts())
+        seen = lists if plain else (await self._queues.snapshot()).get(short)
         if not isinstance(seen, QueueSnapshot):
             raise PermanentError(seen.sentence() if seen else f"there is no queue {short}")
-        if seen.layout not in WRITABLE:
+        if not is_writable(seen):
             raise PermanentError(f"{short} is of {seen.version or 'an unknown version of BullMQ'}: it is only read")
         async with bounded_work(
             self._connection.open(), seen, report, lambda redis: LatencyGuard(redis, patience=self._patience)
@@ -161,7 +166,7 @@ class QueueChanges:
 
     async def _bullmq(self, work: BoundedWork) -> BullmqFailed:
         if work.queue.layout == "plain":
-            raise PermanentError(f"{work.queue.short} is kept in plain lists now")
+            raise PermanentError(f"{work.queue.short} is kept in plain lists")
         scripts = await work.piece(Scripts.load(work.redis))
         return BullmqFailed(work.redis, scripts, work.queue.name, work.queue.version)
 
@@ -206,3 +211,8 @@ class QueueChanges:
 
     async def _jobs_in(self, archive: str, queue: str) -> int:
         return sum(held.jobs for held in await self._archive.find(archive) if held.queue == queue)
+
+
+def is_writable(queue: QueueSnapshot) -> bool:
+    """Say whether it is known how this queue is changed; one of an unknown version of BullMQ is only read."""
+    return queue.layout != "bullmq"

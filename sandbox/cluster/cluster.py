@@ -12,7 +12,7 @@ from sandbox.cluster import autoscaler, rollout
 from sandbox.cluster.kubelet import Kubelet, Starter
 from sandbox.cluster.objects import API, NAMESPACE, WORKER, create_all
 from sandbox.cluster.pods import active, is_ready
-from sandbox.cluster.server import TOKEN, ClusterServer
+from sandbox.cluster.server import TOKEN, Asked, ClusterServer
 from sandbox.cluster.store import ApiError, ObjectStore, labels_fit
 from sandbox.http_part import HttpPart
 
@@ -71,6 +71,10 @@ class Cluster:
     def changes(self) -> list[dict[str, Any]]:
         """Return the requests that changed something, oldest first; what controllers did is not among them."""
         return [change.plain() for change in self._server.changes]
+
+    def asked(self) -> list[Asked]:
+        """Return the last requests, oldest first."""
+        return list(self._server.asked)
 
     def ready_pods(self, app: str) -> list[str]:
         """Return the names of an app's ready pods."""

@@ -1,6 +1,7 @@
 """The Kubernetes API of the pretend cluster over HTTP: who may, which object, which verb."""
 
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from sandbox.cluster.store import ApiError, Object, ObjectStore, labels_fit, sta
 from sandbox.http_part import LARGEST_BODY
 
 TOKEN = "sandbox-cluster-token"  # noqa: S105 - opens nothing but the pretend cluster
+REMEMBERED = 1000
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,26 @@ class Change:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    content_type: str
+    body: Any
+
+
 class ClusterServer:
-    """Answers requests from the store; ``changes`` are the requests of outsiders that changed something."""
+    """Answers requests from the store.
+
+    ``changes`` are the requests of outsiders that changed something, ``asked`` the last of all that were allowed.
+    """
 
     def __init__(self, store: ObjectStore, kubelet: Kubelet, namespace: str) -> None:
         self.changes: list[Change] = []
+        self.asked: deque[Asked] = deque(maxlen=REMEMBERED)
         self.forbidden = False
         self._store = store
         self._kubelet = kubelet
@@ -71,6 +88,9 @@ class ClusterServer:
     async def _errors(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
         try:
             self._authorize(request)
+            text = await request.text()
+            body = json.loads(text) if text else None
+            self.asked.append(Asked(request.method, request.path, dict(request.query), request.content_type, body))
             answer: web.StreamResponse = await handler(request)
         except ApiError as error:
             return _failure(error)

@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from tests.clients.kubernetes_types import check
+
 NAMESPACE = "novapulse"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -101,6 +103,8 @@ async def kubernetes_server() -> AsyncIterator[KubernetesServer]:
     finally:
         server.stuck.set()
         await runner.cleanup()
+    for asked in server.asked:
+        check(asked.method, asked.path, asked.query, asked.content_type, asked.body)
 
 
 def status(code: int, message: str) -> web.Response:

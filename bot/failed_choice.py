@@ -1,0 +1,182 @@
+"""Which failed jobs somebody means: what is typed, checked against what is there, as ``/clear-failed`` does it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Final
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from bot.attempt import attempt, why
+from bot.clients.failed_selection import Selection, Survey
+from bot.clients.queue_changes import QueueChanges, is_writable
+from bot.clients.queue_layout import MissingQueue, QueueSnapshot
+from bot.clients.queues import Queues
+from bot.errors import BotError, Refused, UsageError, UserError
+from bot.policy import Duration
+
+ALL: Final = "all"
+# One clean-up at a time: two would share what Redis can spare.
+TARGET: Final = "queues/failed"
+TIMEOUT: Final = 6 * 3600.0  # seconds; a Redis that is slow makes the work wait
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed; an empty word chooses nothing. ``at`` is when: later failures are not meant."""
+
+    queue: str
+    cluster: str
+    job: str
+    older_than: str
+    at: datetime
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every job of the queue that has failed so far is meant."""
+        return not (self.cluster or self.job or self.older_than)
+
+    @property
+    def until(self) -> datetime:
+        """The latest failure that is meant; raises UsageError."""
+        if not self.older_than:
+            return self.at
+        try:
+            return self.at - TypeAdapter[timedelta](Duration).validate_python(self.older_than)
+        except (ValidationError, OverflowError):
+            message = f"{self.older_than[:40]!r} is no duration: write 30m, 2h or 7d."
+            raise UsageError(message, argument="older_than") from None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was found, one survey a queue with at least one job, and what could not be looked at."""
+
+    asked: Asked
+    surveys: tuple[Survey, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs are meant, in all queues."""
+        return sum(survey.chosen for survey in self.surveys)
+
+    @property
+    def where(self) -> str:
+        """The queues' names."""
+        return ", ".join(survey.queue.short for survey in self.surveys)
+
+    @property
+    def facts(self) -> dict[str, JsonValue]:
+        """What a plan relies on; how many jobs there are only shrinks, and is no fact where the times are known."""
+        facts: dict[str, JsonValue] = {f"{one.queue.short} layout": one.queue.layout for one in self.surveys}
+        plain = (one for one in self.surveys if one.queue.layout == "plain")
+        return facts | {f"{one.queue.short} entries": one.total for one in plain}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever approves should know besides."""
+        partial = [
+            f"{one.queue.short}: only the oldest failed jobs were looked at. Do it again for the rest."
+            for one in self.surveys
+            if one.is_partial
+        ]
+        plain = [
+            f"{one.queue.short} is kept in a plain list, which is taken as a whole, and only as long as it has "
+            f"{one.total:,} {'entry' if one.total == 1 else 'entries'}: which are new cannot be told."
+            for one in self.surveys
+            if one.queue.layout == "plain"
+        ]
+        return (*self.problems, *partial, *plain)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many jobs, and from when to when."""
+        return tuple(map(_note, self.surveys))
+
+    def said(self, survey: Survey) -> str:
+        """Say which jobs of a queue are meant."""
+        if survey.queue.layout == "plain":
+            return f"{survey.queue.name}:failed, all entries"
+        chosen = [f"cluster {self.asked.cluster}"] if self.asked.cluster else []
+        chosen += [f"name {self.asked.job}"] if self.asked.job else []
+        last = datetime.fromtimestamp(survey.until / 1000, self.asked.at.tzinfo)
+        return ", ".join([f"{survey.queue.short}: failed up to {last:%Y-%m-%d %H:%M:%S} {last:%Z}", *chosen])
+
+    def selection(self, survey: Survey) -> dict[str, JsonValue]:
+        """The selection as a step's argument."""
+        return Selection(survey.until, self.asked.cluster, self.asked.job).words
+
+
+async def choose(asked: Asked, queues: Queues, changes: QueueChanges) -> Choice:
+    """Find what is meant; raises UsageError, Refused, UserError where that is nothing, and what Redis is down with."""
+    until, shorts = asked.until, _shorts(asked.queue, queues.shorts)
+    seen = await queues.snapshot()
+    found = [await attempt(_survey(asked, until, seen[short], changes)) for short in shorts]
+    problems = [one for one in found if isinstance(one, BotError)]
+    if problems and len(problems) == len(shorts):
+        raise problems[0]
+    surveys = [one for one in found if isinstance(one, Survey)]
+    chosen = tuple(one for one in surveys if one.chosen)
+    if not chosen:
+        raise _nothing(asked, surveys, problems)
+    return Choice(asked, chosen, tuple(f"Left as it is: {why(problem)}" for problem in problems))
+
+
+def _shorts(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    asked = queue.lower()
+    if asked == ALL:
+        return known
+    if asked not in known:
+        message = (
+            f"There is no queue {queue[:60]!r}; there are {', '.join(known)}, and {ALL}."
+            if queue
+            else (f"Say which queue: {', '.join(known)}, or {ALL}.")
+        )
+        nearest = get_close_matches(asked, known, n=1)
+        raise UsageError(message, nearest=next(iter(nearest), ""), argument="queue")
+    return (asked,)
+
+
+async def _survey(asked: Asked, until: datetime, seen: QueueSnapshot | MissingQueue, changes: QueueChanges) -> Survey:
+    if isinstance(seen, MissingQueue):
+        raise UserError(f"The failed jobs are unknown. {seen.sentence()}.")
+    if not is_writable(seen):
+        message = f"{seen.short} is of {seen.version or 'an unknown version of BullMQ'}, which is only read here."
+        raise Refused(message, hint="Versions 5 and 6 are known.")
+    if seen.layout != "plain":
+        return await changes.survey(seen, Selection(until.timestamp() * 1000, asked.cluster, asked.job))
+    if seen.counts.failed is None:
+        raise UserError(f"What is in {seen.name}:failed is no list: how many jobs failed is unknown.")
+    if not asked.is_whole:
+        message = f"{seen.short} is kept in a plain list: its entries tell neither name nor time for sure."
+        raise UsageError(message, usage=f"without a cluster, a name and a time: {seen.short}")
+    return Survey(seen, seen.counts.failed, seen.counts.failed, until.timestamp() * 1000)
+
+
+def _nothing(asked: Asked, surveys: Sequence[Survey], problems: Sequence[BotError]) -> UserError:
+    total = sum(survey.total for survey in surveys)
+    where = f"in {asked.queue}" if asked.queue.lower() != ALL else "in any queue"
+    unread = " ".join(map(why, problems))
+    if not total:
+        return UserError(f"No job has failed {where}: there is nothing to do.", hint=unread)
+    if asked.is_whole:
+        return UserError(f"No job failed {where} before this was asked; {total:,} did since.", hint=unread)
+    clusters = {name: count for survey in surveys for name, count in survey.clusters.items()}
+    names = {name: count for survey in surveys for name, count in survey.names.items()}
+    near = [*get_close_matches(asked.job, names, n=1), *get_close_matches(asked.cluster, clusters, n=1)]
+    message = f"None of the {total:,} failed jobs {where} is meant by this."
+    if asked.cluster and asked.cluster not in clusters and clusters:
+        message += f" There are the clusters {', '.join(sorted(clusters)[:10])}."
+    if asked.job and asked.job not in names and names:
+        message += f" There are the names {', '.join(sorted(names)[:10])}."
+    return UsageError(message, nearest=next(iter(near), ""))
+
+
+def _note(survey: Survey) -> str:
+    queue = survey.queue
+    said = f"{queue.short}: {survey.chosen:,} of {survey.total:,} failed {'job' if survey.total == 1 else 'jobs'}"
+    if survey.oldest and survey.newest:
+        said += f", from {survey.oldest:%Y-%m-%d %H:%M} to {survey.newest:%Y-%m-%d %H:%M} {survey.newest:%Z}"
+    return said

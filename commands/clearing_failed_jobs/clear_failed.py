@@ -1,0 +1,146 @@
+"""``/clear-failed``: a plan to remove failed jobs, into an archive from which they can be brought back."""
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import Field, JsonValue
+
+from bot.archived import KEPT_FOR
+from bot.clients.queue_changes import QueueChanges
+from bot.clients.queue_layout import FAILED_KEPT
+from bot.clients.queues import Queues
+from bot.command import command
+from bot.errors import UsageError, UserError
+from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.plan import Change, Plan, Step, Undo
+from bot.request import Request
+from bot.stores.archive import Archive
+
+_FORMAT: Final = "%Y-%m-%d %H:%M UTC"
+
+
+@command(
+    "/clear-failed",
+    permission="failed-jobs:clear",
+    section="Clearing Failed Jobs",
+    runbook=(
+        "DEL nova:email:failed",
+        "DEL nova:webhook:failed",
+        "DEL nova:workflow:failed",
+        "DEL nova:report:failed",
+        "Select and delete or retry",
+    ),
+    examples=(
+        "/clear-failed email",
+        "/clear-failed all --older-than 7d",
+        "/clear-failed webhook --cluster 3fa91c",
+        "/clear-failed --restore 5d41402abc",
+    ),
+)
+async def clear_failed(  # noqa: PLR0913 - five arguments of the command, five things it needs
+    queue: Annotated[str, Field(description="The queue's short name such as email, or all")] = "",
+    cluster: Annotated[str, Field(description="Only errors of this cluster, as /failed-jobs names it")] = "",
+    job: Annotated[str, Field(description="Only jobs of this name, such as sendEmail")] = "",
+    older_than: Annotated[str, Field(description="Only what failed longer ago, such as 2h or 7d")] = "",
+    restore: Annotated[str, Field(description="Bring back what this archive holds")] = "",
+    *,
+    queues: Queues,
+    changes: QueueChanges,
+    archive: Archive,
+    request: Request,
+    now: datetime,
+) -> Plan:
+    """Remove failed jobs, wholly and without slowing Redis; for seven days they can be brought back.
+
+    Jobs that fail after you ask are not touched. What is removed is copied into the bot's own database first.
+    """
+    asked = Asked(queue, cluster, job, older_than, request.received_at)
+    if restore:
+        if queue or not asked.is_whole:
+            raise UsageError("An archive is brought back as a whole.", usage=f"/clear-failed --restore {restore[:40]}")
+        return await _restoring(restore, archive, now)
+    choice = await choose(asked, queues, changes)
+    return _clearing(choice, hashlib.sha256(request.id.encode()).hexdigest()[:10])
+
+
+def _clearing(choice: Choice, archive: str) -> Plan:
+    return Plan(
+        title=f"Clear {_jobs(choice.jobs)} of {choice.where}",
+        target=TARGET,
+        changes=tuple(
+            Change(what=choice.said(survey), before="kept", after=f"removed, archived as {archive}")
+            for survey in choice.surveys
+        ),
+        facts=choice.facts | {"archive": archive},
+        steps=_steps(choice, archive),
+        undo=Undo(
+            title="Bring them back as failed",
+            command="/clear-failed",
+            arguments={"restore": archive},
+            expects={"archive": archive, "clean-up": "done"},
+        ),
+        blast_radius=(
+            f"{_jobs(choice.jobs)} can then only be retried after they were brought back. Jobs that wait, run or "
+            "fail from now on are not touched.",
+        ),
+        warnings=choice.warnings,
+        notes=(*choice.notes, f"The archive is in the bot's own database for {KEPT_FOR.days} days, job data included."),
+    )
+
+
+def _steps(choice: Choice, archive: str) -> tuple[Step, ...]:
+    steps = []
+    for survey in choice.surveys:
+        short = survey.queue.short
+        arguments: dict[str, JsonValue] = {
+            "queue": short,
+            "archive": archive,
+            "at": choice.asked.at.timestamp() * 1000,
+        }
+        if survey.queue.layout == "plain":
+            name, more = "clear_list", dict[str, JsonValue](key=survey.queue.name, entries=survey.total)
+        else:
+            name, more = "clear", dict[str, JsonValue](selection=choice.selection(survey))
+        title = f"Archive and remove the failed jobs of {short}"
+        step = Step(title=title, operation=f"queue_changes.{name}", arguments=arguments | more, timeout=TIMEOUT)
+        steps.append(step)
+    return tuple(steps)
+
+
+async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
+    held = [one for one in await archive.find(name) if now - one.created_at < KEPT_FOR]
+    if not held:
+        hint = f"The card of the clean-up names it; it is kept for {KEPT_FOR.days} days."
+        raise UserError(f"There is no archive {name[:40]!r} any more.", hint=hint)
+    there = [one for one in held if one.jobs]
+    if not there:
+        raise UserError(f"Everything in the archive {name} was brought back before.")
+    jobs = sum(one.jobs for one in there)
+    return Plan(
+        title=f"Bring back {_jobs(jobs)} of {', '.join(one.queue for one in there)}",
+        target=TARGET,
+        changes=tuple(
+            Change(what=f"{one.queue}: {_jobs(one.jobs)}", before=f"archive {name}", after="failed") for one in there
+        ),
+        facts={"archive": name, "clean-up": "done", "jobs": jobs},
+        steps=tuple(
+            Step(
+                title=f"Bring back the failed jobs of {one.queue}",
+                operation="queue_changes.restore",
+                arguments={"queue": one.queue, "archive": name},
+                timeout=TIMEOUT,
+            )
+            for one in there
+        ),
+        no_undo="They can be cleared again.",
+        blast_radius=("They are failed jobs again, with their logs. Nothing is retried by this.",),
+        warnings=(
+            f"NovaPulse's workers keep {FAILED_KEPT:,} failed jobs: with more, the oldest go when the next one fails.",
+        ),
+        notes=(f"Removed on {there[0].created_at:{_FORMAT}}.",),
+    )
+
+
+def _jobs(number: int) -> str:
+    return f"{number:,} failed {'job' if number == 1 else 'jobs'}"

@@ -1,0 +1,75 @@
+"""``/retry-failed``: a plan to have failed jobs done once more, in waves."""
+
+from typing import Annotated
+
+from pydantic import Field, JsonValue
+
+from bot.clients.failed_selection import Survey
+from bot.clients.queue_changes import QueueChanges
+from bot.clients.queues import Queues
+from bot.command import command
+from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.plan import Change, Plan, Step
+from bot.request import Request
+
+
+@command(
+    "/retry-failed",
+    permission="failed-jobs:retry",
+    section="Clearing Failed Jobs",
+    runbook=("Select and delete or retry",),
+    examples=("/retry-failed email", "/retry-failed webhook --cluster 3fa91c --wave 50 --pause 10"),
+)
+async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three things it needs
+    queue: Annotated[str, Field(description="The queue's short name such as email, or all")],
+    cluster: Annotated[str, Field(description="Only errors of this cluster, as /failed-jobs names it")] = "",
+    job: Annotated[str, Field(description="Only jobs of this name, such as sendEmail")] = "",
+    older_than: Annotated[str, Field(description="Only what failed longer ago, such as 2h or 7d")] = "",
+    wave: Annotated[int, Field(ge=1, le=1000, description="How many jobs at once")] = 200,
+    pause: Annotated[float, Field(ge=0, le=60, description="Seconds between two waves")] = 1.0,
+    *,
+    queues: Queues,
+    changes: QueueChanges,
+    request: Request,
+) -> Plan:
+    """Have failed jobs done once more, the oldest first, in waves and with the priorities they had.
+
+    Jobs that fail after you ask are not retried, nor is one twice.
+    """
+    choice = await choose(Asked(queue, cluster, job, older_than, request.received_at), queues, changes)
+    number = f"{choice.jobs:,} failed {'job' if choice.jobs == 1 else 'jobs'}"
+    return Plan(
+        title=f"Retry {number} of {choice.where}",
+        target=TARGET,
+        changes=tuple(
+            Change(what=choice.said(survey), before="failed", after="waiting to be done again")
+            for survey in choice.surveys
+        ),
+        facts=choice.facts,
+        steps=tuple(_step(choice, survey, wave, pause) for survey in choice.surveys),
+        no_undo="A job that a worker has taken up cannot be taken back.",
+        blast_radius=(
+            f"{number} are done again, {wave:,} at once with {pause:g} s between. What they did before they failed, "
+            "such as a mail that went out, they may do twice.",
+        ),
+        warnings=(*choice.warnings, *_unworked(choice)),
+        notes=(*choice.notes, "BullMQ forgets why a job failed when it is retried; the stack traces stay with it."),
+    )
+
+
+def _step(choice: Choice, survey: Survey, wave: int, pause: float) -> Step:
+    arguments: dict[str, JsonValue] = {"queue": survey.queue.short, "wave": wave, "pause": pause}
+    if survey.queue.layout == "plain":
+        name, more = "retry_list", dict[str, JsonValue](key=survey.queue.name, entries=survey.total)
+    else:
+        name, more = "retry", dict[str, JsonValue](selection=choice.selection(survey))
+    title = f"Retry the failed jobs of {survey.queue.short}"
+    return Step(title=title, operation=f"queue_changes.{name}", arguments=arguments | more, timeout=TIMEOUT)
+
+
+def _unworked(choice: Choice) -> list[str]:
+    """Warn where nobody would do them."""
+    paused = [one.queue.short for one in choice.surveys if one.queue.is_paused]
+    alone = [one.queue.short for one in choice.surveys if one.queue.workers == 0]
+    said = [f"{', '.join(paused)}: paused, so that the jobs wait until it is resumed."] if paused else []
+    return said + ([f"{', '.join(alone)}: no worker is connected, so that the jobs only wait."] if alone else [])

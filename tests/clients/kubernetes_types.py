@@ -1,0 +1,151 @@
+"""Checks requests against Kubernetes' published OpenAPI description, as its generated client carries it.
+
+The client's methods know path, verb, query parameters and content types of every call; its models the fields and
+types of every object. What the description does not hold (metrics.k8s.io, KEDA) is written out here from its source.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from kubernetes.aio import client
+
+GROUPS = (
+    client.AppsV1Api,
+    client.AuthorizationV1Api,
+    client.AutoscalingV2Api,
+    client.CoreV1Api,
+    client.VersionApi,
+)
+# Source: k8s.io/metrics, pkg/apis/metrics/v1beta1/types.go, PodMetrics and ContainerMetrics.
+POD_METRICS = {"kind", "apiVersion", "metadata", "timestamp", "window", "containers"}
+CONTAINER_METRICS = {"name", "usage"}
+# Source: k8s.io/metrics as above, and KEDA's documentation of ScaledObject (keda.sh/v1alpha1).
+OTHERS = (
+    ("GET", "/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods"),
+    ("GET", "/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects"),
+)
+JSON_PATCH = "application/json-patch+json"
+OPERATIONS = {"add", "remove", "replace", "move", "copy", "test"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the API: what it takes, and the type of its body (a patch's is that of what it changes)."""
+
+    queries: frozenset[str]
+    content_types: frozenset[str]
+    body: str
+
+
+def check(method: str, path: str, query: dict[str, str], content_type: str, body: Any) -> None:
+    """Raise AssertionError where a request is not one that the API describes."""
+    call = _call(method, path)
+    assert query.keys() <= call.queries, f"{method} {path}: unknown query {sorted(query.keys() - call.queries)}"
+    if body is None:
+        return
+    if call.content_types:
+        assert content_type in call.content_types, f"{method} {path}: no content type {content_type}"
+    if content_type == JSON_PATCH:
+        for operation in body:
+            assert operation["op"] in OPERATIONS, operation
+            _pointed(operation["path"], call.body, operation.get("value"))
+    else:
+        fits(body, call.body, path)
+
+
+def fits(value: Any, kind: str, where: str) -> None:
+    """Raise AssertionError where a value has a field or a type that its model does not have; None removes a field."""
+    if value is None or kind == "object":
+        return
+    if inner := re.fullmatch(r"(?:List|Optional)\[(.+)\]", kind):
+        items = value if kind.startswith("List") else [value]
+        assert isinstance(items, list), f"{where}: {value!r} is no list"
+        for index, item in enumerate(items):
+            fits(item, inner[1], f"{where}[{index}]")
+    elif inner := re.fullmatch(r"Dict\[str, (.+)\]", kind):
+        assert isinstance(value, dict), f"{where}: {value!r} is no object"
+        for name, item in value.items():
+            fits(item, inner[1], f"{where}.{name}")
+    elif kind in ("str", "int", "bool", "float", "datetime"):
+        wanted = {"int": int, "bool": bool, "float": (int, float)}.get(kind, str)
+        assert isinstance(value, wanted), f"{where}: {value!r} is no {kind}"
+        assert isinstance(value, bool) is (kind == "bool"), f"{where}: {value!r} is no {kind}"
+    else:
+        _fits_model(value, kind, where)
+
+
+def _fits_model(value: Any, kind: str, where: str) -> None:
+    model = getattr(client, kind)
+    if not hasattr(model, "attribute_map"):  # a union, such as int-or-string
+        return
+    assert isinstance(value, dict), f"{where}: {value!r} is no {kind}"
+    fields = {written: model.openapi_types[name] for name, written in model.attribute_map.items()}
+    for name, item in value.items():
+        if name not in ("$patch", "$retainKeys"):
+            assert name in fields, f"{where}: {kind} has no field {name}"
+            fits(item, fields[name], f"{where}.{name}")
+
+
+def _pointed(path: str, kind: str, value: Any) -> None:
+    for part in path.split("/")[1:]:
+        written = part.replace("~1", "/").replace("~0", "~")
+        if inner := re.fullmatch(r"Dict\[str, (.+)\]", kind) or re.fullmatch(r"List\[(.+)\]", kind):
+            kind = inner[1]
+            continue
+        model = getattr(client, kind)
+        names = {known: name for name, known in model.attribute_map.items()}
+        assert written in names, f"{path}: {kind} has no field {written}"
+        kind = model.openapi_types[names[written]]
+    fits(value, kind, path)
+
+
+def _call(method: str, path: str) -> Call:
+    found = next((call for pattern, call in _calls()[method] if pattern.fullmatch(path)), None)
+    assert found is not None, f"the API has no {method} {path}"
+    return found
+
+
+@cache
+def _calls() -> dict[str, list[tuple[re.Pattern[str], Call]]]:
+    found: dict[str, list[tuple[re.Pattern[str], Call]]] = {}
+    for group in GROUPS:
+        for method, path, call in _described(group):
+            found.setdefault(method, []).append((_pattern(path), call))
+    for method, path in OTHERS:
+        found.setdefault(method, []).append((_pattern(path), Call(frozenset({"labelSelector"}), frozenset(), "")))
+    return found
+
+
+def _described(group: type) -> Iterator[tuple[str, str, Call]]:
+    for name, serialize in inspect.getmembers(group, inspect.isfunction):
+        if not name.endswith("_serialize"):
+            continue
+        source = inspect.getsource(serialize)
+        called = getattr(group, name.removesuffix("_serialize").removeprefix("_"))
+        path = re.findall(r"resource_path='([^']+)'", source)[0]
+        method = re.findall(r"method='([A-Z]+)'", source)[0]
+        yield (
+            method,
+            path,
+            Call(
+                frozenset(re.findall(r"_query_params\.append\(\('(\w+)'", source)),
+                frozenset(re.findall(r"'(application/[^']+)'", source.partition("select_header_content_type")[2])),
+                _body_type(method, called),
+            ),
+        )
+
+
+def _body_type(method: str, called: Any) -> str:
+    if method == "PATCH":
+        return str(re.findall(r"'200': \"(\w+)\"", inspect.getsource(called))[0])
+    annotation = inspect.signature(called).parameters.get("body")
+    found = re.findall(r"models\.\w+\.(\w+)", str(annotation.annotation)) if annotation is not None else []
+    return found[0] if found else "object"
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{\w+\}", r"[^/]+", path))
