@@ -45,6 +45,7 @@ class Terminated(_Object):
 
     reason: str = ""
     exit_code: int = 0
+    finished_at: datetime | None = None
 
 
 class Waiting(_Object):
