@@ -80,8 +80,11 @@ class Approvals:
         async with self._database.transaction() as connection:
             stored = _found(await self._plans.locked(connection, decision.subject), decision)
             votes = await self._plans.votes(stored.id, connection)
-            if any(vote.actor.id == decision.actor.id and vote.action == decision.action for vote in votes):
-                # Also where a click took effect, the process died, and the next one takes the same click up again.
+            mine = [vote for vote in votes if vote.actor.id == decision.actor.id and vote.action == decision.action]
+            if mine and mine[0].at >= decision.received_at:
+                # This very click took effect, the process died, and it is taken up again: the card says it already.
+                return Answer("done", "took effect before a restart", None, plan_id=stored.id)
+            if mine:
                 return repeated(decision, await self._so_far(connection, stored))
             refused = rights.refusal(self._policy.current, stored, decision, now)
             if stored.is_due(now):
