@@ -81,7 +81,7 @@ class Approvals:
             stored = _found(await self._plans.locked(connection, decision.subject), decision)
             votes = await self._plans.votes(stored.id, connection)
             mine = [vote for vote in votes if vote.actor.id == decision.actor.id and vote.action == decision.action]
-            if mine and mine[0].at >= decision.received_at:
+            if mine and mine[0].at > decision.received_at:
                 # This very click took effect, the process died, and it is taken up again: the card says it already.
                 return Answer("done", "took effect before a restart", None, plan_id=stored.id)
             if mine:
