@@ -18,9 +18,14 @@ from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
+from bot.clients.cluster_parts import cluster_parts
 from bot.clients.mongo import Mongo
+from bot.clients.mongo_indexes import Indexes
+from bot.clients.mongo_replica_set import ReplicaSet
+from bot.clients.mongo_server import MongoServer
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.clients.webhooks import Webhooks
 from bot.dispatch.again import Again
 from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
@@ -34,6 +39,7 @@ from bot.dispatch.operations import Operations
 from bot.dispatch.pipeline import Dispatcher, Rooms
 from bot.dispatch.planner import Planner
 from bot.dispatch.questions import Questions
+from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
 from bot.overview import Overview
 from bot.policy import Policy
@@ -54,6 +60,7 @@ from bot.stores.process_name import process_name
 from bot.stores.requests import Requests
 from bot.stores.runs import Runs
 from bot.stores.samples import Samples
+from bot.stores.vault import Vault
 from bot.watch import Watch
 from bot.web import Handler, WebServer
 
@@ -94,6 +101,15 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         systems: dict[str, object] = {
             "api": api, "queues": queues, "redis": redis, "mongo": mongo, "cluster": cluster
         }  # fmt: skip
+        systems |= {
+            "replica_set": ReplicaSet(mongo),
+            "mongo_server": MongoServer(mongo),
+            "indexes": Indexes(mongo),
+            "webhooks": Webhooks(api, mongo),
+        }
+        vault = Vault(database, settings.slack.sealing_key)
+        areas = (settings.platform, settings.redis)
+        systems |= cluster_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
 
@@ -127,7 +143,8 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
     again = Again(database, planner, approvals)
     rooms = Rooms(planner, approvals, gate, again, questions, notices)
-    dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached)
+    sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
+    dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)
     clocks = Clocks(database, approvals, gate, notices, policy)
     return Bot(core, name, dispatcher, clocks, engine, scheduler)
 
@@ -157,7 +174,7 @@ def _scheduler(core: Core, name: str, found: dict[type, object]) -> Scheduler:
     async def forget(now: datetime) -> None:
         await core.outbox.forget(now - KEEP_MESSAGES)
 
-    work = Work(core.catalog, found.__getitem__, alerting.tick, (samples.prune, forget))
+    work = Work(core.catalog, found.__getitem__, alerting.tick, (samples.prune, forget, Vault(database, None).prune))
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder
     return Scheduler(stores, work, policy=policy, channel=channel, holder=holder, clock=clock)

@@ -35,6 +35,7 @@ class Parameter:
     default: Any
     adapter: TypeAdapter[Any]
     in_form: bool  # Field(json_schema_extra={"form": False}) leaves out what a typed form makes superfluous
+    secret: bool = False  # Field(json_schema_extra={"secret": True}) is asked for in the form only, and never shown
 
     @property
     def option(self) -> str:
@@ -89,7 +90,12 @@ class Command:
     @property
     def usage_hint(self) -> str:
         """The usage line without the name, as Slack's manifest wants it; empty where there are no arguments."""
-        return " ".join(parameter.usage for parameter in self.parameters)
+        return " ".join(parameter.usage for parameter in self.parameters if not parameter.secret)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of the arguments that nobody may see."""
+        return tuple(parameter.name for parameter in self.parameters if parameter.secret)
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter of this name, however it is spelt (``yes-zero``, ``yes_zero``)."""
@@ -160,6 +166,7 @@ def _parameter(command_name: str, parameter: inspect.Parameter, hints: dict[str,
     if not description:
         raise InvalidDeclaration(f"{command_name}: {parameter.name} needs Field(description=...)")
     required = parameter.default is inspect.Parameter.empty
+    extra = fields[0].json_schema_extra if isinstance(fields[0].json_schema_extra, dict) else {}
     return Parameter(
         name=parameter.name,
         annotation=get_args(hint)[0],
@@ -167,7 +174,8 @@ def _parameter(command_name: str, parameter: inspect.Parameter, hints: dict[str,
         required=required,
         default=None if required else parameter.default,
         adapter=TypeAdapter(hint),
-        in_form=not (isinstance(extra := fields[0].json_schema_extra, dict) and extra.get("form") is False),
+        in_form=extra.get("form") is not False,
+        secret=extra.get("secret") is True,
     )
 
 
@@ -179,6 +187,9 @@ def _check(declared: Command, returned: object) -> None:
         "the handler must return Reply or Plan": returned not in (Reply, Plan),
         "the handler must be async": not inspect.iscoroutinefunction(declared.handler),
         "the description is too long": len(declared.description) > MAXIMUM_DESCRIPTION,
+        "a secret must default to an empty text: the form asks for it": any(
+            p.secret and p.default != "" for p in declared.parameters
+        ),
         "a flag must default to False": any(p.is_flag and p.default is not False for p in declared.parameters),
     }
     for problem, is_there in problems.items():

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 _F = TypeVar("_F", bound=Callable[..., Awaitable[Any]])
 
+# What an operation that asks for ``progress`` calls with a line for the card while it goes on.
+Report = Callable[[str], Awaitable[None]]
+
 
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,7 +107,10 @@ class Progress(_Data):
 
 
 def operation(method: _F) -> _F:
-    """Mark a client's method as one that steps may call: JSON in, JSON out, safe to repeat with the same end."""
+    """Mark a client's method as one that steps may call: JSON in, JSON out, safe to repeat with the same end.
+
+    One that takes long may ask for ``progress: Report`` by keyword.
+    """
     method.__operation__ = "do"  # type: ignore[attr-defined]
     return method
 

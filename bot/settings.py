@@ -29,6 +29,11 @@ class SlackSettings(_Area):
     command_prefix: str = ""
     port: int = 8080
 
+    @property
+    def sealing_key(self) -> SecretStr | None:
+        """What the values that nobody may see are sealed with; None where no form could have asked for one."""
+        return self.slack_signing_secret or self.slack_bot_token
+
 
 class ApiSettings(_Area):
     """How to reach and log in to the NovaPulse API."""

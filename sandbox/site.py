@@ -210,7 +210,7 @@ async def _start_cluster(sandbox: Sandbox, stack: contextlib.AsyncExitStack, *, 
     starters = {}
     if with_workers and sandbox.redis is not None:
         api = sandbox.api
-        delivered = api.webhooks.delivered if api is not None else _delivered_nowhere
+        delivered = api.webhooks.arrived if api is not None else _delivered_nowhere
         sandbox.workers = Workers(sandbox.redis.direct_url, sandbox.speed, delivered)
         starters = {WORKER: sandbox.workers.start}
     sandbox.cluster = Cluster(sandbox.directory, lambda: datetime.now(UTC), starters=starters, pace=sandbox.speed)

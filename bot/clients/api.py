@@ -84,6 +84,10 @@ class NovaPulseApi:
         async with deadline(SYSTEM, seconds, *_FAILURES):
             return role_of(await self._session.token())
 
+    async def call(self, method: str, path: str, *, seconds: float = 5.0) -> Answer:
+        """Send a request with the login, and return the answer whatever its status is."""
+        return await self._logged_in(method, path, seconds)
+
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         client, self._http = self._http, None
@@ -95,14 +99,17 @@ class NovaPulseApi:
             return await self._send("GET", path, {}, None)
 
     async def _get_logged_in(self, path: str, seconds: float) -> Answer:
+        return await self._logged_in("GET", path, seconds)
+
+    async def _logged_in(self, method: str, path: str, seconds: float) -> Answer:
         """Send a request with the token; when it is refused, renew it once and send again."""
         async with deadline(SYSTEM, seconds, *_FAILURES):
             token = await self._session.token()
-            answer = await self._send("GET", path, _bearer(token), None)
+            answer = await self._send(method, path, _bearer(token), None)
             if answer.status != _UNAUTHORIZED:
                 return answer
             token = await self._session.renewed(token)
-            return await self._send("GET", path, _bearer(token), None)
+            return await self._send(method, path, _bearer(token), None)
 
     async def _send(self, method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None) -> Answer:
         try:

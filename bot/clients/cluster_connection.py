@@ -41,7 +41,7 @@ class ClusterConnection:
     """One API client with one set of credentials, read from the kubeconfig or from the pod the bot runs in."""
 
     def __init__(self, settings: PlatformSettings) -> None:
-        self._platform = settings.platform
+        self.platform = settings.platform
         self._kubeconfig = settings.kubeconfig
         self._client: Any = None
         self._opening = asyncio.Lock()
@@ -64,12 +64,12 @@ class ClusterConnection:
         return answer
 
     async def ask_or_none(
-        self, kind: type[_Answer], call: Call, seconds: float, *, none_for: int = 0
+        self, kind: type[_Answer], call: Call, seconds: float, *, none_for: int | tuple[int, ...] = ()
     ) -> _Answer | None:
-        """Return the answer to a call, or None for the one HTTP status that means something to the caller."""
+        """Return the answer to a call, or None for an HTTP status that means something to the caller."""
         async with deadline(SYSTEM, seconds, aiohttp.ClientError, ValueError):
             status, body, _ = await self._send(call, ANSWER_LIMIT)
-            if status == none_for:
+            if status in (none_for if isinstance(none_for, tuple) else (none_for,)):
                 return None
             _raise_for(status, body)
             return _read(kind, body)
@@ -92,8 +92,8 @@ class ClusterConnection:
             return response.status, *await _body(response, limit)
 
     async def _open(self) -> Any:
-        if self._platform != "kubernetes":
-            message = f"PLATFORM={self._platform}: this version works on Kubernetes only; nothing was read or changed."
+        if self.platform != "kubernetes":
+            message = f"PLATFORM={self.platform}: this version works on Kubernetes only; nothing was read or changed."
             raise UserError(message, hint="What this does stands in the runbook, to be done by hand.")
         async with self._opening:
             if self._client is None:

@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
-class _Object(BaseModel):
+class Object(BaseModel):
+    """What every object read here has in common: camel case, unknown fields ignored."""
+
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
 
 
-class Metadata(_Object):
+class Metadata(Object):
     """Who an object is."""
 
     name: str
@@ -26,21 +28,21 @@ class Metadata(_Object):
     annotations: dict[str, str] = Field(default_factory=dict)
 
 
-class Container(_Object):
+class Container(Object):
     """A container of a pod's template."""
 
     name: str
     image: str = ""
 
 
-class PodSpec(_Object):
+class PodSpec(Object):
     """What a pod is made of."""
 
     containers: list[Container] = Field(min_length=1)
     node_name: str = ""
 
 
-class Terminated(_Object):
+class Terminated(Object):
     """How a container ended."""
 
     reason: str = ""
@@ -48,28 +50,29 @@ class Terminated(_Object):
     finished_at: datetime | None = None
 
 
-class Waiting(_Object):
+class Waiting(Object):
     """Why a container does not run."""
 
     reason: str = ""
 
 
-class ContainerState(_Object):
+class ContainerState(Object):
     """The state of a container, now or before its last restart."""
 
     waiting: Waiting | None = None
     terminated: Terminated | None = None
 
 
-class ContainerStatus(_Object):
+class ContainerStatus(Object):
     """One container of a pod as its node sees it."""
 
     restart_count: int = 0
+    ready: bool = False
     state: ContainerState = ContainerState()
     last_state: ContainerState = ContainerState()
 
 
-class StatusCondition(_Object):
+class StatusCondition(Object):
     """A condition of a pod or a deployment."""
 
     type: str
@@ -78,7 +81,7 @@ class StatusCondition(_Object):
     message: str = ""
 
 
-class PodStatus(_Object):
+class PodStatus(Object):
     """A pod as its node sees it."""
 
     phase: str = "Unknown"
@@ -87,7 +90,7 @@ class PodStatus(_Object):
     container_statuses: list[ContainerStatus] = Field(default_factory=list)
 
 
-class Pod(_Object):
+class Pod(Object):
     """A pod."""
 
     metadata: Metadata
@@ -95,20 +98,20 @@ class Pod(_Object):
     status: PodStatus = PodStatus()
 
 
-class ListMetadata(_Object):
+class ListMetadata(Object):
     """Whether a list goes on."""
 
     continue_: str = Field(default="", alias="continue")
 
 
-class PodList(_Object):
+class PodList(Object):
     """Pods, at most as many as were asked for."""
 
     metadata: ListMetadata = ListMetadata()
     items: list[Pod]
 
 
-class Expression(_Object):
+class Expression(Object):
     """One requirement of a selector."""
 
     key: str
@@ -116,7 +119,7 @@ class Expression(_Object):
     values: list[str] = Field(default_factory=list)
 
 
-class Selector(_Object):
+class Selector(Object):
     """Which pods belong to a deployment."""
 
     match_labels: dict[str, str] = Field(default_factory=dict)
@@ -141,13 +144,13 @@ def _requirement(expression: Expression) -> str:
     return f"{expression.key} {expression.operator.lower()} ({','.join(expression.values)})"
 
 
-class Template(_Object):
+class Template(Object):
     """What a deployment's pods are made of."""
 
     spec: PodSpec
 
 
-class DeploymentSpec(_Object):
+class DeploymentSpec(Object):
     """What is wanted; one replica is Kubernetes' own default."""
 
     replicas: int = 1
@@ -156,7 +159,7 @@ class DeploymentSpec(_Object):
     template: Template
 
 
-class DeploymentStatus(_Object):
+class DeploymentStatus(Object):
     """What the controller saw."""
 
     observed_generation: int = 0
@@ -168,7 +171,7 @@ class DeploymentStatus(_Object):
     conditions: list[StatusCondition] = Field(default_factory=list)
 
 
-class Deployment(_Object):
+class Deployment(Object):
     """A deployment."""
 
     metadata: Metadata
@@ -176,14 +179,14 @@ class Deployment(_Object):
     status: DeploymentStatus = DeploymentStatus()
 
 
-class TargetReference(_Object):
+class TargetReference(Object):
     """What an autoscaler scales; a KEDA object may leave the kind out."""
 
     kind: str = "Deployment"
     name: str
 
 
-class HpaSpec(_Object):
+class HpaSpec(Object):
     """The limits of a HorizontalPodAutoscaler."""
 
     scale_target_ref: TargetReference
@@ -191,20 +194,20 @@ class HpaSpec(_Object):
     max_replicas: int
 
 
-class Hpa(_Object):
+class Hpa(Object):
     """A HorizontalPodAutoscaler."""
 
     metadata: Metadata
     spec: HpaSpec
 
 
-class HpaList(_Object):
+class HpaList(Object):
     """The HorizontalPodAutoscalers of a namespace."""
 
     items: list[Hpa]
 
 
-class ScaledObjectSpec(_Object):
+class ScaledObjectSpec(Object):
     """The limits of a KEDA ScaledObject, with KEDA's defaults."""
 
     scale_target_ref: TargetReference
@@ -212,36 +215,36 @@ class ScaledObjectSpec(_Object):
     max_replica_count: int = 100
 
 
-class ScaledObject(_Object):
+class ScaledObject(Object):
     """A KEDA ScaledObject."""
 
     metadata: Metadata
     spec: ScaledObjectSpec
 
 
-class ScaledObjectList(_Object):
+class ScaledObjectList(Object):
     """The ScaledObjects of a namespace."""
 
     items: list[ScaledObject]
 
 
-class Version(_Object):
+class Version(Object):
     """The API server's version."""
 
     git_version: str
 
 
-class ReviewStatus(_Object):
+class ReviewStatus(Object):
     """Whether something is allowed."""
 
     allowed: bool
 
 
-class Review(_Object):
+class Review(Object):
     """The answer of a SelfSubjectAccessReview."""
 
     status: ReviewStatus
 
 
-class Anything(_Object):
+class Anything(Object):
     """An answer whose arrival is all that counts."""

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from kubernetes.aio import client
 
+from bot.clients.cluster_configuration import CONFIG_MAP
 from bot.clients.cluster_connection import ClusterConnection
 from bot.clients.cluster_objects import Review
 from bot.settings import PlatformSettings
+
+_CHANGED = ("get", "patch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,13 @@ def rights_needed(settings: PlatformSettings) -> tuple[Right, ...]:
     """Return every right the bot uses, all inside ``KUBE_NAMESPACE``."""
     deployments = (settings.api_deployment, settings.worker_deployment)
     return (
-        *(Right("get", "apps", "deployments", name=name) for name in deployments),
+        *(Right(verb, "apps", "deployments", name=name) for verb in _CHANGED for name in deployments),
         *(Right("patch", "apps", "deployments", "scale", name=name) for name in deployments),
-        Right("list", "", "pods"),
+        *(Right(verb, "apps", "statefulsets", name=settings.redis_statefulset) for verb in _CHANGED),
+        Right("list", "apps", "replicasets"),
+        *(Right(verb, "", "configmaps", name=CONFIG_MAP) for verb in _CHANGED),
+        *(Right(verb, "", "pods") for verb in ("list", "patch", "delete")),
+        Right("list", "metrics.k8s.io", "pods"),
         Right("get", "", "pods", "log"),
         Right("list", "autoscaling", "horizontalpodautoscalers"),
         Right("list", "keda.sh", "scaledobjects"),

@@ -7,7 +7,7 @@ lists hold whatever somebody put there: an id that says nothing more, or JSON.
 import json
 import re
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -40,6 +40,7 @@ class FailedJob:
     reason: str
     attempts: int | None
     failed_at: datetime | None
+    id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,13 @@ async def read_failed(redis: Redis, queue: QueueSnapshot) -> FailedJobs:
 def masked(queues: Mapping[str, FailedJobs | MissingQueue]) -> dict[str, FailedJobs | MissingQueue]:
     """Mask and cut every reason and name; large ones take a while, so do it off the event loop."""
     return {
-        short: replace(queue, jobs=_masked_jobs(queue.jobs)) if isinstance(queue, FailedJobs) else queue
+        short: replace(queue, jobs=masked_jobs(queue.jobs)) if isinstance(queue, FailedJobs) else queue
         for short, queue in queues.items()
     }
 
 
-def _masked_jobs(jobs: Iterable[FailedJob]) -> tuple[FailedJob, ...]:
+def masked_jobs(jobs: Iterable[FailedJob]) -> tuple[FailedJob, ...]:
+    """Mask and cut the reason and the name of each job."""
     return tuple(
         replace(job, reason=_clean(job.reason), name=cut(mask(job.name[:_MASKED]), _NAME_LIMIT) if job.name else None)
         for job in jobs
@@ -98,11 +100,22 @@ def _clean(reason: str) -> str:
 
 
 async def _bullmq_batch(redis: Redis, key: str, start: int) -> list[FailedJob | None]:
-    """Read one batch by id: how long the reasons are first, so that no giant is fetched."""
-    found = cast(
-        "list[tuple[str, float]]",
-        await redis.zrevrange(f"{key}:failed", start, start + _BATCH - 1, withscores=True),
-    )
+    return await read_jobs(redis, key, await scored(redis, "ZREVRANGE", f"{key}:failed", start, start + _BATCH - 1))
+
+
+async def scored(redis: Redis, command: str, key: str, *words: str | float) -> list[tuple[str, str]]:
+    """Read part of a sorted set as ids and scores, the scores as Redis writes them."""
+    limits = ("LIMIT", *words[2:]) if len(words) > 2 else ()  # noqa: PLR2004 - a range has two ends
+    asked = redis.execute_command(command, key, *words[:2], "WITHSCORES", *limits)  # type: ignore[no-untyped-call]
+    found: list[str] = await asked
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+async def read_jobs(redis: Redis, key: str, found: Sequence[tuple[str, str]]) -> list[FailedJob | None]:
+    """Read these failed jobs, given as id and score; None stands for one whose hash is gone or none.
+
+    How long the reasons are is asked first, so that no giant is fetched. They are not masked yet.
+    """
     lengths = await _ask(redis, [("HSTRLEN", f"{key}:{job}", "failedReason") for job, _ in found])
     fits = [isinstance(length, int) and length <= _FETCHED for length in lengths]
     commands: list[Command] = [
@@ -110,15 +123,15 @@ async def _bullmq_batch(redis: Redis, key: str, start: int) -> list[FailedJob | 
         for (job, _), fit in zip(found, fits, strict=True)
     ]
     answers = await _ask(redis, commands)
-    return [_bullmq_job(answer, score) for (_, score), answer in zip(found, answers, strict=True)]
+    return [_bullmq_job(job, answer, score) for (job, score), answer in zip(found, answers, strict=True)]
 
 
-def _bullmq_job(answer: Any, score: float) -> FailedJob | None:
+def _bullmq_job(job: str, answer: Any, score: str) -> FailedJob | None:
     if isinstance(answer, ResponseError) or not any(answer):
         return None
     fields = dict(zip(_FIELDS, answer, strict=False))
     reason = answer[len(_FIELDS)] if len(answer) > len(_FIELDS) else _TOO_LONG
-    return _job(fields, reason or "", _moment(score))
+    return replace(_job(fields, reason or "", moment_of(score)), id=job)
 
 
 async def _plain_batch(redis: Redis, key: str, start: int) -> list[FailedJob | None]:
@@ -146,11 +159,12 @@ def _job(fields: Mapping[str, Any], reason: str, scored: datetime | None) -> Fai
         # Cut before it is kept: what is masked later is bounded, and so is the memory.
         reason=reason[:_MASKED],
         attempts=int(attempts) if re.fullmatch(r"[0-9]{1,9}", attempts) else None,
-        failed_at=_moment(fields.get("finishedOn")) or scored,
+        failed_at=moment_of(fields.get("finishedOn")) or scored,
     )
 
 
-def _moment(milliseconds: object) -> datetime | None:
+def moment_of(milliseconds: object) -> datetime | None:
+    """Read a time in milliseconds since the epoch; None where it is none."""
     try:
         return datetime.fromtimestamp(float(str(milliseconds)) / 1000, UTC) if milliseconds else None
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""NovaPulse's MongoDB: does it answer, and who in the replica set is what."""
+"""NovaPulse's MongoDB: the one connection to it, does it answer, and who in the replica set is what."""
 
 import errno
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -8,7 +8,8 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any, Final
 
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, ReadPreference
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     AutoReconnect,
     ConfigurationError,
@@ -24,6 +25,9 @@ from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable, UserErro
 from bot.settings import MongoSettings
 
 SYSTEM: Final = "MongoDB"
+DATABASE: Final = "novapulse"  # where MONGO_URL names none
+# Who belongs to the set is asked for when the primary is gone; a secondary knows it too.
+ANY_MEMBER: Final = ReadPreference.PRIMARY_PREFERRED
 _UNAUTHORIZED: Final = (13, 18)
 _NO_REPLICATION: Final = (76, 93, 94)
 _SELECTION_MS: Final = 2000
@@ -49,8 +53,7 @@ class Mongo:
 
     async def ping(self, *, seconds: float = 3.0) -> float:
         """Return the round trip in milliseconds; raises TimedOut, Forbidden or Unavailable within ``seconds``."""
-        mongo = self._open()
-        async with _mongo_deadline(seconds):
+        async with self.reached(seconds) as mongo:
             await mongo.aconnect()
             started = self._clock()
             await mongo.admin.command("ping")
@@ -58,15 +61,31 @@ class Mongo:
 
     async def members(self, *, seconds: float = 3.0) -> list[Member]:
         """Read the replica set; empty when this server belongs to none. Raises as ``ping`` does."""
-        mongo = self._open()
-        async with _mongo_deadline(seconds):
+        status = await self.set_status(seconds=seconds)
+        return [] if status is None else read_members(status)
+
+    async def set_status(self, *, seconds: float = 3.0) -> Mapping[str, Any] | None:
+        """Read what any living member says of the set; None when this server belongs to none. Raises as ``ping``."""
+        async with self.reached(seconds) as mongo:
             try:
-                status = await mongo.admin.command("replSetGetStatus")
+                return await mongo.admin.command("replSetGetStatus", read_preference=ANY_MEMBER)
             except OperationFailure as error:
                 if error.code in _NO_REPLICATION:
-                    return []
+                    return None
                 raise
-        return _read_members(status)
+
+    @asynccontextmanager
+    async def reached(self, seconds: float) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
+        """Give the driver's client to a block that has to end within ``seconds``; its errors become the bot's own."""
+        mongo = self._open()
+        async with _mongo_deadline(seconds):
+            yield mongo
+
+    @asynccontextmanager
+    async def database(self, seconds: float) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
+        """Give NovaPulse's own database to a block, as ``reached`` does."""
+        async with self.reached(seconds) as mongo:
+            yield mongo.get_default_database(default=DATABASE)
 
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -138,7 +157,8 @@ def _lost(message: str) -> str:
     return "connection refused" if f"Errno {errno.ECONNREFUSED}]" in message else "the connection was lost"
 
 
-def _read_members(status: Mapping[str, Any]) -> list[Member]:
+def read_members(status: Mapping[str, Any]) -> list[Member]:
+    """Read the members out of what ``replSetGetStatus`` answers."""
     entries = [entry for entry in status.get("members") or [] if isinstance(entry, dict)]
     primary = next((_written(entry) for entry in entries if entry.get("stateStr") == "PRIMARY"), None)
     return [_member(entry, primary) for entry in entries]

@@ -1,5 +1,6 @@
 """Finds the operation a step names: ``cluster.scale`` is the marked method ``scale`` of the system ``cluster``."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,11 @@ class Operations:
             raise PermanentError(f"there is no operation {step.operation} to {step.kind}")
         operation: Operation = found
         return operation
+
+
+def asks_for_progress(operation: Operation) -> bool:
+    """Return whether an operation wants to say how far it is; see ``bot.plan.operation``."""
+    return "progress" in inspect.signature(operation).parameters
 
 
 def said(result: object) -> str:

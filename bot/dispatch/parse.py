@@ -58,11 +58,21 @@ def _first(line: str) -> tuple[str, str]:
 
 def parse(command: Command, text: str) -> dict[str, JsonValue]:
     """Return every argument of the command, defaults filled in, as JSON; raises UsageError or MissingArguments."""
+    found = given(command, text)
+    for name in command.secrets:
+        if name in found:
+            message = f"{name} is never typed into a command: a form asks for it. What was typed is not kept."
+            raise UsageError(message, usage=command.usage, argument=name)
+    return validate(command, found)
+
+
+def given(command: Command, text: str) -> dict[str, JsonValue]:
+    """Return the arguments that were typed, as they were typed; raises UsageError."""
     try:
         typed = words(text)
     except UsageError as error:
         raise UsageError(error.message, usage=command.usage) from None
-    return validate(command, _Reader(command).read(typed))
+    return _Reader(command).read(typed)
 
 
 def validate(command: Command, arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -94,11 +104,14 @@ def bind(command: Command, arguments: Mapping[str, JsonValue]) -> dict[str, Any]
 
 
 def typed(command: Command, arguments: Mapping[str, JsonValue]) -> str:
-    """Return the line that somebody would type for these arguments; ``parse`` reads its rest back as the same."""
+    """Return the line that somebody would type for these arguments; ``parse`` reads its rest back as the same.
+
+    What nobody may see is left out.
+    """
     parts = [command.name]
     for parameter in command.parameters:
         value = arguments.get(parameter.name)
-        if value is None or (not parameter.required and value == parameter.default):
+        if value is None or parameter.secret or (not parameter.required and value == parameter.default):
             continue
         if parameter.is_flag:
             parts.append(parameter.option)
@@ -193,6 +206,7 @@ def _lenient(parameter: Parameter, value: JsonValue) -> JsonValue:
 
 def _problem(error: ValidationError, parameter: Parameter, value: JsonValue) -> str:
     first = error.errors(include_url=False)[0]
+    value = "what was given" if parameter.secret else value
     limits, said, kind = first.get("ctx", {}), shown(str(value)), first["type"]
     if parameter.choices:
         return f"is one of {', '.join(parameter.choices)}, not {said}."

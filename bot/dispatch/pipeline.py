@@ -21,6 +21,7 @@ from bot.dispatch.parse import MissingArguments
 from bot.dispatch.planner import Planner
 from bot.dispatch.proposal import Proposal
 from bot.dispatch.questions import Questions
+from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Clock
 from bot.errors import PermanentError, Refused, Unavailable, UserError
 from bot.plan import Plan
@@ -53,13 +54,21 @@ class Dispatcher:
     """Takes what people ask for and click on; ``name`` is this process's, under which it holds what it works on."""
 
     def __init__(
-        self, name: str, database: Database, rooms: Rooms, clock: Clock, *, checkpoint: Checkpoint | None = None
+        self,
+        name: str,
+        database: Database,
+        rooms: Rooms,
+        clock: Clock,
+        *,
+        checkpoint: Checkpoint | None = None,
+        sealing: Sealing | None = None,
     ) -> None:
         self._name = name
         self._requests, self._executors = Requests(database), Executors(database)
         self._rooms = rooms
         self._clock = clock
         self._checkpoint = checkpoint or NoCheckpoint()
+        self._sealing = sealing
         self._working: set[str] = set()
         self._withdrawn: dict[str, datetime] = {}
         self._running = 0
@@ -77,7 +86,9 @@ class Dispatcher:
         self._working.add(item.id)  # before the row, so that a tick does not take it for abandoned
         is_new = False
         try:
-            is_new = await self._requests.open(item, holder=self._name)
+            if self._sealing is not None:
+                await self._sealing.keep(item)
+            is_new = await self._requests.open(self._sealed(item), holder=self._name)
         finally:
             if not is_new:
                 self._working.discard(item.id)
@@ -98,6 +109,7 @@ class Dispatcher:
 
         ``trouble`` is why it cannot be done, where whoever accepted it knows that already.
         """
+        item = self._sealed(item)
         async with self._counted(item):
             if not await self._requests.take(item.id, holder=self._name):
                 return
@@ -121,6 +133,7 @@ class Dispatcher:
 
     async def _answered(self, item: Request | Decision) -> Answer:
         await self.accept(item)
+        item = self._sealed(item)
         async with self._counted(item):
             if not await self._requests.take(item.id, holder=self._name):
                 return refused(Refused(f"{item.id} was handled before."))
@@ -135,17 +148,19 @@ class Dispatcher:
     def form(self, request: Request) -> Command | None:
         """Return the command whose form is to be opened: authorized, and required arguments not typed. Else None.
 
+        What nobody may see is never typed, so that a command that takes such a thing always opens its form.
+
         Raises ``UserError`` where the request is wrong or not allowed.
         """
         command = self._rooms.planner.command(request.command)
         self._rooms.planner.authorize(command, request)
-        if request.text.strip() or request.arguments is not None:
+        if request.arguments is not None or (request.text.strip() and not command.secrets):
             return None
         try:
             self._rooms.planner.arguments(command, request)
         except MissingArguments:
             return command
-        return None
+        return command if command.secrets else None
 
     def check(self, request: Request) -> None:
         """Raise the ``UserError`` that the request would meet before its handler is called."""
@@ -186,6 +201,9 @@ class Dispatcher:
         """Refuse new work with a sentence, and wait for what is under way."""
         self._draining = True
         await self._idle.wait()
+
+    def _sealed(self, item: Request | Decision) -> Request | Decision:
+        return item if self._sealing is None else self._sealing.sealed(item)
 
     @asynccontextmanager
     async def _counted(self, item: Request | Decision) -> AsyncIterator[None]:

@@ -9,13 +9,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
 from bot.dispatch.checkpoint import Checkpoint
 from bot.dispatch.notices import Notices
-from bot.dispatch.operations import Operations, said
+from bot.dispatch.operations import Operations, asks_for_progress, said
 from bot.dispatch.questions import Questions
 from bot.errors import BotError, NotConfigured, PermanentError, TemporaryError, Unavailable, UserError
 from bot.masking import cut, mask
@@ -106,6 +107,8 @@ class Steps:
 
     async def _do(self, run_id: str, step: Step, begun: StoredStep) -> str:
         operation = self._operations.find(step)
+        if asks_for_progress(operation):
+            operation = partial(operation, progress=partial(self._progress, run_id, begun.number))
         trouble, pause = "", FIRST_PAUSE
         try:
             async with asyncio.timeout(step.timeout) as scope:

@@ -29,7 +29,7 @@ _REASONS: Final = {
 
 def command_form(command: Command, filled: Mapping[str, JsonValue], kept: Mapping[str, str]) -> Block:
     """Return the form of a command, filled in as far as known; ``kept`` comes back when it is submitted."""
-    known = {name: value for name, value in filled.items() if value is not None}
+    known = {name: value for name, value in filled.items() if value is not None and name not in command.secrets}
     needed = {p.name: known[p.name] for p in command.parameters if p.required and p.name in known}
     return {
         "type": "modal",
@@ -126,7 +126,7 @@ def _input(parameter: Parameter, value: JsonValue) -> Block:
     return {
         "type": "input",
         "block_id": _block(parameter.name),
-        "optional": not parameter.required,
+        "optional": not parameter.required and not parameter.secret,
         "label": _plain(label[:1].upper() + label[1:], _LABEL),
         "hint": _plain(parameter.description, _HINT),
         "element": _element(parameter, value),

@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
 from bot.command import Command
-from bot.dispatch.parse import parse
+from bot.dispatch.parse import given, parse
 from bot.errors import UsageError, UserError
 from bot.request import WITH_REASON, Actor, Decision, Request
 from bot.slack import forms
@@ -80,7 +80,7 @@ class Listeners:
             await self._take(request, ack, ack)
             return
         await ack()
-        self._open(body, request, _form(command, {}, request))
+        self._open(body, request, _form(command, given(command, request.text), request))
 
     async def on_click(self, ack: AsyncAck, body: Payload) -> None:
         """Open the form that the button asks for, else do what it says."""

@@ -198,3 +198,36 @@ executors = sa.Table(
     _column("started_at", Moment),
     _column("seen_at", Moment),
 )
+
+# Copies of removed jobs, for seven days: one row a clean-up and queue, and one for each batch it removed.
+archives = sa.Table(
+    "archives",
+    metadata,
+    _column("archive", sa.String(40), primary_key=True),
+    _column("queue", sa.String(100), primary_key=True),
+    _column("key", sa.Text),
+    _column("layout", sa.String(20)),
+    _column("created_at", Moment, index=True),
+)
+
+archived_batches = sa.Table(
+    "archived_batches",
+    metadata,
+    _column("archive", sa.String(40), primary_key=True),
+    _column("queue", sa.String(100), primary_key=True),
+    _column("number", sa.Integer, primary_key=True),
+    _column("jobs", sa.Integer),
+    _column("state", sa.String(20)),  # kept | removed | restored
+    _column("index", sa.LargeBinary),  # which jobs, as JSON
+    _column("payload", sa.LargeBinary),  # what they were, compressed
+)
+
+# What people typed into a form and nobody may see, sealed, until it was used or a day has passed.
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    _column("reference", sa.String(80), primary_key=True),
+    _column("sealed", sa.Text),
+    _column("fingerprint", sa.String(20)),
+    _column("kept_at", Moment, index=True),
+)

@@ -13,7 +13,9 @@ from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Workload
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
+from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
+from bot.draining import in_flight, spared
 from bot.errors import BotError, Refused, UsageError, UserError
 from bot.outages import Outages
 from bot.plan import Change, Plan, Step, Undo
@@ -60,7 +62,7 @@ class _Scale:
     ),
     examples=("/scale-workers 5", "/scale-workers 4 --deployment api", "/scale-workers 0 --yes-zero"),
 )
-async def scale_workers(  # noqa: PLR0913 - three arguments of the command, six things it needs
+async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seven things it needs
     replicas: Annotated[int, Field(ge=0, description="How many pods to run")],
     deployment: Annotated[Literal["api", "worker"], Field(description="Which deployment")] = "worker",
     yes_zero: Annotated[
@@ -69,6 +71,7 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, six 
     *,
     cluster: Cluster,
     queues: Queues,
+    working_jobs: WorkingJobs,
     samples: Samples,
     policy: PolicyFile,
     request: Request,
@@ -95,7 +98,9 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, six 
     waiting = None
     if deployment == "worker" and not isinstance(seen, BotError):
         waiting = await backlog(seen, samples, now)
-    return _plan(_Scale(deployment, found, replicas, step, owners, seen, waiting))
+    fewer = deployment == "worker" and replicas < found.replicas
+    lost = in_flight(await outages.attempt(working_jobs.read()), now) if fewer else ()
+    return _plan(_Scale(deployment, found, replicas, step, owners, seen, waiting), lost)
 
 
 def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replicas: int) -> int:
@@ -109,7 +114,7 @@ def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replica
     return limit.step
 
 
-def _plan(scale: _Scale) -> Plan:
+def _plan(scale: _Scale, lost: tuple[str, ...]) -> Plan:
     name, before, to = scale.found.name, scale.before, scale.to
     facts: dict[str, JsonValue] = {
         "deployment": name,
@@ -126,7 +131,7 @@ def _plan(scale: _Scale) -> Plan:
         undo=_undo(scale),
         blast_radius=_blast_radius(scale),
         warnings=_warnings(scale),
-        notes=scale.backlog.forecasts(before, to) if scale.backlog else (),
+        notes=(*(scale.backlog.forecasts(before, to) if scale.backlog else ()), *lost),
     )
 
 
@@ -134,6 +139,7 @@ def _steps(scale: _Scale) -> tuple[Step, ...]:
     role, to, name = scale.role, scale.to, scale.found.name
     scaling: dict[str, JsonValue] = {"role": role, "replicas": to, "expect_uid": scale.found.uid}
     steps = [
+        *spared(role, scale.before, to),
         Step(title=f"Scale {name} to {to}", operation="cluster.scale", arguments=scaling),
         Step(
             title="Wait for the rollout",

@@ -19,6 +19,7 @@ class Webhooks:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.deliveries: list[dict[str, Any]] = []
+        self.answers: dict[str, int | None] = {}  # what a webhook's receiver answers, 200 else; None: nothing in time
         self._clock = clock
         self._webhooks = {
             ACTIVE: _webhook(ACTIVE, ["invoice.paid", "contact.created", "webhook.test"], active=True),
@@ -51,6 +52,13 @@ class Webhooks:
         self.get(webhook_id)
         found = [log for log in self.deliveries if log["webhookId"] == webhook_id]
         return found[: -LOGS_SHOWN - 1 : -1]
+
+    def arrived(self, webhook_id: str, event: str) -> None:
+        """Note a worker's delivery as the receiver answers it; where it fails, all three attempts at once."""
+        code = self.answers.get(webhook_id, 200)
+        failed = code is None or code >= 400  # noqa: PLR2004 - the first status of an error
+        for attempt in range(1, 4 if failed else 2):
+            self.delivered(webhook_id, event, status_code=code, attempt=attempt)
 
     def delivered(self, webhook_id: str, event: str, *, status_code: int | None = 200, attempt: int = 1) -> None:
         """Note a delivery; without a status code it timed out. A 4xx answer is written twice, as deployed."""

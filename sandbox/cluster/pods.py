@@ -1,10 +1,14 @@
 """Pods as their controllers see them: made, counted and ended."""
 
+import hashlib
+import json
 import random
 
 from sandbox.cluster.store import Object, ObjectStore
 
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # the ones Kubernetes makes names from: no vowels, nothing that looks alike
+DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+REVISION_HASH = "controller-revision-hash"
 
 
 def keep_pods(store: ObjectStore, parent: Object) -> None:
@@ -15,8 +19,8 @@ def keep_pods(store: ObjectStore, parent: Object) -> None:
     for _ in range(wanted - len(pods)):
         suffix = "".join(random.choices(LETTERS, k=5))
         store.create("pods", namespace, new_pod(parent, f"{parent['metadata']['name']}-{suffix}"))
-    # The ones that are not ready go first, then the youngest: the real controller's order.
-    doomed = sorted(pods, key=lambda pod: (is_ready(pod), -int(pod["metadata"]["resourceVersion"])))
+    # The ones that are not ready go first, then the cheapest to lose, then the youngest: the real controller's order.
+    doomed = sorted(pods, key=lambda pod: (is_ready(pod), _cost(pod), -int(pod["metadata"]["resourceVersion"])))
     for pod in doomed[: max(0, len(pods) - wanted)]:
         store.mark_deleted("pods", namespace, pod["metadata"]["name"], 30)
     pods = active(owned(store, "pods", parent))
@@ -30,23 +34,47 @@ def keep_pods(store: ObjectStore, parent: Object) -> None:
 
 
 def keep_stateful(store: ObjectStore, stateful: Object) -> None:
-    """Keep the numbered pods of a stateful set."""
+    """Keep the numbered pods of a stateful set, each of the present template, replaced one at a time."""
     namespace, name = stateful["metadata"]["namespace"], stateful["metadata"]["name"]
-    wanted = stateful["spec"]["replicas"]
+    wanted, revision = stateful["spec"]["replicas"], f"{name}-{short_hash(stateful['spec']['template'])}"
     for index in range(wanted):
         if store.find("pods", namespace, f"{name}-{index}") is None:
-            store.create("pods", namespace, new_pod(stateful, f"{name}-{index}"))
-    pods = owned(store, "pods", stateful)
-    for pod in active(pods):
-        if int(pod["metadata"]["name"].rpartition("-")[2]) >= wanted:
-            store.mark_deleted("pods", namespace, pod["metadata"]["name"], 30)
-    ready = sum(map(is_ready, active(pods)))
+            pod = new_pod(stateful, f"{name}-{index}")
+            pod["metadata"]["labels"] = pod["metadata"]["labels"] | {REVISION_HASH: revision}
+            store.create("pods", namespace, pod)
+    pods = active(owned(store, "pods", stateful))
+    surplus = [pod for pod in pods if int(pod["metadata"]["name"].rpartition("-")[2]) >= wanted]
+    old = [pod for pod in pods if pod["metadata"]["labels"].get(REVISION_HASH) != revision]
+    # The next one goes when all are ready again; the highest number goes first.
+    next_one = old[-1:] if all(map(is_ready, pods)) and len(pods) == wanted else []
+    for pod in surplus or next_one:
+        store.mark_deleted("pods", namespace, pod["metadata"]["name"], 30)
+    _report_stateful(store, stateful, revision)
+
+
+def _report_stateful(store: ObjectStore, stateful: Object, revision: str) -> None:
+    metadata = stateful["metadata"]
+    pods = active(owned(store, "pods", stateful))
+    updated = [pod for pod in pods if pod["metadata"]["labels"].get(REVISION_HASH) == revision]
+    counts = {"replicas": len(pods), "readyReplicas": sum(map(is_ready, pods)), "updatedReplicas": len(updated)}
 
     def report(found: Object) -> None:
-        counts = {"replicas": len(active(pods)), "readyReplicas": ready, "currentReplicas": len(active(pods))}
-        found["status"] = {"observedGeneration": found["metadata"]["generation"]} | counts
+        before = (found.get("status") or {}).get("currentRevision", revision)
+        current = revision if len(updated) == stateful["spec"]["replicas"] else before
+        revisions = {"currentRevision": current, "updateRevision": revision}
+        found["status"] = {"observedGeneration": metadata["generation"]} | counts | revisions
 
-    store.change("statefulsets", namespace, name, report)
+    store.change("statefulsets", metadata["namespace"], metadata["name"], report)
+
+
+def short_hash(template: Object) -> str:
+    """Return a word for a pod template, the same one for an equal template."""
+    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest()
+    return "".join(LETTERS[byte % len(LETTERS)] for byte in digest[:10])
+
+
+def _cost(pod: Object) -> int:
+    return int((pod["metadata"].get("annotations") or {}).get(DELETION_COST, 0))
 
 
 def new_pod(parent: Object, name: str) -> Object:

@@ -1,16 +1,16 @@
 """The deployment controller: keeps replica sets, pods and status at what the deployments ask for."""
 
-import hashlib
 import json
 import math
 from datetime import datetime
 from typing import Any
 
-from sandbox.cluster.pods import LETTERS, active, is_ready, keep_pods, keep_stateful, owned, owner
+from sandbox.cluster.pods import active, is_ready, keep_pods, keep_stateful, owned, owner, short_hash
 from sandbox.cluster.store import Object, ObjectStore, stamp
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
+CHANGE_CAUSE = "kubernetes.io/change-cause"
 
 
 def reconcile(store: ObjectStore, namespace: str, pace: float) -> None:
@@ -71,11 +71,16 @@ class _Rollout:
         metadata = {
             "name": f"{self.name}-{digest}",
             "labels": labels,
-            "annotations": {REVISION: str(revision)},
+            "annotations": self._cause() | {REVISION: str(revision)},
             "ownerReferences": [owner(self.deployment)],
         }
         spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
         return self.store.create("replicasets", self.namespace, {"metadata": metadata, "spec": spec, "status": {}})
+
+    def _cause(self) -> dict[str, str]:
+        """Return why the deployment was changed, as whoever changed it left it there."""
+        annotations: dict[str, str] = self.deployment["metadata"].get("annotations") or {}
+        return {name: annotations[name] for name in (CHANGE_CAUSE,) if name in annotations}
 
     def _scale(self, new: Object, old: list[Object]) -> None:
         surge, unavailable = self._bounds()
@@ -166,12 +171,6 @@ class _Rollout:
         limit = self.spec.get("progressDeadlineSeconds", 600) / self.pace
         waited = now - datetime.fromisoformat(condition["lastUpdateTime"])
         return bool(waited.total_seconds() > limit)
-
-
-def short_hash(template: Object) -> str:
-    """Return a word for a pod template, the same one for an equal template."""
-    digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest()
-    return "".join(LETTERS[byte % len(LETTERS)] for byte in digest[:10])
 
 
 def _revision(found: Object) -> int:

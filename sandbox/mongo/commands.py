@@ -2,38 +2,48 @@
 
 import itertools
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import bson
-from bson.timestamp import Timestamp
 
+from sandbox.mongo.indexes import Indexes
 from sandbox.mongo.query import CommandError, Document, fits, ordered, piped, shown
+from sandbox.mongo.replica_set import NAME, ReplicaSet
 
 FIRST_BATCH = 101
 VERSION = "7.0.14"
-_SET = "rs0"
 
 
 class Commands:
     """Answers commands from ``collections``; ``indexes`` are what a collection has besides ``_id_``."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
-        self.address = ""
+        self.replica_set = ReplicaSet(now)
+        self.indexes = Indexes()
+        self.indexes.make({"createIndexes": "webhooklogs", "indexes": [_DELIVERIES]})
         self.collections: dict[str, Callable[[], list[Document]]] = {}
-        self.indexes: dict[str, list[Document]] = {"webhooklogs": [{"webhookId": 1, "createdAt": -1}]}
+        self.operations: list[Document] = []  # what is under way, as $currentOp words it
+        self.unused = {"_id_"}  # indexes nobody uses
+        self._inserted: dict[str, list[Document]] = {}
         self._now = now
         self._started = now()
         self._cursors: dict[int, tuple[str, list[Document]]] = {}
         self._numbers = itertools.count(7001)
         self._known: dict[str, Callable[[Document], Document]] = {
-            "hello": self._hello,
-            "ismaster": self._hello,
+            "hello": self.replica_set.hello,
+            "ismaster": self.replica_set.hello,
             "ping": lambda _: {},
             "buildinfo": lambda _: {"version": VERSION, "versionArray": [7, 0, 14, 0], "modules": []},
             "endsessions": lambda _: {},
             "serverstatus": self._server_status,
-            "replsetgetstatus": self._set_status,
+            "replsetgetstatus": self.replica_set.status,
+            "replsetgetconfig": self.replica_set.config,
+            "replsetstepdown": self.replica_set.step_down,
+            "insert": self._insert,
+            "createindexes": self._create_indexes,
+            "dropindexes": self._drop_indexes,
+            "dropdatabase": self._drop_database,
             "find": self._find,
             "aggregate": self._aggregate,
             "getmore": self._get_more,
@@ -60,31 +70,10 @@ class Commands:
         make = self.collections.get(collection)
         return make() if make is not None else []
 
-    def _hello(self, _body: Document) -> Document:
-        return {
-            "helloOk": True,
-            "isWritablePrimary": True,
-            "ismaster": True,
-            "secondary": False,
-            "setName": _SET,
-            "setVersion": 1,
-            "hosts": [self.address],
-            "primary": self.address,
-            "me": self.address,
-            "maxBsonObjectSize": 16_777_216,
-            "maxMessageSizeBytes": 48_000_000,
-            "maxWriteBatchSize": 100_000,
-            "localTime": self._now(),
-            "logicalSessionTimeoutMinutes": 30,
-            "minWireVersion": 0,
-            "maxWireVersion": 21,
-            "readOnly": False,
-        }
-
     def _server_status(self, _body: Document) -> Document:
         uptime = (self._now() - self._started).total_seconds()
         return {
-            "host": self.address,
+            "host": self.replica_set.address,
             "version": VERSION,
             "process": "mongod",
             "uptime": uptime,
@@ -92,27 +81,8 @@ class Commands:
             "connections": {"current": 12, "available": 838_848, "totalCreated": 240, "active": 3},
             "mem": {"bits": 64, "resident": 612, "virtual": 2890},
             "opcounters": {"insert": 0, "query": 0, "update": 0, "delete": 0, "getmore": 0, "command": 0},
-            "repl": {"setName": _SET, "isWritablePrimary": True, "hosts": [self.address]},
+            "repl": {"setName": NAME, "isWritablePrimary": self.replica_set.is_primary},
         }
-
-    def _set_status(self, _body: Document) -> Document:
-        now = self._now()
-        names = [self.address, "novapulse-mongo-1:27017", "novapulse-mongo-2:27017"]
-        members = [
-            {
-                "_id": index,
-                "name": name,
-                "health": 1.0,
-                "state": 1 if index == 0 else 2,
-                "stateStr": "PRIMARY" if index == 0 else "SECONDARY",
-                "uptime": int((now - self._started).total_seconds()),
-                "optime": {"ts": Timestamp(int(now.timestamp()), 1), "t": 3},
-                "optimeDate": now - timedelta(seconds=0 if index == 0 else 1),
-                **({"self": True} if index == 0 else {"syncSourceHost": names[0], "pingMs": 1}),
-            }
-            for index, name in enumerate(names)
-        ]
-        return {"set": _SET, "date": now, "myState": 1, "term": 3, "members": members}
 
     def _find(self, body: Document) -> Document:
         documents = [found for found in self._documents(body["find"]) if fits(found, body.get("filter") or {})]
@@ -128,14 +98,16 @@ class Commands:
         documents = self._documents(str(collection))
         if pipeline and "$indexStats" in pipeline[0]:
             documents, pipeline = self._index_use(str(collection)), pipeline[1:]
+        elif pipeline and "$currentOp" in pipeline[0]:
+            documents, pipeline = self.operations, pipeline[1:]
         size = (body.get("cursor") or {}).get("batchSize", FIRST_BATCH)
         return self._batch(body["$db"], str(collection), piped(documents, pipeline), size)
 
     def _index_use(self, collection: str) -> list[Document]:
         return [
-            {"name": index["name"], "key": index["key"], "host": self.address}
-            | {"accesses": {"ops": 0 if index["name"] == "_id_" else 4711, "since": self._started}}
-            for index in self._indexes(collection)
+            {"name": index["name"], "key": index["key"], "host": self.replica_set.address}
+            | {"accesses": {"ops": bson.Int64(0 if index["name"] in self.unused else 4711), "since": self._started}}
+            for index in self.indexes.of(collection)
         ]
 
     def _batch(
@@ -175,7 +147,7 @@ class Commands:
     def _collection_stats(self, body: Document) -> Document:
         name = body["collStats"]
         sizes = [len(bson.encode(found)) for found in self._documents(name)]
-        index_sizes = {found["name"]: 36_864 for found in self._indexes(name)}
+        index_sizes = {found["name"]: 36_864 for found in self.indexes.of(name)}
         return {
             "ns": f"novapulse.{name}",
             "count": len(sizes),
@@ -196,19 +168,46 @@ class Commands:
         name = body["listIndexes"]
         if name not in self.collections:
             raise CommandError(26, "NamespaceNotFound", f"ns does not exist: {body['$db']}.{name}")
-        return self._batch(body["$db"], name, self._indexes(name), FIRST_BATCH)
+        return self._batch(body["$db"], name, self.indexes.of(name), FIRST_BATCH)
 
-    def _indexes(self, collection: str) -> list[Document]:
-        keys = [{"_id": 1}, *self.indexes.get(collection, [])]
-        return [{"v": 2, "key": key, "name": _index_name(key)} for key in keys]
+    def _insert(self, body: Document) -> Document:
+        self.replica_set.require_primary()
+        name, documents = body["insert"], body["documents"]
+        if name in self.collections and name not in self._inserted:
+            raise CommandError(13, "Unauthorized", f"the pretend API alone writes to {name}")
+        self._make(name).extend(documents)
+        return {"n": len(documents)}
+
+    def _create_indexes(self, body: Document) -> Document:
+        self.replica_set.require_primary()
+        if body["createIndexes"] not in self.collections:
+            self._make(body["createIndexes"])
+        return self.indexes.make(body)
+
+    def _drop_indexes(self, body: Document) -> Document:
+        self.replica_set.require_primary()
+        if body["dropIndexes"] not in self.collections:
+            raise CommandError(26, "NamespaceNotFound", f"ns not found {body['$db']}.{body['dropIndexes']}")
+        return self.indexes.drop(body)
+
+    def _drop_database(self, _body: Document) -> Document:
+        self.replica_set.require_primary()
+        for name in self._inserted:
+            del self.collections[name]
+            self.indexes.forget(name)
+        self._inserted.clear()
+        return {}
+
+    def _make(self, name: str) -> list[Document]:
+        if name not in self._inserted:
+            documents = self._inserted[name] = []
+            self.collections[name] = lambda: documents
+        return self._inserted[name]
 
 
+_DELIVERIES: Document = {"key": {"webhookId": 1, "createdAt": -1}, "name": "webhookId_1_createdAt_-1"}
 _SIZES = {"dataSize": "size", "storageSize": "storageSize", "indexSize": "totalIndexSize"}
 
 
 def _error(error: CommandError) -> Document:
     return {"ok": 0.0, "errmsg": error.message, "code": error.code, "codeName": error.name}
-
-
-def _index_name(key: Document) -> str:
-    return "_id_" if list(key) == ["_id"] else "_".join(f"{name}_{direction}" for name, direction in key.items())

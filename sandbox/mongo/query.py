@@ -72,20 +72,30 @@ def piped(documents: list[Document], pipeline: list[Document]) -> list[Document]
             documents = documents[argument:]
         elif name == "$count":
             documents = [{argument: len(documents)}] if documents else []
+        elif name == "$project":
+            documents = [shown(document, argument) for document in documents]
         else:
             raise CommandError(40324, "Location40324", f"Unrecognized pipeline stage name: '{name}'")
     return documents
 
 
 def shown(document: Document, projection: Document) -> Document:
-    """Return the fields that a projection of whole fields asks for."""
+    """Return what a projection asks for: whole fields, or the beginning of one (``$substrCP``)."""
     if not projection:
         return document
+    cut = {name: _beginning(document, how["$substrCP"]) for name, how in projection.items() if isinstance(how, dict)}
+    document = document | cut
     wanted = {name for name, on in projection.items() if on and name != "_id"}
     if wanted:
         wanted |= {"_id"} if projection.get("_id", True) else set()
         return {name: value for name, value in document.items() if name in wanted}
     return {name: value for name, value in document.items() if projection.get(name, True)}
+
+
+def _beginning(document: Document, how: list[Any]) -> str:
+    """Return the beginning of a field, given as ``[{"$convert": {"input": "$field", ...}}, 0, length]``."""
+    value = at(document, how[0]["$convert"]["input"].removeprefix("$"))
+    return "" if value is _MISSING or value is None else str(value)[how[1] : how[1] + how[2]]
 
 
 def at(document: Any, path: str) -> Any:

@@ -6,6 +6,7 @@ disk, and knows the commands in ``commands.py``; any other gets the error the re
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,8 +22,8 @@ DATABASE = "novapulse"
 class MongoStandIn:
     """The listening stand-in; ``commands.collections`` gives a collection's documents each time it is read."""
 
-    def __init__(self) -> None:
-        self.commands = Commands(lambda: datetime.now(UTC))
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.commands = Commands(now)
         self.port = 0
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -47,7 +48,7 @@ class MongoStandIn:
         if self._server is None:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
             self.port = int(self._server.sockets[0].getsockname()[1])
-            self.commands.address = f"127.0.0.1:{self.port}"
+            self.commands.replica_set.address = f"127.0.0.1:{self.port}"
 
     async def stop(self) -> None:
         """Refuse new connections and drop the open ones."""

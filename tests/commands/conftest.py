@@ -32,6 +32,7 @@ from tests.clients.kubernetes_server import (
     pod,
 )
 from tests.clients.pretend_api import EMAIL, PASSWORD, PretendApi, pretend_api
+from tests.commands.novapulse_data import Data, novapulse_data
 from tests.servers import ROOT, NodeQueues, free_port, node_queues, redis_server
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -233,3 +234,12 @@ async def cluster(kubernetes: KubernetesServer, tmp_path: Path) -> AsyncIterator
     client = Cluster(PlatformSettings(kubeconfig=kubernetes.kubeconfig(tmp_path)))
     yield client
     await client.close()
+
+
+# NovaPulse's webhooks and MongoDB
+
+
+@pytest.fixture
+async def data() -> AsyncIterator[Data]:
+    async with novapulse_data() as running:
+        yield running

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from bot.clients.cluster import Cluster
 from bot.clients.queues import Queues
+from bot.clients.working_jobs import WorkingJobs
 from bot.errors import Refused, Unavailable, UsageError, UserError
 from bot.plan import Change, Plan, kind_of
 from bot.policy_file import PolicyFile
@@ -41,6 +42,7 @@ def ask(cluster: Cluster, queues: Queues, samples: Samples, policy: PolicyFile, 
             **arguments,
             cluster=cluster,
             queues=queues,
+            working_jobs=WorkingJobs(redis_settings),
             samples=samples,
             policy=policy,
             request=request,

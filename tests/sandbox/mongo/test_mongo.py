@@ -101,3 +101,33 @@ async def test_what_is_not_the_protocol_is_hung_up_on(mongo: MongoStandIn, data:
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
+
+
+async def test_it_keeps_indexes_by_the_real_rules(client: AsyncMongoClient[dict[str, Any]]) -> None:
+    made = client.novapulse.made
+    await made.insert_one({"a": 1})
+    await made.create_index("a")
+    await made.create_index("a")
+    await made.create_index("a", name="partial", partialFilterExpression={"_id": {"$exists": True}})
+    for arguments, code in (({"name": "twin"}, 85), ({"name": "a_1", "unique": True}, 86)):
+        with pytest.raises(OperationFailure) as caught:
+            await made.create_index("a", **arguments)
+        assert caught.value.code == code
+    for name, code in (("_id_", 72), ("nope", 27)):
+        with pytest.raises(OperationFailure) as caught:
+            await client.novapulse.command("dropIndexes", "made", index=name)
+        assert caught.value.code == code
+    await client.drop_database("novapulse")
+    assert sorted(await client.novapulse.list_collection_names()) == ["webhooklogs", "webhooks"]
+
+
+async def test_it_steps_down_and_takes_no_writes(mongo: MongoStandIn, client: AsyncMongoClient[dict[str, Any]]) -> None:
+    mongo.commands.replica_set.lag = 30.0
+    with pytest.raises(OperationFailure, match="No electable secondaries"):
+        await client.admin.command("replSetStepDown", 60)
+    mongo.commands.replica_set.lag = 1.0
+    await client.admin.command("replSetStepDown", 60)
+    states = [one["stateStr"] for one in (await client.admin.command("replSetGetStatus"))["members"]]
+    assert states == ["SECONDARY", "PRIMARY", "SECONDARY"]
+    with pytest.raises(PyMongoError, match="not primary"):
+        await client.novapulse.made.insert_one({"a": 1})

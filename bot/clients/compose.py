@@ -1,0 +1,157 @@
+"""NovaPulse's Docker Compose project: what ``bot.clients.cluster`` is for Kubernetes, as far as Compose can do it."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Final
+
+from docker import APIClient
+from pydantic import JsonValue
+
+from bot.clients.cluster_state import Autoscaler, DeploymentState, PodLog, PodState, Rollout, Workload, workload
+from bot.clients.compose_containers import Container, deployment_state, pod_state
+from bot.clients.compose_logs import read_log
+from bot.clients.compose_program import CHANGE_SECONDS
+from bot.clients.compose_project import Project
+from bot.errors import PermanentError, Unavailable, UsageError
+from bot.plan import Progress, condition, operation
+from bot.settings import PlatformSettings
+
+LOG_LIMIT: Final = 1024 * 1024
+NO_ROLLOUTS: Final = "Docker Compose has no rollouts and keeps no history of them"
+
+
+class Compose:
+    """A Compose project on one Docker Engine; ``clock`` is only compared with the engine's own.
+
+    Workloads are named by role (``api``, ``worker``); their pods are the service's containers. Reading ends within
+    ``seconds``. Every method raises Unavailable, TimedOut, Forbidden or NotConfigured where it could not be read.
+    """
+
+    product: Final = "Docker"
+    change_seconds: Final = CHANGE_SECONDS + 30
+
+    def __init__(self, settings: PlatformSettings, clock: Callable[[], datetime], *, seconds: float = 5.0) -> None:
+        self.project = Project(settings, clock, seconds=seconds)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.project.engine.close()
+
+    def name(self, role: str) -> str:
+        """Return what the service is called, such as ``worker``."""
+        return self.project.service(workload(role))
+
+    async def reachable(self) -> str:
+        """Return the engine's version, such as ``28.2.2``."""
+        return str(await self.project.engine.ask(lambda client: client.version()["Version"]))
+
+    async def deployment(self, role: str) -> DeploymentState:
+        """Return a service as a deployment; what is wanted is what exists, as Compose keeps no wish of its own."""
+        found = await self._containers(role)
+        return deployment_state(self.project.name, self.project.service(role), found)
+
+    async def rollout(self, role: str) -> Rollout:
+        """Say how many containers are ready, which is all there is to say: Compose has no rollouts."""
+        found = await self.deployment(role)
+        differ = found.total - found.updated
+        message = f"{found.name}: {found.ready} of {found.replicas} containers ready; {NO_ROLLOUTS}"
+        message += f"; {differ} made from another configuration than the newest" if differ else ""
+        return Rollout(
+            done=found.ready == found.replicas,
+            stalled=False,
+            message=message,
+            ready=found.ready,
+            updated=found.updated,
+            total=found.replicas,
+        )
+
+    async def pods(self, role: str) -> list[PodState]:
+        """Return the service's containers, stopped ones included."""
+        return [pod_state(container) for container in await self._containers(role)]
+
+    async def autoscalers(self, role: str) -> list[Autoscaler]:
+        """Return nobody: nothing but a person scales a Compose service."""
+        workload(role)
+        return []
+
+    async def logs(
+        self,
+        role: str,
+        *,
+        tail_lines: int | None = None,
+        since_seconds: int | None = None,
+        seconds: float = 10.0,
+        limit_bytes: int = LOG_LIMIT,
+    ) -> list[PodLog]:
+        """Return the log of every container, at most ``limit_bytes`` each; one that could not be read says why.
+
+        ``tail_lines`` asks for the newest lines, ``since_seconds`` for the last seconds. It takes at most
+        ``seconds`` after the containers were listed.
+        """
+        containers = await self._containers(role)
+        query: dict[str, int | str] = {} if tail_lines is None else {"tail": tail_lines}
+        if since_seconds is not None:
+            since = await self.project.engine_time() - timedelta(seconds=since_seconds)
+            query["since"] = f"{since.timestamp():.3f}"
+        return list(await asyncio.gather(*(self._log(each, query, seconds, limit_bytes) for each in containers)))
+
+    async def check_scale(self, role: str, replicas: int) -> None:
+        """Raise Refused where the service cannot have that many containers: a fixed name, a fixed port of the host."""
+        await self.project.check_scale(workload(role), replicas)
+
+    @operation
+    async def scale(self, role: str, replicas: int, expect_uid: str = "") -> dict[str, JsonValue]:
+        """Make a service have ``replicas`` running containers; does nothing where it has.
+
+        Returns ``changed`` and how many there were ``before`` and ``after``. With ``expect_uid`` another project's
+        service is left alone: PermanentError, as for whatever Compose refuses. Refused as ``check_scale`` says.
+        """
+        if type(replicas) is not int or replicas < 0:
+            raise UsageError("The number of replicas is a whole number from 0 on.", argument="replicas")
+        containers = await self._containers(role)
+        found = deployment_state(self.project.name, self.project.service(role), containers)
+        if expect_uid and found.uid != expect_uid:
+            raise PermanentError(f"{found.name} is another service than in the plan: nothing was done.")
+        if found.replicas == replicas and all(container.is_running for container in containers):
+            return {"changed": False, "before": replicas, "after": replicas}
+        await self.check_scale(role, replicas)
+        if problem := await self.project.program.scale(found.name, replicas):
+            await self.reachable()  # an engine that is down is another failure, and one that may pass
+            raise PermanentError(f"Docker Compose could not scale {found.name} to {replicas}: {problem}")
+        return {"changed": True, "before": found.replicas, "after": replicas}
+
+    @condition
+    async def rollout_done(self, role: str) -> Progress:
+        """Tell whether every container is ready: Compose has no rollout that could end."""
+        found = await self.deployment(role)
+        return Progress(done=found.ready == found.replicas, message=f"{found.ready} of {found.replicas} ready")
+
+    @condition
+    async def pods_ready(self, role: str, replicas: int) -> Progress:
+        """Tell whether exactly ``replicas`` containers are there and all of them are ready."""
+        pods = [pod for pod in await self.pods(role) if not pod.terminating]
+        ready = sum(pod.ready for pod in pods)
+        reasons = sorted({pod.waiting for pod in pods if pod.waiting})
+        message = f"{ready} of {replicas} containers ready" + (f" ({', '.join(reasons)})" if reasons else "")
+        if len(pods) > replicas:
+            message += f", {len(pods) - replicas} more than wanted"
+        return Progress(done=ready == replicas == len(pods), message=message)
+
+    async def _containers(self, role: Workload | str) -> list[Container]:
+        return await self.project.containers(workload(role))
+
+    async def _log(self, container: Container, query: dict[str, int | str], seconds: float, limit: int) -> PodLog:
+        given_up = Event()
+
+        def read(client: APIClient) -> tuple[bytes, bool]:
+            return read_log(client, container, given_up=given_up, limit=limit, **query)
+
+        try:
+            data, more = await self.project.engine.ask(read, seconds)
+        except (Unavailable, PermanentError) as error:
+            return PodLog(pod=container.name, data=None, problem=str(error))
+        finally:
+            given_up.set()
+        return PodLog(pod=container.name, data=data, cut=more)

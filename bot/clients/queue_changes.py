@@ -1,0 +1,208 @@
+"""Changes to NovaPulse's failed jobs: cleared into the archive, retried in waves, brought back.
+
+Every operation works in bounded pieces and watches that no other client of Redis has to wait for it. What is left
+among the failed jobs up to a given moment is its state, so that doing it again goes on where it broke off.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from pydantic import JsonValue
+
+from bot.archived import ArchivedQueue, Batch
+from bot.clients.bounded_work import BoundedWork, bounded_work
+from bot.clients.bullmq_failed import BullmqFailed, Packed
+from bot.clients.bullmq_scripts import Scripts
+from bot.clients.failed_selection import Selection, Survey, chosen_of, survey
+from bot.clients.latency_guard import LatencyGuard
+from bot.clients.plain_failed import PlainFailed
+from bot.clients.queue_layout import QueueSnapshot
+from bot.clients.queues import Queues
+from bot.clients.redis_connection import RedisConnection, redis_deadline
+from bot.errors import PermanentError
+from bot.plan import Report, operation
+
+# The layouts whose scripts are known; an unknown version of BullMQ is only read.
+WRITABLE: Final = ("bullmq5", "bullmq6", "plain")
+
+
+class Archive(Protocol):
+    """Where removed jobs are kept; see ``bot.stores.archive``."""
+
+    async def open(self, head: ArchivedQueue) -> None: ...  # noqa: D102
+    async def keep(self, archive: str, queue: str, batch: Batch) -> Batch: ...  # noqa: D102
+    async def removed(self, archive: str, queue: str, number: int) -> None: ...  # noqa: D102
+    async def restored(self, archive: str, queue: str, number: int) -> None: ...  # noqa: D102
+    async def unfinished(self, archive: str, queue: str) -> list[Batch]: ...  # noqa: D102
+    async def next(self, archive: str, queue: str) -> Batch | None: ...  # noqa: D102
+    async def find(self, archive: str) -> list[ArchivedQueue]: ...  # noqa: D102
+
+
+class QueueChanges:
+    """What changes failed jobs; ``connection`` is its own, so that its pieces and PINGs hold up no reading.
+
+    Its operations raise ``PermanentError`` before anything is touched where the queue is missing or of a version of
+    BullMQ that is not known. ``patience`` is how long a slow Redis is waited for, in seconds.
+    """
+
+    def __init__(
+        self, queues: Queues, connection: RedisConnection, archive: Archive, *, patience: float = 30.0
+    ) -> None:
+        self._queues = queues
+        self._connection = connection
+        self._archive = archive
+        self._patience = patience
+
+    async def survey(self, queue: QueueSnapshot, selection: Selection, *, seconds: float = 15.0) -> Survey:
+        """Count what a selection finds in a queue of BullMQ; raises TimedOut, Forbidden or Unavailable."""
+        async with redis_deadline(seconds):
+            return await survey(self._connection.open(), queue, selection)
+
+    @operation
+    async def clear(
+        self, queue: str, selection: dict[str, JsonValue], archive: str, at: float, *, progress: Report
+    ) -> str:
+        """Copy every selected job into the archive, begun ``at`` (epoch, ms), and then remove it."""
+        chosen = Selection.of(selection)
+        async with self._working(queue, progress) as work:
+            failed = await self._bullmq(work)
+            await self._open(work, archive, at)
+            for batch in await self._archive.unfinished(archive, queue):
+                await self._remove(work, failed, archive, batch)
+            skip, left, done = 0, 0, await self._jobs_in(archive, queue)
+            while (found := await self._packed(work, failed, chosen, skip)).looked:
+                gone = await self._cleared(work, failed, archive, found.batch)
+                done, left = done + gone, left + found.left
+                skip += found.looked - (found.batch.jobs if gone else 0)
+                await work.told(f"{done:,} jobs removed")
+        said = f"{await self._jobs_in(archive, queue):,} jobs removed, kept for 7 days as archive {archive}"
+        return said + (f"; {left:,} were left because another job waits for them" if left else "")
+
+    @operation
+    async def clear_list(self, queue: str, entries: int, archive: str, at: float, *, progress: Report) -> str:
+        """Copy a plain list of failed jobs into the archive where it still has ``entries``, and then remove it."""
+        async with self._working(queue, progress) as work:
+            plain = PlainFailed(work.redis, work.queue.name)
+            await self._open(work, archive, at)
+            await work.piece(plain.take(entries, again=await self._jobs_in(archive, queue) > 0))
+            for batch in await self._archive.unfinished(archive, queue):
+                await self._remove(work, plain, archive, batch)
+            while (batch := await work.piece(plain.pack(work.jobs))).jobs:
+                await self._cleared(work, plain, archive, batch)
+                await work.told(f"{await self._jobs_in(archive, queue):,} of {entries:,} entries removed")
+        return f"{await self._jobs_in(archive, queue):,} entries removed, kept for 7 days as archive {archive}"
+
+    @operation
+    async def retry(
+        self, queue: str, selection: dict[str, JsonValue], wave: int, pause: float, *, progress: Report
+    ) -> str:
+        """Have the selected jobs done again, the oldest first, at most ``wave`` of them every ``pause`` seconds.
+
+        A job that fails again meanwhile is not retried a second time.
+        """
+        chosen, retried, skip = Selection.of(selection), 0, 0
+        async with self._working(queue, progress) as work:
+            failed, key = await self._bullmq(work), work.queue.name
+            left = int(await work.piece(work.redis.zcount(f"{key}:failed", "-inf", chosen.until)))
+            while left > 0 and (
+                found := await work.piece(failed.oldest(chosen.until, skip, min(wave, work.jobs, left)))
+            ):
+                ids = {job.id for job in await work.piece(chosen_of(work.redis, key, found, chosen))}
+                jobs = [job for job in found if job[0] in ids]
+                done = await work.piece(failed.retry(jobs)) if jobs else 0
+                retried, left = retried + done, left - len(found)
+                skip += len(found) - (len(jobs) if done else 0)
+                await work.told(f"{retried:,} jobs wait again, {left:,} to look at")
+                await asyncio.sleep(pause if done and left > 0 else 0)
+        return f"{retried:,} jobs wait again"
+
+    @operation
+    async def retry_list(self, queue: str, entries: int, wave: int, pause: float, *, progress: Report) -> str:
+        """Move a plain list of failed jobs, where it still has ``entries``, to those that wait, in waves."""
+        retried = 0
+        async with self._working(queue, progress) as work:
+            plain = PlainFailed(work.redis, work.queue.name)
+            await work.piece(plain.take(entries))
+            while moved := await work.piece(plain.retry(min(wave, work.jobs))):
+                retried += moved
+                await work.told(f"{retried:,} of {entries:,} entries wait again")
+                await asyncio.sleep(pause if retried < entries else 0)
+        return f"{retried:,} entries wait again"
+
+    @operation
+    async def restore(self, queue: str, archive: str, *, progress: Report) -> str:
+        """Bring back as failed what an archive holds of a queue, except where a job of the same id is there."""
+        back = there = 0
+        async with self._working(queue, progress) as work:
+            while (batch := await self._archive.next(archive, queue)) is not None:
+                done = await self._restored(work, archive, batch)
+                back, there = back + done, there + batch.jobs - done
+                await work.told(f"{back:,} jobs are back")
+        return f"{back:,} jobs are back" + (f", {there:,} were there or had lost their data" if there else "")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    @asynccontextmanager
+    async def _working(self, short: str, report: Report) -> AsyncIterator[BoundedWork]:
+        seen = (await self._queues.snapshot()).get(short)
+        if not isinstance(seen, QueueSnapshot):
+            raise PermanentError(seen.sentence() if seen else f"there is no queue {short}")
+        if seen.layout not in WRITABLE:
+            raise PermanentError(f"{short} is of {seen.version or 'an unknown version of BullMQ'}: it is only read")
+        async with bounded_work(
+            self._connection.open(), seen, report, lambda redis: LatencyGuard(redis, patience=self._patience)
+        ) as work:
+            yield work
+
+    async def _bullmq(self, work: BoundedWork) -> BullmqFailed:
+        if work.queue.layout == "plain":
+            raise PermanentError(f"{work.queue.short} is kept in plain lists now")
+        scripts = await work.piece(Scripts.load(work.redis))
+        return BullmqFailed(work.redis, scripts, work.queue.name, work.queue.version)
+
+    async def _open(self, work: BoundedWork, archive: str, at: float) -> None:
+        queue, begun = work.queue, datetime.fromtimestamp(at / 1000, UTC)
+        await self._archive.open(ArchivedQueue(archive, queue.short, queue.name, queue.layout, begun, 0))
+
+    async def _packed(self, work: BoundedWork, failed: BullmqFailed, chosen: Selection, skip: int) -> Packed:
+        """Copy the next jobs; which of them are selected has to be read where not all are."""
+        if chosen.is_everything:
+            return await work.piece(failed.pack(chosen.until, skip, work.jobs))
+        found = await work.piece(failed.oldest(chosen.until, skip, work.jobs))
+        ids = [job.id for job in await work.piece(chosen_of(work.redis, work.queue.name, found, chosen))]
+        packed = await work.piece(failed.pack(chosen.until, 0, len(ids), ids))
+        if packed.looked < len(ids) and packed.batch.jobs:
+            # The rest did not fit into the batch: it is looked at again when this is gone.
+            return Packed(packed.batch.jobs, 0, packed.batch)
+        return Packed(len(found), packed.left, packed.batch)
+
+    async def _cleared(self, work: BoundedWork, failed: BullmqFailed | PlainFailed, archive: str, batch: Batch) -> int:
+        if not batch.jobs:
+            return 0
+        return await self._remove(work, failed, archive, await self._archive.keep(archive, work.queue.short, batch))
+
+    async def _remove(self, work: BoundedWork, failed: BullmqFailed | PlainFailed, archive: str, batch: Batch) -> int:
+        """Remove what is on record as copied, and record that; doing it again removes nothing more."""
+        gone = await work.piece(failed.remove(batch))
+        await self._archive.removed(archive, work.queue.short, batch.number)
+        return gone
+
+    async def _restored(self, work: BoundedWork, archive: str, batch: Batch) -> int:
+        short, name = work.queue.short, f"{archive}-{batch.number}"
+        if work.queue.layout != "plain":
+            done = await work.piece((await self._bullmq(work)).restore(batch))
+            await self._archive.restored(archive, short, batch.number)
+            return done
+        plain = PlainFailed(work.redis, work.queue.name)
+        await work.piece(plain.restore(batch, name))
+        await self._archive.restored(archive, short, batch.number)
+        await work.piece(plain.forget(name))
+        return batch.jobs
+
+    async def _jobs_in(self, archive: str, queue: str) -> int:
+        return sum(held.jobs for held in await self._archive.find(archive) if held.queue == queue)

@@ -1,0 +1,29 @@
+"""What a plan says and does about the jobs in flight on the workers it takes away."""
+
+from collections import Counter
+from datetime import datetime
+
+from bot.attempt import is_missing, why
+from bot.clients.working_jobs import Working
+from bot.errors import BotError
+from bot.plan import Step
+
+
+def in_flight(working: Working | BotError, now: datetime) -> tuple[str, ...]:
+    """Say how many jobs of which queue are worked on, and which has been for the longest; nothing without a Redis."""
+    if isinstance(working, BotError):
+        return () if is_missing(working) else (f"Which jobs are in flight is unknown. {why(working)}",)
+    if not working.jobs:
+        return ("No job is in flight.",)
+    counts = Counter(job.queue for job in working.jobs)
+    said = ", ".join(f"{queue} {count}" for queue, count in counts.items())
+    first = f"Jobs in flight: {said}{' or more' if working.more else ''}."
+    longest = working.longest
+    return (first, f"The longest: {longest.sentence(now)}.") if longest else (first,)
+
+
+def spared(role: str, before: int, to: int) -> tuple[Step, ...]:
+    """Return the step before a scale-down that lets idle worker pods go first; none where that makes no difference."""
+    if role != "worker" or not 0 < to < before:
+        return ()
+    return (Step(title="Let idle pods go first", operation="pods.spare_the_busy", arguments={"role": role}),)

@@ -1,0 +1,38 @@
+"""The steps with which several plans end: a rollout watched to its end, and the queues worked on again."""
+
+from typing import Final
+
+from pydantic import JsonValue
+
+from bot.plan import Step
+
+ROLLOUT_TIMEOUT: Final = 900.0
+CONNECT_TIMEOUT: Final = 120.0
+
+
+def restarted(role: str, name: str, uid: str, stamp: str, at: str) -> tuple[Step, ...]:
+    """Restart a deployment under this stamp and watch it; ``at`` is the moment, ISO 8601."""
+    arguments: dict[str, JsonValue] = {"role": role, "stamp": stamp, "at": at, "expect_uid": uid}
+    return (Step(title=f"Restart {name}", operation="restarts.restart", arguments=arguments), rolled_out(role, name))
+
+
+def rolled_out(role: str, name: str) -> Step:
+    """Wait until a deployment is rolled out."""
+    return Step(
+        title=f"Wait for the rollout of {name}",
+        kind="wait",
+        operation="cluster.rollout_done",
+        arguments={"role": role},
+        timeout=ROLLOUT_TIMEOUT,
+    )
+
+
+def connected(replicas: int) -> Step:
+    """Wait until so many workers are connected to every queue."""
+    return Step(
+        title="See that workers are connected to the queues",
+        kind="wait",
+        operation="queues.workers_connected",
+        arguments={"minimum": replicas},
+        timeout=CONNECT_TIMEOUT,
+    )

@@ -1,0 +1,95 @@
+"""``/set-pool-size``: a plan to change how many connections each process keeps to MongoDB."""
+
+import asyncio
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, why_ineffective
+from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.command import command
+from bot.config_change import changes_of, facts_of, setting
+from bot.errors import Refused, UsageError, UserError
+from bot.plan import Plan, Step, Undo
+from bot.request import Request
+from bot.rollout_steps import connected, restarted
+
+MOST, LEAST = "MONGO_MAX_POOL_SIZE", "MONGO_MIN_POOL_SIZE"
+WATCHED: Final = 120.0
+_ROLES: Final = ("api", "worker")
+
+
+@command(
+    "/set-pool-size",
+    permission="deployments:configure",
+    section="Database Optimization",
+    runbook=("MONGO_MAX_POOL_SIZE=20", "MONGO_MIN_POOL_SIZE=5"),
+    examples=("/set-pool-size 20 5", "/set-pool-size 50 10"),
+)
+async def set_pool_size(
+    maximum: Annotated[int, Field(ge=1, le=1000, description="The most connections a process opens to MongoDB")],
+    minimum: Annotated[int, Field(ge=0, le=1000, description="How many it keeps open at least")],
+    *,
+    workloads: Workloads,
+    configuration: Configuration,
+    request: Request,
+) -> Plan:
+    """Change the size of the connection pools to MongoDB for the API and the workers, and restart both."""
+    if minimum > maximum:
+        raise UsageError(f"At least {minimum} is more than at most {maximum}.", argument="minimum")
+    found = await asyncio.gather(*(workloads.read(role) for role in _ROLES))
+    stored, read = await configuration.config_map(), dict(zip(_ROLES, found, strict=True))
+    for role, one in read.items():
+        if problem := next(filter(None, (why_ineffective(one, role, key) for key in (MOST, LEAST))), ""):
+            raise Refused(problem)
+    now, wanted = stored.data, {MOST: str(maximum), LEAST: str(minimum)}
+    if wanted.items() <= now.items():
+        raise UserError(f"The pool is {minimum} to {maximum} already: there is nothing to change.")
+    pods = sum(one.spec.replicas for one in found)
+    return Plan(
+        title=f"Set MongoDB's pools to {minimum} to {maximum} connections",
+        target=f"configmap/{CONFIG_MAP}",
+        changes=changes_of(now, wanted),
+        facts=facts_of(now, wanted, stored.metadata.uid)
+        | {f"{role} uid": one.metadata.uid for role, one in read.items()},
+        steps=_steps(read, setting(wanted, stored.metadata.uid), request),
+        undo=_undo(now.get(MOST, ""), now.get(LEAST, ""), wanted, stored.metadata.uid),
+        no_undo="" if _numbers(now.get(MOST, ""), now.get(LEAST, "")) else "the ConfigMap had no numbers before",
+        blast_radius=(
+            "Every pod of the API and of the workers is replaced.",
+            f"MongoDB has to bear up to {maximum * pods:,} connections of {pods} pods.",
+        ),
+    )
+
+
+def _steps(read: dict[str, WorkloadObject], setting_it: Step, request: Request) -> tuple[Step, ...]:
+    steps = [setting_it]
+    for role, one in read.items():
+        steps += restarted(role, one.metadata.name, one.metadata.uid, request.id, request.received_at.isoformat())
+    replicas = read["worker"].spec.replicas
+    if replicas:
+        watched = Step(
+            title="Watch the effect for two minutes",
+            kind="wait",
+            operation="aftermath.effect_seen",
+            arguments={"role": "worker", "seconds": WATCHED},
+            timeout=WATCHED * 3,
+            interval=5.0,
+        )
+        steps += [connected(replicas), watched]
+    return tuple(steps)
+
+
+def _undo(most: str, least: str, wanted: dict[str, str], uid: str) -> Undo | None:
+    if not _numbers(most, least):
+        return None
+    return Undo(
+        title=f"Back to {least} to {most}",
+        command="/set-pool-size",
+        arguments={"maximum": int(most), "minimum": int(least)},
+        expects={**wanted, "config map uid": uid},
+    )
+
+
+def _numbers(*values: str) -> bool:
+    return all(value.isdecimal() for value in values)

@@ -1,0 +1,126 @@
+"""``/set-env``: a plan to set a variable on deployments; its value is asked for in a form and never shown."""
+
+import asyncio
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, JsonValue
+
+from bot.clients.cluster_configuration import origin_of, sources_of
+from bot.clients.cluster_revisions import REVISION
+from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.command import command
+from bot.errors import Refused, UsageError
+from bot.plan import Change, Plan, Step, Undo
+from bot.rollout_steps import connected, rolled_out
+from bot.stores.vault import Vault
+
+_Which = Literal["api", "worker", "both"]
+_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+_Found = dict[str, WorkloadObject]
+
+
+@command(
+    "/set-env",
+    permission="deployments:configure",
+    section="Emergency Procedures",
+    runbook=(
+        'kubectl set env deployment/novapulse-api \\\n  MONGO_URI="mongodb://new-primary:27017/novapulse" -n novapulse',
+    ),
+    examples=("/set-env both MONGO_URI", "/set-env api LOG_LEVEL"),
+)
+async def set_env(
+    deployment: Annotated[_Which, Field(description="Which deployment; both changes them together")],
+    name: Annotated[str, Field(pattern=_NAME, description="The variable, such as MONGO_URI")],
+    value: Annotated[
+        str, Field(max_length=3000, description="The value; nobody is shown it", json_schema_extra={"secret": True})
+    ] = "",
+    *,
+    workloads: Workloads,
+    vault: Vault,
+) -> Plan:
+    """Set an environment variable on the API, the workers or both; a form asks for the value.
+
+    The value is sealed until it is used, then forgotten, and in no card, plan or record. A deployment that is left
+    behind and a Secret that is overridden are said.
+    """
+    if not value:
+        raise UsageError("The value is asked for in a form: run it in Slack without one.", argument="value")
+    fingerprint = await vault.fingerprint(value)
+    names = ("api", "worker")
+    read: _Found = dict(zip(names, await asyncio.gather(*(workloads.read(role) for role in names)), strict=True))
+    found = {role: one for role, one in read.items() if deployment in (role, "both")}
+    paused = [one.metadata.name for one in found.values() if one.spec.paused]
+    if paused:
+        raise Refused(f"Rollouts of {' and '.join(paused)} are paused: the value would not arrive.")
+    called = " and ".join(one.metadata.name for one in found.values())
+    facts: dict[str, JsonValue] = {"value (fingerprint)": fingerprint}
+    for role, one in found.items():
+        facts |= {f"{role} uid": one.metadata.uid, f"{role} now": _origin(role, one, name)}
+        facts[f"{role} revision"] = one.metadata.annotations.get(REVISION, "unknown")
+    return Plan(
+        title=f"Set {name} on {called}",
+        target=f"deployment/{next(iter(found.values())).metadata.name}",
+        changes=tuple(
+            Change(what=f"{name} of {one.metadata.name}", before=_origin(role, one, name), after="the new value")
+            for role, one in found.items()
+        ),
+        facts=facts,
+        steps=_steps(found, name, value),
+        undo=_undo(found),
+        no_undo="" if len(found) == 1 else "each goes back on its own: /rollback api and /rollback worker",
+        blast_radius=tuple(f"Every pod of {one.metadata.name} is replaced." for one in found.values()),
+        warnings=_warnings(read, found, name),
+    )
+
+
+def _origin(role: str, found: WorkloadObject, name: str) -> str:
+    return origin_of(found.spec.template.container(role), name) or "not set on the deployment"
+
+
+def _steps(found: _Found, name: str, reference: str) -> tuple[Step, ...]:
+    set_all = tuple(
+        Step(
+            title=f"Set {name} on {one.metadata.name}",
+            operation="configuration.set_variable",
+            arguments={"role": role, "name": name, "reference": reference, "expect_uid": one.metadata.uid},
+        )
+        for role, one in found.items()
+    )
+    forget = Step(title="Forget the value", operation="vault.forget", arguments={"reference": reference})
+    waits = tuple(rolled_out(role, one.metadata.name) for role, one in found.items())
+    replicas = found["worker"].spec.replicas if "worker" in found else 0
+    return (*set_all, forget, *waits, *((connected(replicas),) if replicas else ()))
+
+
+def _undo(found: _Found) -> Undo | None:
+    """Return the way back: the revision before, whose template holds what was set before."""
+    (role, one), *others = found.items()
+    revision = one.metadata.annotations.get(REVISION, "")
+    if others or not revision.isdecimal():
+        return None
+    return Undo(
+        title=f"Back to revision {revision}",
+        command="/rollback",
+        arguments={"deployment": role, "to_revision": int(revision)},
+        expects={"uid": one.metadata.uid, "revision": int(revision)},
+    )
+
+
+def _warnings(read: _Found, found: _Found, name: str) -> tuple[str, ...]:
+    warnings = []
+    for role, one in found.items():
+        container, called = one.spec.template.container(role), one.metadata.name
+        origin, (maps, secrets) = origin_of(container, name), sources_of(container)
+        if origin.startswith(("Secret", "ConfigMap")):
+            warnings.append(f"{called} takes {name} from {origin}; the value set here overrides it from now on.")
+        elif not origin and (maps or secrets):
+            sources = [f"ConfigMap {each}" for each in maps] + [f"Secret {each}" for each in secrets]
+            words = f"{called} also takes every key of {' and '.join(sources)}"
+            warnings.append(f"{words}: if {name} is one of them, it is overridden. The bot may not read Secrets.")
+    left = [one.metadata.name for role, one in read.items() if role not in found]
+    if left:
+        warnings.append(f"{left[0]} is left behind with what it has now: /set-env both {name} changes both.")
+    warnings.append(
+        "Whoever may read the deployments in Kubernetes can read the value there; a Secret hides it better."
+    )
+    return tuple(warnings)

@@ -1,0 +1,98 @@
+"""``/top-pods``: what the pods use of what they may, with the runbook's marks."""
+
+import asyncio
+from typing import Final
+
+from bot.attempt import attempt, why
+from bot.clients.cluster_quantities import as_cores, as_memory
+from bot.clients.cluster_usage import ListedPod, PodMetrics, PodUsage
+from bot.command import command
+from bot.errors import BotError
+from bot.reply import Level, Line, Note, Part, Reply, Table, say
+
+MEMORY_MARK: Final = 0.85  # the runbook: "High memory usage (> 85%)"
+CPU_MARK: Final = 0.80  # the runbook: "High CPU usage (> 80%)"
+
+
+@command(
+    "/top-pods",
+    permission="deployments:read",
+    section="High Memory Usage",
+    runbook=("kubectl top pods -n novapulse",),
+    examples=("/top-pods",),
+)
+async def top_pods(*, pod_metrics: PodMetrics) -> Reply:
+    """Show the memory and CPU of each pod against its requests and limits.
+
+    Over 85 % of the memory limit or 80 % of the CPU limit is marked.
+    """
+    usage, pods = await asyncio.gather(attempt(pod_metrics.usage()), attempt(pod_metrics.pods()))
+    if isinstance(usage, BotError):
+        more = () if isinstance(pods, BotError) else (Note.of(f"{len(pods)} pods are there: /pods shows them."),)
+        line = Line(level=Level.UNKNOWN, label="Usage", value=why(usage))
+        return say("What the pods use is unknown", line, *more, level=Level.UNKNOWN)
+    known = {} if isinstance(pods, BotError) else {pod.name: pod for pod in pods}
+    used = {one.pod: one for one in usage}
+    rows = sorted(used.keys() | known.keys(), key=lambda name: -(_memory(used.get(name))))
+    marked = [name for name in rows if _marks(used.get(name), known.get(name))]
+    parts: list[Part] = [
+        Table(
+            columns=("Pod", "Memory", "asked / limit", "CPU", "asked / limit", ""),
+            rows=tuple(_row(name, used.get(name), known.get(name)) for name in rows),
+        )
+    ]
+    if isinstance(pods, BotError):
+        parts.append(Line(level=Level.UNKNOWN, label="Requests and limits", value=why(pods)))
+    return _said(rows, marked, used, parts)
+
+
+def _said(rows: list[str], marked: list[str], used: dict[str, PodUsage], parts: list[Part]) -> Reply:
+    unknown = [name for name in rows if name not in used]
+    if not rows:
+        return say("There are no pods in the namespace", level=Level.WARNING)
+    if unknown:
+        parts.append(Note.of(f"Not measured (yet): {', '.join(unknown)}."))
+    measured = sorted(one.at for one in used.values() if one.at)
+    if measured:
+        parts.append(Note.of(f"Measured at {measured[0]:%H:%M:%S} UTC, by metrics.k8s.io."))
+    if marked:
+        return say(f"{len(marked)} of {len(rows)} pods use much of what they may", *parts, level=Level.WARNING)
+    level = Level.UNKNOWN if unknown or any(isinstance(p, Line) for p in parts) else Level.OK
+    return say(f"What {len(rows)} pods use", *parts, level=level)
+
+
+def _row(name: str, used: PodUsage | None, pod: ListedPod | None) -> tuple[str, ...]:
+    memory, cpu = (used.memory, used.cpu) if used else (None, None)
+    return (
+        name,
+        as_memory(memory) + _share(memory, pod, "memory"),
+        _bounds(pod, "memory"),
+        as_cores(cpu) + _share(cpu, pod, "cpu"),
+        _bounds(pod, "cpu"),
+        ", ".join(_marks(used, pod)),
+    )
+
+
+def _share(value: float | None, pod: ListedPod | None, name: str) -> str:
+    limit = pod.limits[name] if pod else None
+    return f" ({value / limit:.0%})" if value is not None and limit else ""
+
+
+def _bounds(pod: ListedPod | None, name: str) -> str:
+    if pod is None:
+        return "?"
+    written = as_memory if name == "memory" else as_cores
+    return " / ".join("none" if bound[name] is None else written(bound[name]) for bound in (pod.requested, pod.limits))
+
+
+def _marks(used: PodUsage | None, pod: ListedPod | None) -> list[str]:
+    if used is None or pod is None:
+        return []
+    found = (("memory", used.memory, MEMORY_MARK), ("cpu", used.cpu, CPU_MARK))
+    return [
+        f"{name} high" for name, value, mark in found if value and (limit := pod.limits[name]) and value / limit > mark
+    ]
+
+
+def _memory(used: PodUsage | None) -> float:
+    return (used.memory or 0.0) if used else 0.0

@@ -1,0 +1,95 @@
+"""``/set-concurrency``: a plan to change how many jobs of each queue a worker takes at a time, and to watch it."""
+
+import asyncio
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from bot.clients.cluster_configuration import Configuration, why_ineffective
+from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.command import command
+from bot.config_change import changes_of, facts_of, setting
+from bot.errors import Refused, UserError
+from bot.plan import Plan, Step, Undo
+from bot.request import Request
+from bot.rollout_steps import connected, restarted
+
+KEY: Final = "QUEUE_CONCURRENCY"
+WATCHED: Final = 180.0  # seconds after the restart during which the effect is watched
+
+
+@command(
+    "/set-concurrency",
+    permission="workers:configure",
+    section="Queue Optimization",
+    runbook=("kubectl edit configmap novapulse-config -n novapulse",),
+    examples=("/set-concurrency 3", "/set-concurrency 8"),
+)
+async def set_concurrency(
+    concurrency: Annotated[
+        int, Field(ge=1, le=100, description="How many jobs of each queue a worker takes at a time")
+    ],
+    *,
+    workloads: Workloads,
+    configuration: Configuration,
+    request: Request,
+) -> Plan:
+    """Change QUEUE_CONCURRENCY in the ConfigMap, restart the workers and watch the effect.
+
+    It counts per queue and worker process. The queues and the memory are watched for three minutes after the restart.
+    """
+    stored, workers = await asyncio.gather(configuration.config_map(), workloads.read("worker"))
+    name, now, wanted = workers.metadata.name, stored.data, {KEY: str(concurrency)}
+    if problem := why_ineffective(workers, "worker", KEY):
+        raise Refused(problem)
+    if now.get(KEY) == wanted[KEY]:
+        raise UserError(
+            f"{KEY} is {concurrency} already: there is nothing to change.", hint="/restart worker restarts."
+        )
+    return Plan(
+        title=f"Set {KEY} from {now.get(KEY, 'not set')} to {concurrency}",
+        target=f"deployment/{name}",
+        changes=changes_of(now, wanted),
+        facts=facts_of(now, wanted, stored.metadata.uid) | {"deployment": name, "uid": workers.metadata.uid},
+        steps=_steps(workers, setting(wanted, stored.metadata.uid), request),
+        undo=_undo(now.get(KEY, ""), concurrency, stored.metadata.uid),
+        no_undo="" if now.get(KEY, "").isdecimal() else f"{KEY} had no number before",
+        blast_radius=(
+            f"Every pod of {name} is replaced; jobs in work are finished or tried again.",
+            f"Up to {concurrency * workers.spec.replicas:,} jobs of each queue at a time, over all workers.",
+        ),
+        warnings=_warnings(now.get(KEY, ""), concurrency),
+    )
+
+
+def _steps(workers: WorkloadObject, setting_it: Step, request: Request) -> tuple[Step, ...]:
+    name, uid, replicas = workers.metadata.name, workers.metadata.uid, workers.spec.replicas
+    steps = (setting_it, *restarted("worker", name, uid, request.id, request.received_at.isoformat()))
+    if not replicas:
+        return steps
+    watched = Step(
+        title="Watch the effect for three minutes",
+        kind="wait",
+        operation="aftermath.effect_seen",
+        arguments={"role": "worker", "seconds": WATCHED},
+        timeout=WATCHED * 3,
+        interval=5.0,
+    )
+    return (*steps, connected(replicas), watched)
+
+
+def _undo(before: str, concurrency: int, uid: str) -> Undo | None:
+    if not before.isdecimal():
+        return None
+    return Undo(
+        title=f"Back to {before}",
+        command="/set-concurrency",
+        arguments={"concurrency": int(before)},
+        expects={KEY: str(concurrency), "config map uid": uid},
+    )
+
+
+def _warnings(before: str, concurrency: int) -> tuple[str, ...]:
+    if before.isdecimal() and concurrency > int(before):
+        return ("More jobs at a time need more memory; a pod over its limit is killed (OOMKilled).",)
+    return ()

@@ -1,0 +1,93 @@
+"""``/force-restart-workers``: a plan to end every worker pod at once, where a graceful restart fails."""
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+from pydantic import JsonValue
+
+from bot.attempt import attempt, is_missing
+from bot.clients.cluster_pod_changes import PodChanges
+from bot.clients.cluster_usage import ListedPod
+from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.clients.working_jobs import WorkingJobs
+from bot.command import command
+from bot.draining import in_flight
+from bot.errors import Refused
+from bot.plan import Change, Plan, Step
+from bot.rollout_steps import ROLLOUT_TIMEOUT, connected
+
+STALLED_AFTER: Final = 75.0  # seconds: a lock of 30, a look every 30, and some time to write
+STALLED_TIMEOUT: Final = 300.0
+
+
+@command(
+    "/force-restart-workers",
+    permission="pods:delete",
+    section="Restarting Queue",
+    runbook=(
+        "kubectl delete pod -l app=novapulse-worker -n novapulse",
+        "docker-compose stop worker",
+        "docker-compose start worker",
+    ),
+    examples=("/force-restart-workers",),
+)
+async def force_restart_workers(
+    *, workloads: Workloads, pods: PodChanges, working_jobs: WorkingJobs, now: datetime
+) -> Plan:
+    """End every worker pod at once and wait for new ones, if a graceful restart fails.
+
+    Exactly the pods that are shown are ended. The jobs in flight are shown first; what stalls is counted after.
+    """
+    deployment, found, working = await asyncio.gather(
+        workloads.read("worker"), pods.of("worker"), attempt(working_jobs.read())
+    )
+    name = deployment.metadata.name
+    if not found:
+        raise Refused(f"There is no pod of {name} to end.", hint="/rollout-status worker shows how it stands.")
+    uids: dict[str, JsonValue] = {pod.name: pod.uid for pod in found}
+    return Plan(
+        title=f"Force the restart of {name}: {len(found)} {'pod' if len(found) == 1 else 'pods'}",
+        target=f"deployment/{name}",
+        changes=tuple(Change(what=f"pod {pod.name}", before=pod.state, after="deleted") for pod in found),
+        facts={"deployment": name, "uid": deployment.metadata.uid, "pods": uids},
+        steps=_steps(deployment, found, verifies=not is_missing(working)),
+        no_undo="pods that are deleted do not come back; new ones take their place",
+        blast_radius=(
+            "No job of any queue is worked on until new pods are up.",
+            "Jobs in flight that do not end within the grace period stall, and run a second time.",
+        ),
+        warnings=_warnings(deployment),
+        notes=in_flight(working, now),
+    )
+
+
+def _steps(deployment: WorkloadObject, found: list[ListedPod], *, verifies: bool) -> tuple[Step, ...]:
+    replicas = deployment.spec.replicas
+    pods: dict[str, JsonValue] = {pod.name: pod.uid for pod in found}
+    waiting: dict[str, JsonValue] = {"role": "worker", "uids": [pod.uid for pod in found], "replicas": replicas}
+    steps = (
+        Step(title="Delete the pods", operation="pods.delete", arguments={"pods": pods}, timeout=60.0),
+        Step(
+            title="Wait for new pods",
+            kind="wait",
+            operation="pods.replaced",
+            arguments=waiting,
+            timeout=ROLLOUT_TIMEOUT,
+        ),
+    )
+    if not verifies or not replicas:
+        return steps
+    counted = Step(
+        title="Count the jobs that stalled",
+        kind="wait",
+        operation="aftermath.stalls_counted",
+        arguments={"role": "worker", "seconds": STALLED_AFTER},
+        timeout=STALLED_TIMEOUT,
+        interval=5.0,
+    )
+    return (*steps, connected(replicas), counted)
+
+
+def _warnings(deployment: WorkloadObject) -> tuple[str, ...]:
+    return ("The deployment is scaled to 0: no new pods come.",) if deployment.spec.replicas == 0 else ()

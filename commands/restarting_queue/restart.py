@@ -1,0 +1,94 @@
+"""``/restart``: a plan to replace every pod of a workload one after the other, watched to its end."""
+
+import asyncio
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, JsonValue
+
+from bot.attempt import attempt, is_missing
+from bot.clients.cluster_restarts import RESTARTED_AT
+from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.clients.working_jobs import WorkingJobs
+from bot.command import command
+from bot.draining import in_flight
+from bot.errors import Refused
+from bot.plan import Change, Plan, Step
+from bot.request import Request
+from bot.rollout_steps import ROLLOUT_TIMEOUT, connected, restarted
+
+_Role = Literal["api", "worker", "redis"]
+_BLAST: Final = {
+    "api": "Requests move to other pods; long ones on a pod that stops may fail.",
+    "worker": "Jobs in work are finished within the pods' grace period; those that are not are tried again.",
+    "redis": "No queue works while Redis is away, and what it has not yet written to disk is lost.",
+}
+
+
+@command(
+    "/restart",
+    permission="deployments:restart",
+    section="Restarting Queue",
+    runbook=(
+        "kubectl rollout restart deployment/novapulse-worker -n novapulse",
+        "kubectl rollout restart deployment/novapulse-api -n novapulse",
+        "kubectl rollout restart statefulset/redis -n novapulse",
+        "docker-compose restart worker",
+    ),
+    examples=("/restart worker", "/restart api", "/restart redis"),
+)
+async def restart(
+    workload: Annotated[_Role, Field(description="What to restart")],
+    *,
+    workloads: Workloads,
+    working_jobs: WorkingJobs,
+    request: Request,
+) -> Plan:
+    """Restart the workers, the API or Redis gracefully, and watch it to its end.
+
+    New pods come before old ones go, except for Redis, whose one pod is replaced. Forcing it is
+    /force-restart-workers.
+    """
+    found, working = await asyncio.gather(workloads.read(workload), attempt(working_jobs.read()))
+    name = found.metadata.name
+    if found.spec.paused:
+        raise Refused(f"Rollouts of {name} are paused: a restart would not begin.", hint="Resume them first.")
+    if found.spec.replicas == 0:
+        raise Refused(f"{name} is scaled to 0: there is nothing to restart.", hint="/scale-workers starts pods.")
+    replicas = (await workloads.read("worker")).spec.replicas if workload == "redis" else found.spec.replicas
+    last = found.spec.template.metadata.annotations.get(RESTARTED_AT, "never")
+    facts: dict[str, JsonValue] = {"workload": name, "uid": found.metadata.uid, "last restart": last}
+    return Plan(
+        title=f"Restart {name}",
+        target=f"{workloads.kind(workload)}/{name}",
+        changes=(Change(what=f"pods of {name}", before="as they are", after="all replaced"),),
+        facts=facts,
+        steps=_steps(workload, found, request, replicas, verifies=workload != "api" and not is_missing(working)),
+        no_undo="a restart cannot be taken back",
+        blast_radius=(_BLAST[workload],),
+        warnings=_warnings(found),
+        notes=in_flight(working, request.received_at) if workload != "api" else (),
+    )
+
+
+def _steps(role: _Role, found: WorkloadObject, request: Request, workers: int, *, verifies: bool) -> tuple[Step, ...]:
+    name, stamp = found.metadata.name, request.id
+    steps = restarted(role, name, found.metadata.uid, stamp, request.received_at.isoformat())
+    if role == "redis":
+        wait = Step(
+            title=f"Wait until {name} is restarted",
+            kind="wait",
+            operation="restarts.stateful_restarted",
+            arguments={"role": role, "stamp": stamp},
+            timeout=ROLLOUT_TIMEOUT,
+        )
+        steps = (steps[0], wait)
+    return (*steps, connected(workers)) if verifies and workers else steps
+
+
+def _warnings(found: WorkloadObject) -> tuple[str, ...]:
+    spec, status, warnings = found.spec, found.status, []
+    if status.ready_replicas < spec.replicas:
+        warnings.append(f"Only {status.ready_replicas} of {spec.replicas} pods are ready now.")
+    if spec.update_strategy.type == "OnDelete":
+        warnings.append("Its update strategy is OnDelete: each pod has to be deleted by hand.")
+    return tuple(warnings)

@@ -1,0 +1,98 @@
+import pytest
+
+from bot.clients.mongo import Mongo
+from bot.clients.mongo_replica_set import ReplicaSet
+from bot.clients.mongo_server import MongoServer
+from bot.errors import NotConfigured
+from bot.reply import Level, Reply, Table
+from commands.database_outage.mongo_status import mongo_status
+from tests.clients.pretend_mongo import PretendMongo, pretend_mongo
+from tests.clients.test_mongo import mongo_at
+from tests.commands.novapulse_data import NO_MONGO, Data
+from tests.commands.said import line, said
+
+FORBIDDEN = {"ok": 0.0, "code": 13, "errmsg": "not authorized on admin to execute command"}
+
+
+async def ask(mongo: Mongo) -> Reply:
+    reply = await mongo_status.handler(mongo=mongo, replica_set=ReplicaSet(mongo), server=MongoServer(mongo))
+    assert isinstance(reply, Reply)
+    return reply
+
+
+async def test_all_is_well(data: Data) -> None:
+    reply = await ask(data.mongo)
+    assert (reply.level, reply.title) == (Level.OK, "MongoDB is well")
+    assert line(reply, "Replica set").value.endswith("is primary, 3 of 3 members are up")
+    assert line(reply, "Connections").value == "12 in use, 838,848 more are possible"
+    assert line(reply, "Slow operations").value == "none has run for 1 s"
+    assert line(reply, "Size").value.startswith("novapulse: 3 documents in 2 collections")
+    assert "MongoDB 7.0.14" in said(reply)
+
+
+async def test_who_lags_and_what_is_slow(data: Data) -> None:
+    data.commands.replica_set.lag = 42.0
+    operation = {"active": True, "opid": 7, "op": "query", "ns": "novapulse.invoices", "secs_running": 12}
+    data.commands.operations = [
+        operation | {"planSummary": "COLLSCAN", "command": {"filter": {"email": "ann@example.com"}}},
+        operation | {"ns": "local.oplog.rs", "secs_running": 9000},
+        operation | {"secs_running": 0},
+    ]
+    reply = await ask(data.mongo)
+    assert reply.level is Level.WARNING
+    assert "novapulse-mongo-1:27017" in line(reply, "Behind").value
+    assert line(reply, "Slow operations").value == "1 for up to 12 s"
+    assert "7 | query | novapulse.invoices | 12 s | COLLSCAN" in said(reply)
+    assert "ann@example.com" not in said(reply)
+
+
+async def test_down_is_critical_and_the_rest_unknown(data: Data) -> None:
+    await data.mongo.ping()
+    await data.mongo_server.down(on=True)
+    reply = await ask(data.mongo)
+    assert reply.level is Level.CRITICAL
+    assert line(reply, "Ping").level is Level.CRITICAL
+    for label in ("Replica set", "Connections", "Slow operations", "Size"):
+        assert line(reply, label).level is Level.UNKNOWN
+
+
+async def test_what_the_rights_forbid_is_unknown_beside_what_was_read() -> None:
+    async with pretend_mongo() as server:
+        await _forbid(server)
+        mongo = mongo_at(server.url)
+        reply = await ask(mongo)
+        await mongo.close()
+    assert line(reply, "Ping").level is Level.OK
+    assert "not authorized" in line(reply, "Slow operations").value
+    assert (reply.level, reply.title) == (Level.UNKNOWN, "MongoDB: not all of it could be read")
+
+
+async def _forbid(server: PretendMongo) -> None:
+    for name in ("replSetGetStatus", "serverStatus", "aggregate", "dbStats"):
+        server.answers[name] = FORBIDDEN
+
+
+async def test_no_primary_is_critical_with_its_members() -> None:
+    async with pretend_mongo() as server:
+        members = [
+            {"name": "a:27017", "stateStr": "(not reachable/healthy)", "health": 0.0},
+            {"name": "b:27017", "stateStr": "SECONDARY", "health": 1.0},
+        ]
+        server.answers |= {"replSetGetStatus": {"ok": 1.0, "set": "rs0", "term": 4, "members": members}}
+        server.answers |= {"replSetGetConfig": FORBIDDEN, "serverStatus": FORBIDDEN, "aggregate": FORBIDDEN}
+        server.answers |= {"dbStats": {"ok": 1.0}}
+        mongo = mongo_at(server.url)
+        reply = await ask(mongo)
+        await mongo.close()
+    assert reply.level is Level.CRITICAL
+    assert "NO PRIMARY" in line(reply, "Replica set").value
+    assert line(reply, "Down").value == "a:27017"
+    assert line(reply, "Lag").value == "unknown for b:27017"
+    assert line(reply, "Size").level is Level.UNKNOWN
+    (table,) = [part for part in reply.parts if isinstance(part, Table)]
+    assert table.rows[1] == ("b:27017", "SECONDARY", "up", "unknown")
+
+
+async def test_not_configured() -> None:
+    with pytest.raises(NotConfigured, match="MONGO_URL"):
+        await ask(NO_MONGO)
