@@ -4,7 +4,7 @@ UV := .uv/bin/uv
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test tour pictures test-kill test-mongo bench check lint docs lock clean
+.PHONY: help sandbox test tour pictures test-kill test-replicas test-mongo bench check lint docs lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,14 +14,17 @@ sandbox: .venv/ready sandbox/node_modules/ready ## a pretend NovaPulse with a re
 	@exec $(RUN) -m sandbox up
 
 test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint, types, contracts, tests
-	@sandbox/packages.sh redis-server chromium
+	@sandbox/packages.sh redis-server chromium postgresql
 	$(MAKE) lint
-	@# What failed while two ran side by side is run once more, alone and in the open; failing twice is failing.
-	$(RUN) -m pytest -n 2 --dist loadfile -q || { echo "Once more, alone:"; $(RUN) -m pytest -q --last-failed; }
+	$(RUN) -m pytest -n 2 --dist loadfile -q
 
 test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
 	@sandbox/packages.sh redis-server
 	KEEP_TABLE=yes $(RUN) -m pytest -m "slow or not slow" tests/faults/test_kill_serve.py
+
+test-replicas: .venv/ready sandbox/node_modules/ready ## two replicas on one PostgreSQL; one is killed in the middle of a run
+	@sandbox/packages.sh redis-server postgresql
+	$(RUN) -m pytest -m "slow or not slow" tests/faults/test_replicas.py
 
 test-mongo: .venv/ready ## the database tests on the MongoDB that MONGO_TEST_URL names, else on the stand-in
 	$(RUN) -m pytest -q -rs tests/clients/test_mongo_contract.py

@@ -11,21 +11,40 @@ def refusal(policy: Policy, actor: Actor, permission: str) -> Refused | None:
     if any(permission in policy.roles[role].permissions for role in mine):
         return None
     may = tuple(name for name, role in policy.roles.items() if permission in role.permissions)
-    who = ", ".join(policy.name(person) for person in policy.members(may)) or "nobody at present"
     have = ", ".join(sorted(mine)) or "none"
-    return Refused(
-        f"This needs the permission {permission}, which your roles ({have}) do not have.", hint=f"Who may: {who}."
-    )
+    message = f"This needs the permission {permission}, which your roles ({have}) do not have."
+    return Refused(message, hint=_who_may(policy, policy.members(may)))
 
 
 def approver_refusal(policy: Policy, actor: Actor, *, command: str, requester: str) -> Refused | None:
     """Return None where the actor may decide on the requester's plan of this command, else why not."""
-    rule = policy.approval(command)
-    allowed = tuple(person for person in policy.members(rule.approvers) if person != requester)
+    allowed = approvers(policy, command=command, requester=requester)
     if actor.id in allowed:
         return None
-    who = ", ".join(policy.name(person) for person in allowed) or "nobody at present"
+    hint = _who_may(policy, allowed)
     if actor.id == requester:
-        return Refused("You asked for this, so somebody else has to approve it.", hint=f"Who may: {who}.")
-    roles = ", ".join(rule.approvers)
-    return Refused(f"Approving {command} needs one of the roles {roles}.", hint=f"Who may: {who}.")
+        return Refused("You asked for this, so somebody else has to approve it.", hint=hint)
+    roles = ", ".join(policy.approval(command).approvers)
+    return Refused(f"Approving {command} needs one of the roles {roles}.", hint=hint)
+
+
+def approvers(policy: Policy, *, command: str, requester: str) -> tuple[str, ...]:
+    """Return the people who may decide on the requester's plan of this command, in the policy's order."""
+    members = policy.members(policy.approval(command).approvers)
+    return tuple(person for person in members if person != requester)
+
+
+def break_glass_refusal(policy: Policy, actor: Actor, command: str) -> Refused | None:
+    """Return None where the actor may act alone on a plan of this command, else why not."""
+    rule = policy.break_glass
+    if command not in rule.commands:
+        return Refused(f"{command} has no break-glass rule, so it needs its approvals.")
+    allowed = policy.members(rule.roles)
+    if actor.id in allowed:
+        return None
+    roles = ", ".join(rule.roles) or "(none)"
+    return Refused(f"Breaking the glass needs one of the roles {roles}.", hint=_who_may(policy, allowed))
+
+
+def _who_may(policy: Policy, people: tuple[str, ...]) -> str:
+    return f"Who may: {', '.join(map(policy.name, people)) or 'nobody at present'}."

@@ -41,6 +41,7 @@ from bot.dispatch.planner import Planner
 from bot.dispatch.questions import Questions
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
+from bot.overview import Overview
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.pulse import Pulse
@@ -51,6 +52,7 @@ from bot.settings import Settings
 from bot.slack.app import EVENTS_PATH, SlackRoom
 from bot.stores.database import Database
 from bot.stores.fires import Fires
+from bot.stores.history import plain_queues
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
 from bot.stores.plans import Plans
@@ -95,6 +97,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         mongo, cluster = Mongo(settings.mongo), Cluster(settings.platform)
         for client in (api, queues, redis, mongo, cluster):
             stack.push_async_callback(client.close)
+        queues.remember_plain(await plain_queues(Samples(database), queues.shorts, clock()))
         systems: dict[str, object] = {
             "api": api, "queues": queues, "redis": redis, "mongo": mongo, "cluster": cluster
         }  # fmt: skip
@@ -206,6 +209,7 @@ async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> int
 async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event) -> None:
     core = bot.core
     slack = SlackRoom(core.settings.slack, bot.dispatcher, core.catalog, core.policy, core.outbox, clock=clock)
+    slack.overview = Overview(Plans(core.database), Incidents(core.database), core.policy, clock)
 
     async def slack_problem(_: datetime) -> str:
         return slack.problem()

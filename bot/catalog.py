@@ -34,6 +34,11 @@ class Catalog:
         """Every permission that some command asks for."""
         return frozenset(command.permission for command in self.commands.values())
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that some schedule observes."""
+        return tuple(dict.fromkeys(metric for schedule in self.schedules.values() for metric in schedule.metrics))
+
 
 def load() -> Catalog:
     """Import everything below ``commands`` and ``schedules``; raises ``InvalidDeclaration`` on a second of a name."""

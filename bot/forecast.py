@@ -1,4 +1,4 @@
-"""When a queue will be empty: rates from the bot's own samples, a forecast as a sentence, and a small trend.
+"""When a queue will be empty: rates from the bot's own samples, and a forecast as a sentence.
 
 BullMQ's workers keep only the last completed jobs, so that the number of finished jobs cannot be counted there.
 It follows from two things that can: how many jobs were ever added, and how many are unfinished.
@@ -11,14 +11,17 @@ from datetime import datetime
 from itertools import pairwise, takewhile
 from typing import Final
 
-_SPARKS: Final = "▁▂▃▄▅▆▇█"
-_UNKNOWN_SPARK: Final = "·"
 _SHORTEST: Final = 5.0
 _MINUTE: Final = 60.0
 # A queue whose waiting jobs are worked off within this time, and that does not grow, keeps up.
 _KEEPING_UP: Final = 60.0
 # Changes smaller than this part of what went through are noise.
 _NOISE: Final = 0.05
+# So are moves of a queue smaller than this many jobs, or this part of its longest.
+_STEADY_JOBS: Final = 10
+_STEADY_PART: Final = 0.02
+# Fewer readings than this may all be one accident.
+_FEWEST: Final = 3
 _WEEK: Final = 7 * 24 * 3600.0
 
 
@@ -143,7 +146,7 @@ def forecast(samples: Sequence[Sample]) -> Forecast:
     if now.ready == 0:
         return AlreadyEmpty()
     rates = rates_of(samples)
-    return Unknown("too few readings yet") if rates is None else forecast_at(now.ready, rates)
+    return Unknown("too early to say") if rates is None else forecast_at(now.ready, rates)
 
 
 def forecast_at(ready: int, rates: Rates) -> Forecast:
@@ -159,9 +162,12 @@ def forecast_at(ready: int, rates: Rates) -> Forecast:
 
 
 def rates_of(samples: Sequence[Sample]) -> Rates | None:
-    """Compute the rates since the workers or the pause last changed; None with less than five seconds of it."""
-    usable = _comparable(samples)
-    if len(usable) < 2:  # noqa: PLR2004 - a rate is between two readings
+    """Compute the rates since the workers, the pause or the direction last changed; None where that is too short ago.
+
+    Too short is fewer than three readings, or less than five seconds.
+    """
+    usable = _since_turn(_comparable(samples))
+    if len(usable) < _FEWEST:
         return None
     first, last = usable[0], usable[-1]
     seconds = (last.at - first.at).total_seconds()
@@ -172,12 +178,6 @@ def rates_of(samples: Sequence[Sample]) -> Rates | None:
     if into is None or first.unfinished is None or last.unfinished is None:
         return Rates(net, into)
     return Rates(net, into, max(0.0, into - (last.unfinished - first.unfinished) / seconds))
-
-
-def sparkline(values: Sequence[float | None]) -> str:
-    """Draw values as one character each, from 0 to the largest; what is unknown is a dot."""
-    top = max((value for value in values if value is not None), default=0.0)
-    return "".join(_UNKNOWN_SPARK if value is None else _spark(value, top) for value in values)
 
 
 def duration(seconds: float) -> str:
@@ -205,6 +205,35 @@ def _comparable(samples: Sequence[Sample]) -> list[Sample]:
     return list(same)[::-1]
 
 
+def _since_turn(samples: list[Sample]) -> list[Sample]:
+    """Keep what follows the last turn or jump: the average over a burst is no rate that anything has now."""
+    values = [sample.ready or 0 for sample in samples]
+    if not values:
+        return samples
+    noise = max(_STEADY_JOBS, _STEADY_PART * max(values))
+    return samples[max(_turn(values, noise), _jump(values, noise)) :]
+
+
+def _turn(values: list[int], noise: float) -> int:
+    """Return where the queue was last at its longest or shortest, if it came from elsewhere and has left again."""
+    last = {value: place for place, value in enumerate(values)}
+    turns = [
+        last[value]
+        for value in (max(values), min(values))
+        if min(abs(value - values[0]), abs(value - values[-1])) > noise
+    ]
+    return max(turns, default=0)
+
+
+def _jump(values: list[int], noise: float) -> int:
+    """Return the place behind a single step that moved the queue more than all others together; 0 for none."""
+    steps = [abs(later - earlier) for earlier, later in pairwise(values)]
+    largest = max(steps, default=0)
+    if len(steps) < _FEWEST or largest <= noise or 2 * largest <= sum(steps):
+        return 0
+    return steps.index(largest) + 1
+
+
 def _into(samples: Sequence[Sample], seconds: float) -> float | None:
     counts = [sample.added for sample in samples]
     known = [count for count in counts if count is not None]
@@ -212,9 +241,3 @@ def _into(samples: Sequence[Sample], seconds: float) -> float | None:
     if len(known) < len(counts) or any(later < earlier for earlier, later in pairwise(known)):
         return None
     return (known[-1] - known[0]) / seconds
-
-
-def _spark(value: float, top: float) -> str:
-    if top <= 0 or value <= 0:
-        return _SPARKS[0]
-    return _SPARKS[min(len(_SPARKS) - 1, math.ceil(value / top * (len(_SPARKS) - 1)))]

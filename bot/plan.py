@@ -91,10 +91,8 @@ def differences(approved: Plan, fresh: Plan) -> list[str]:
         old, new = approved.facts.get(name), fresh.facts.get(name)
         if old != new:
             found.append(f"{name} was {old}, is now {new}")
-    found += [
-        f"no longer planned: {c.what} {c.before} -> {c.after}" for c in approved.changes if c not in fresh.changes
-    ]
-    found += [f"now planned: {c.what} {c.before} -> {c.after}" for c in fresh.changes if c not in approved.changes]
+    found += [f"no longer planned: {c.what} {c.before} → {c.after}" for c in approved.changes if c not in fresh.changes]
+    found += [f"now planned: {c.what} {c.before} → {c.after}" for c in fresh.changes if c not in approved.changes]
     if approved.steps != fresh.steps and not found:
         found.append("the steps are different")
     return found

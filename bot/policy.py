@@ -6,7 +6,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -135,7 +135,8 @@ class AlertRule(_Section):
     """One threshold. ``metric`` and ``match`` pick observations; the higher severity that holds is the one that fires.
 
     It clears below ``clear`` (or at/under the lowest threshold where that is left out). ``below`` turns the
-    comparison around, for things that must not fall under a value.
+    comparison around, for things that must not fall under a value. ``resolved`` is what ``summary`` turns into at its
+    end; in both, ``{queue}`` and the like stand for a label.
     """
 
     name: str
@@ -149,6 +150,7 @@ class AlertRule(_Section):
     hold: Duration = Field(default=timedelta(0), alias="for")
     keep_firing: Duration = timedelta(0)
     summary: str
+    resolved: str = ""
     unit: str = ""
     section: str = ""
     next_steps: tuple[str, ...] = ()
@@ -235,3 +237,11 @@ class Policy(_Section):
         """Return what to call this person; the id where the file does not know them."""
         entry = self.people.get(person)
         return entry.name if entry else person
+
+
+class PolicyInForce(Protocol):
+    """Whoever knows the policy that holds now, which a reload exchanges."""
+
+    @property
+    def current(self) -> Policy:
+        """The policy as it is now."""

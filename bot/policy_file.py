@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from bot.catalog import Catalog
 from bot.errors import InvalidPolicy
+from bot.nearest import nearest
 from bot.policy import ApprovalRule, Policy
 
 _NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
@@ -26,7 +27,7 @@ class PolicyFile:
     """The policy in force. A reload that fails leaves the old one in force and says why."""
 
     def __init__(self, path: Path, catalog: Catalog) -> None:
-        self._path = path
+        self.path = path
         self._catalog = catalog
         self._text: str | None = None
         self.current = self._load()
@@ -39,11 +40,13 @@ class PolicyFile:
 
     def _load(self) -> Policy:
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidPolicy(f"{self._path} cannot be read: {error}") from error
+            raise InvalidPolicy(f"{self.path} cannot be read: {error}") from error
         if text == self._text:
             return self.current
+        if not any(line.partition("#")[0].strip() for line in text.splitlines()):
+            raise InvalidPolicy(f"{self.path.name} is empty: it names nobody who may do anything")
         policy = read(text, self._catalog)
         self._text = text
         return policy
@@ -103,10 +106,18 @@ def _alert_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
         if rule.name in names:
             yield ("alerts", index, "name"), f"two alert rules are named {rule.name!r}"
         names.add(rule.name)
+        if rule.metric not in catalog.metrics:
+            yield ("alerts", index, "metric"), _unknown_metric(rule.metric, catalog.metrics)
         for step in rule.next_steps:
             first = next(iter(step.split()), "")
             if first not in catalog.commands:
                 yield ("alerts", index, "next_steps"), f"there is no command {first!r}"
+
+
+def _unknown_metric(metric: str, known: tuple[str, ...]) -> str:
+    meant = nearest(metric, known)
+    hint = f"did you mean {meant!r}?" if meant else f"there are {', '.join(known) or 'none'}"
+    return f"no schedule observes the metric {metric!r}; {hint}"
 
 
 def _role_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:

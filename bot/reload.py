@@ -8,7 +8,7 @@ import structlog
 
 from bot.errors import InvalidPolicy
 from bot.policy_file import PolicyFile
-from bot.reply import Level, Text, say
+from bot.reply import Level, Text, When, say
 from bot.scheduler import Scheduler
 from bot.stores.outbox import CARD, Message, Outbox
 
@@ -21,7 +21,8 @@ class Reload:
         self._scheduler = scheduler
         self._outbox = outbox
         self._channel = channel
-        self._said = ""
+        self._said = ""  # the problem that was said last; empty while the file is fine
+        self._since: datetime | None = None  # when the policy in force was first looked at
         self._behind = False  # the file was read and the schedules do not follow it yet
         self._looking = asyncio.Lock()
         self._log = structlog.get_logger("bot.policy")
@@ -42,25 +43,41 @@ class Reload:
                 self._log.exception("the policy could not be looked at")
 
     async def _look(self, now: datetime) -> None:
+        since = self._since = self._since or now
         try:
             self._behind |= self._policy.reload()
-            if not self._behind:
-                return
-            await self._scheduler.reschedule()
+            if self._behind:
+                await self._scheduler.reschedule()
         except InvalidPolicy as error:
             await self._say_refused(str(error), now)
             return
-        self._behind, self._said = False, ""
+        was_refused, self._said = bool(self._said), ""
+        if self._behind:
+            self._behind, self._since = False, now
+            await self._say_in_force(now, was_refused=was_refused)
+        elif was_refused:
+            text = Text.of("It is read again and says what is in force since ", When(at=since), " already.")
+            await self._say(self._fine, text, Level.OK, now)
+
+    async def _say_in_force(self, now: datetime, *, was_refused: bool) -> None:
         self._log.info("policy reloaded")
-        text = Text.of("It is in force now; plans that wait are decided under it.")
-        await self._say("The policy was reloaded", text, Level.INFO, now)
+        text = Text.of("It is read again and in force since ", When(at=now), "; plans that wait are decided under it.")
+        if was_refused:
+            await self._say(self._fine, text, Level.OK, now)
+        else:
+            await self._say("The policy was reloaded", text, Level.INFO, now)
+
+    @property
+    def _fine(self) -> str:
+        return f"{self._policy.path.name} is fine again"
 
     async def _say_refused(self, problem: str, now: datetime) -> None:
         if problem == self._said:
             return
         self._said = problem
         self._log.error("policy refused", problem=problem)
-        text = Text.of(f"{problem}\nThe policy from before stays in force until the file is mended.")
+        stays = "The policy from before stays in force until the file is mended."
+        text = Text.of(f"{problem.removesuffix('.')}.\n{stays}")
         await self._say("The changed policy file was refused", text, Level.WARNING, now)
 
     async def _say(self, title: str, text: Text, level: Level, now: datetime) -> None:

@@ -4,9 +4,10 @@ Text in a reply is plain. Whoever renders it escapes it; what should be a mentio
 own, so text from outside can never become one.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -55,7 +56,19 @@ class When(_Data):
     at: datetime
 
 
-Span = str | Annotated[Bold | Code | Person | When, Field(discriminator="kind")]
+class Link(_Data):
+    """The way to another message of the bot, by its key in the outbox; plain text where it leads nowhere yet.
+
+    ``url`` is filled in by the room that knows where the message stands.
+    """
+
+    kind: Literal["link"] = "link"
+    text: str
+    key: str
+    url: str = ""
+
+
+Span = str | Annotated[Bold | Code | Person | When | Link, Field(discriminator="kind")]
 
 
 class Text(_Data):
@@ -158,6 +171,15 @@ class Reply(_Data):
     parts: tuple[Part, ...] = ()
     private: bool = False
     summary: str = ""
+
+
+_WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN, Level.OK)
+
+
+def worst(levels: Iterable[Level]) -> Level:
+    """Return the worst of the levels; unknown is worse than well, and nothing at all is unknown."""
+    found = {Level.OK if level is Level.INFO else level for level in levels}
+    return next((level for level in _WORST_FIRST if level in found), Level.UNKNOWN)
 
 
 def say(title: str, *parts: Part, level: Level = Level.INFO, private: bool = False) -> Reply:

@@ -1,11 +1,13 @@
 """Who asks for what: the words between Slack or the console and the dispatcher."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Source = Literal["slash", "form", "button", "console", "schedule"]
+DecisionAction = Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan"]
+WITH_REASON: Final = frozenset({"deny", "break_glass"})
 
 
 class Actor(BaseModel):
@@ -40,7 +42,7 @@ class Decision(BaseModel):
 
     id: str
     actor: Actor
-    action: Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan"]
+    action: DecisionAction
     subject: str = Field(description="the id of the plan or run")
     reason: str = ""
     channel: str = ""

@@ -4,16 +4,22 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Final, Protocol, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
 from bot.errors import InvalidDeclaration
 from bot.reply import Reply
 
+# Stands in an observation's summary for how long a rule waits before it fires.
+FOR: Final = "{for}"
+
 
 class Observation(BaseModel):
-    """One reading at one moment: ``value`` is None where it could not be read, and ``reason`` says why."""
+    """One reading at one moment: ``value`` is None where it could not be read, and ``reason`` says why.
+
+    ``summary`` is what an alert about it says where the rule's own summary would be too rough.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,6 +28,7 @@ class Observation(BaseModel):
     value: float | None
     at: datetime
     reason: str = ""
+    summary: str = ""
 
 
 ScheduleHandler = Callable[..., Awaitable[Reply | list[Observation]]]
@@ -29,13 +36,21 @@ ScheduleHandler = Callable[..., Awaitable[Reply | list[Observation]]]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A declared schedule: a reply goes to the alerts channel, observations go through the alert rules."""
+    """A declared schedule: a reply goes to the alerts channel, observations go through the alert rules.
+
+    ``metrics`` are the names of what it observes; an alert rule about any other is refused.
+    """
 
     name: str
     description: str
     dependencies: dict[str, Any]
-    observes: bool
+    metrics: tuple[str, ...]
     handler: ScheduleHandler
+
+    @property
+    def observes(self) -> bool:
+        """Whether it returns observations instead of a reply."""
+        return bool(self.metrics)
 
 
 class Schedules(Protocol):
@@ -45,8 +60,11 @@ class Schedules(Protocol):
         """Run the schedule of this name; raises ``KeyError`` where there is none."""
 
 
-def schedule(name: str) -> Callable[[ScheduleHandler], Schedule]:
-    """Declare a schedule whose handler asks for its dependencies by type; raises ``InvalidDeclaration``."""
+def schedule(name: str, *, metrics: tuple[str, ...] = ()) -> Callable[[ScheduleHandler], Schedule]:
+    """Declare a schedule whose handler asks for its dependencies by type; raises ``InvalidDeclaration``.
+
+    A handler that observes names its ``metrics``.
+    """
 
     def declare(handler: ScheduleHandler) -> Schedule:
         hints = get_type_hints(handler)
@@ -56,10 +74,12 @@ def schedule(name: str) -> Callable[[ScheduleHandler], Schedule]:
             raise InvalidDeclaration(f"{name}: the docstring is the description, and there is none")
         if returned is not Reply and returned != list[Observation]:
             raise InvalidDeclaration(f"{name}: the handler must return Reply or list[Observation]")
+        if (returned is Reply) == bool(metrics):
+            raise InvalidDeclaration(f"{name}: whoever returns list[Observation] names its metrics, nobody else")
         if not inspect.iscoroutinefunction(handler):
             raise InvalidDeclaration(f"{name}: the handler must be async")
         if missing := inspect.signature(handler).parameters.keys() - hints.keys():
             raise InvalidDeclaration(f"{name}: {', '.join(sorted(missing))} has no type to look it up by")
-        return Schedule(name, description, hints, returned != Reply, handler)
+        return Schedule(name, description, hints, metrics, handler)
 
     return declare

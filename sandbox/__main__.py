@@ -149,7 +149,7 @@ async def _until(sandbox: Sandbox, stopped: asyncio.Event) -> None:
     watched = asyncio.create_task(sandbox.bot.wait()) if sandbox.bot is not None else None
     await asyncio.wait({*waits, *({watched} if watched else ())}, return_when=asyncio.FIRST_COMPLETED)
     if watched is not None and watched.done() and not end.done():
-        print(f"{watched.result()}\nEverything else still runs; Ctrl-C ends it.", file=sys.stderr, flush=True)
+        print(f"\n{watched.result()}\nCtrl-C here ends everything else.", file=sys.stderr, flush=True)
     await end
     if watched is not None:
         watched.cancel()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox import processes
-from sandbox.environment import write_environment
+from sandbox.environment import FILE, write_environment
 from sandbox.programs import HERE
 
 STOP_SECONDS = 15.0
@@ -26,7 +26,7 @@ class BotProcess:
         if self._process is None:
             return "not started"
         code = self._process.returncode
-        return "runs" if code is None else f"ended with {code}"
+        return "runs" if code is None else f"ended ({_how(code)})"
 
     @property
     def pid(self) -> int | None:
@@ -45,13 +45,19 @@ class BotProcess:
         self._process = await processes.start(program, on_line=processes.to_file(self.log))
 
     async def wait(self) -> str:
-        """Return the end of its output once it has ended by itself."""
+        """Return how it ended and how to start it again once it has ended; its last words where it was not killed."""
         if self._process is None:
             return ""
         code = await self._process.wait()
-        return f"the bot ended with {code}\n{self._process.last_lines}"
+        last = f"\n{self._process.last_lines}" if code >= 0 else ""
+        again = f".venv/bin/python -m bot --env-file {self._directory / FILE} serve"
+        return f"the bot ended ({_how(code)}){last}\nEverything else still runs. Start the bot again with:  {again}"
 
     async def stop(self) -> None:
         """Ask it to stop gracefully, then make it."""
         if self._process is not None:
             await self._process.stop(STOP_SECONDS)
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -6,6 +6,10 @@ missing=""
 for package in "$@"; do
     case "$package" in
         python3-venv) "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv" ;;
+        postgresql)
+            command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
+                missing="$missing postgresql"
+            ;;
         fonts-*) [ -d /usr/share/fonts ] && dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
         *) command -v "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
     esac
@@ -14,6 +18,15 @@ done
 
 if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
     echo "Installing:$missing"
+    case "$missing" in
+        *postgresql*)
+            # Its programs are wanted; the package would also make a server of the machine's and start it.
+            no_server=/etc/postgresql-common/createcluster.d/no-server.conf
+            mkdir -p "${no_server%/*}"
+            echo "create_main_cluster = false" >"$no_server"
+            trap 'rm -f "$no_server"' EXIT
+            ;;
+    esac
     # shellcheck disable=SC2086 - one word a package
     if apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
         >/dev/null; then

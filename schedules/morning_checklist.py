@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from pydantic import ValidationError
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import is_missing, why
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
@@ -19,13 +19,14 @@ from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.errors import BotError, Forbidden, TimedOut, Unavailable
 from bot.next_steps import next_steps
+from bot.outages import Outages
 from bot.policy_file import PolicyFile
-from bot.reply import Bold, Buttons, Level, Line, Part, Reply, Text, When, say
+from bot.reply import Bold, Buttons, Level, Line, Part, Reply, Text, When, say, worst
 from bot.schedule import schedule
 from bot.stores.fires import Fire, Fires
 from bot.stores.plans import Plans
+from bot.stores.samples import Samples
 from schedules import morning_checks as checks
-from schedules.morning_checks import worst
 
 NAME: Final = "morning-checklist"
 # No check may hold the checklist up longer than this; the clients' own deadlines end most of them earlier.
@@ -60,6 +61,7 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
     cluster: Cluster,
     fires: Fires,
     plans: Plans,
+    samples: Samples,
     policy: PolicyFile,
     catalog: Catalog,
     now: datetime,
@@ -75,14 +77,15 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
         Check("API ready", lambda: checks.health("API ready", api.ready()), ("/health",), red),
         Check("Redis", lambda: checks.ping("Redis", redis.ping()), ("/health",), red),
         Check("MongoDB", lambda: checks.ping("MongoDB", mongo.ping()), ("/health",), red),
-        Check("API pods", lambda: checks.pods(cluster, "api"), ("/rollout-status api",)),
-        Check("Worker pods", lambda: checks.pods(cluster, "worker"), ("/rollout-status worker",)),
+        Check("API pods", lambda: checks.pods(cluster, "api", now), ("/rollout-status api",)),
+        Check("Worker pods", lambda: checks.pods(cluster, "worker", now), ("/rollout-status worker",)),
         Check("Queues", lambda: checks.queue_lines(api, queues, policy.current), ("/queue-stats", "/scale-workers")),
         Check("Metrics", lambda: checks.metrics(api), ()),
         Check("Break-glass", lambda: checks.break_glass(plans, now), ("/runs",)),
         Check("API error log", lambda: checks.error_log(cluster), ("/rollout-status api",)),
     ]
-    found = await asyncio.gather(*(_checked(check) for check in todo))
+    outages = Outages(samples, now)
+    found = await asyncio.gather(*(_checked(check, outages) for check in todo))
     steps = [step for check, parts in zip(todo, found, strict=True) if _is_bad(parts) for step in check.steps]
     buttons = next_steps(dict.fromkeys(steps), {}, catalog)
     shown = [part for parts in found for part in parts]
@@ -91,16 +94,20 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
 
 
 def _reply(lines: list[Line], parts: list[Part]) -> Reply:
-    counts = [(sum(line.level is level for line in lines), colour) for level, colour in COLOURS.items()]
-    said = ", ".join(f"{count} {colour}" for count, colour in counts if count)
-    return say(f"Morning checklist: {said}", *parts, level=worst(line.level for line in lines))
+    measured = [line for line in lines if not line.value.startswith(checks.NOT_MEASURED)]
+    counts = [(sum(line.level is level for line in measured), colour) for level, colour in COLOURS.items()]
+    level = worst(line.level for line in measured)
+    colours = ["green"] if level is Level.OK else [f"{count} {colour}" for count, colour in counts if count]
+    left = [f"{len(lines) - len(measured)} {checks.NOT_MEASURED}"] if len(measured) < len(lines) else []
+    said = ", ".join([*colours, *left])
+    return say(f"Morning checklist: {said}", *parts, level=level)
 
 
-async def _checked(check: Check) -> list[Part]:
+async def _checked(check: Check, outages: Outages) -> list[Part]:
     """Run one check; whatever happens in it, the others are shown."""
     try:
         async with asyncio.timeout(SECONDS):
-            found = await attempt(check.read())
+            found = await outages.attempt(check.read())
     except TimeoutError:
         found = TimedOut(check.label, SECONDS)
     except Exception:  # noqa: BLE001 - one check's mistake must not hide what the others found
@@ -108,7 +115,7 @@ async def _checked(check: Check) -> list[Part]:
         _log.exception("check failed", check=check.label, error_id=error_id)
         found = BotError(f"An unexpected error; the log has it under {error_id}")
     if not isinstance(found, BotError):
-        return found
+        return [await outages.dated(part) if isinstance(part, Line) else part for part in found]
     is_down = isinstance(found, Unavailable) and not isinstance(found, Forbidden)
     said = f"not looked at. {why(found)}" if is_missing(found) else why(found)
     return [Line(level=check.failed if is_down else Level.UNKNOWN, label=check.label, value=said)]

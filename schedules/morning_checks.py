@@ -1,7 +1,7 @@
 """What the morning checklist looks at: one function a check, each reading one thing and saying what it found."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,13 +11,13 @@ from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import PodLog, PodState, Workload
-from bot.clients.metrics_text import Metrics, parse_metrics
+from bot.clients.metrics_text import parse_metrics
 from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.errors import BotError
 from bot.log_entries import Errors, entries, errors_in
 from bot.policy import Policy
-from bot.reply import Level, Line, Note, Part, Table
+from bot.reply import Level, Line, Note, Part, Table, worst
 from bot.stores.plans import Plans
 
 DAY: Final = timedelta(days=1)
@@ -26,14 +26,10 @@ LOG_LINES: Final = 20_000
 LOG_BYTES: Final = 4 * 1024 * 1024
 # How bad an error counter is, its number alone does not say.
 METRICS: Final = {"queue_size": Level.OK, "http_request_errors_total": Level.INFO}
+# What nothing ever measures is unknown, and no news on any morning.
+NOT_MEASURED: Final = "not measured"
 _SHOWN_ERRORS: Final = 3
-_WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN)
-
-
-def worst(levels: Iterable[Level]) -> Level:
-    """Return the worst of the levels; unknown is worse than well."""
-    found = set(levels)
-    return next((level for level in _WORST_FIRST if level in found), Level.OK)
+_CRASHING: Final = "CrashLoopBackOff"
 
 
 async def health(label: str, reading: Awaitable[Health]) -> list[Part]:
@@ -79,22 +75,21 @@ def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | Missing
         if words:
             levels.append(level)
             said.append(words)
-    return Line(level=worst(levels), label=label, value=", ".join(said))
+    return Line(level=worst([Level.OK, *levels]), label=label, value=", ".join(said))
 
 
 async def metrics(api: NovaPulseApi) -> list[Part]:
-    """Read the two metrics of the runbook."""
+    """Read the two metrics of the runbook. Without a sample a metric says nothing: neither zero nor well."""
     found = parse_metrics(await api.metrics())
-    return [_metric(found, name) for name in METRICS]
-
-
-def _metric(found: Metrics, name: str) -> Line:
-    """Without a sample a metric says nothing: neither zero nor well."""
-    total = found.total(name)
-    if total is not None:
-        return Line(level=METRICS[name], label=name, value=f"{total:,.0f} in all, by the replica that answered")
-    reason = "declared, but nothing feeds it: no sample" if found.is_declared(name) else "not among the metrics"
-    return Line(level=Level.UNKNOWN, label=name, value=reason)
+    totals = {name: found.total(name) for name in METRICS}
+    lines: list[Part] = [
+        Line(level=METRICS[name], label=name, value=f"{total:,.0f} in all, by the replica that answered")
+        for name, total in totals.items()
+        if total is not None
+    ]
+    unfed = " and ".join(name for name, total in totals.items() if total is None)
+    said = f"{NOT_MEASURED}: the API's metrics carry no samples of {unfed}"
+    return [*lines, Line(level=Level.UNKNOWN, label="Metrics", value=said)] if unfed else lines
 
 
 def _severity(policy: Policy, metric: str, labels: Mapping[str, str], value: float) -> Severity | None:
@@ -125,9 +120,9 @@ def _errors(logs: list[PodLog]) -> Errors:
 def _log_line(errors: Errors, logs: list[PodLog]) -> Line:
     unread = [f"{log.pod} ({log.problem})" for log in logs if log.data is None]
     read = len(logs) - len(unread)
-    said = (
-        f"{_count(errors.total, 'error')} of {_count(len(errors.groups), 'kind')} and {errors.noise:,} answers of 4xx"
-    )
+    said = f"{_count(errors.total, 'error')} of {_count(len(errors.groups), 'kind')}" if errors.total else "no errors"
+    if errors.noise:
+        said += f" and {_count(errors.noise, 'answer')} of 4xx"
     said += f" in the last day, {_count(read, 'pod')} read"
     if any(_is_cut(log) for log in logs):
         said += ", some older or newer lines left out: it is more than that"
@@ -141,16 +136,24 @@ def _is_cut(log: PodLog) -> bool:
     return log.cut or (log.data is not None and log.data.count(b"\n") >= LOG_LINES)
 
 
-async def pods(cluster: Cluster, role: Workload) -> list[Part]:
-    """Count the pods that are ready and how often they were restarted."""
+async def pods(cluster: Cluster, role: Workload, now: datetime) -> list[Part]:
+    """Count the pods that are ready and how often they were restarted; one that was in the last day is not well."""
     deployment, found = await asyncio.gather(cluster.deployment(role), cluster.pods(role))
     present = [pod for pod in found if not pod.terminating]
     ready = sum(pod.ready for pod in present)
     waiting = sorted({pod.waiting for pod in present if pod.waiting})
-    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present), *waiting])
-    is_short = ready < deployment.replicas or bool(waiting)
-    level = Level.CRITICAL if ready == 0 else Level.WARNING if is_short else Level.OK
+    restarted = sum(_restarted_lately(pod, now) for pod in present)
+    lately = [f"{_count(restarted, 'pod')} restarted in the last day"] if restarted else []
+    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present), *lately, *waiting])
+    is_unwell = ready < deployment.replicas or bool(waiting) or bool(restarted)
+    level = Level.CRITICAL if ready == 0 or _CRASHING in waiting else Level.WARNING if is_unwell else Level.OK
     return [Line(level=level, label=f"{role.capitalize() if role == 'worker' else 'API'} pods", value=said)]
+
+
+def _restarted_lately(pod: PodState, now: datetime) -> bool:
+    """Say whether it was in the last day, as far as the cluster tells when; a pod is not older than its restarts."""
+    at = pod.last_restart_at or pod.started_at
+    return pod.restarts > 0 and (at is None or at > now - DAY)
 
 
 def _restarts(present: list[PodState]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Final
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, is_missing, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import SYSTEM as API
 from bot.clients.cluster import Cluster
@@ -13,12 +13,12 @@ from bot.clients.mongo import Mongo
 from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
-from bot.errors import BotError, Forbidden, Unavailable
-from bot.schedule import Observation, schedule
+from bot.errors import BotError, Forbidden, TimedOut, Unavailable
+from bot.schedule import FOR, Observation, schedule
 from bot.stores.samples import Sample, Samples, series_of
 
-# What is read of each queue; the last two are for the forecast only.
-METRICS: Final = (
+# What is read of each queue; the last three are for the forecast, and to know a queue of plain lists again.
+QUEUE_METRICS: Final = (
     "queue_waiting",
     "queue_failed",
     "queue_paused",
@@ -27,12 +27,14 @@ METRICS: Final = (
     "queue_readable",
     "queue_unfinished",
     "queue_added",
+    "queue_plain",
 )
+METRICS: Final = (*QUEUE_METRICS, "system_up", "system_readable")
 
 Readings = Mapping[str, float | None]
 
 
-@schedule("threshold-alerts")
+@schedule("threshold-alerts", metrics=METRICS)
 async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it looks at
     queues: Queues,
     redis: RedisServer,
@@ -45,7 +47,8 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
     """Read the queues and try every system, for the alert rules and the trends.
 
     The queues are read from Redis, and from the API where Redis cannot be read or does not have them. A system is
-    0 where it was tried and failed, 1 where it answered; whatever was not found out is None, with the reason.
+    0 where it was tried and failed, 1 where it answered; whatever was not found out is None, with the reason. One
+    that is configured and does not even let that be found out is not readable.
     """
     systems = {
         "redis": redis.ping(),
@@ -56,7 +59,8 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
     of_queues, answers = await asyncio.gather(
         _queues(queues, api, now), asyncio.gather(*(_tried(call) for call in systems.values()))
     )
-    found = [*of_queues, *(_system(name, answer, now) for name, answer in zip(systems, answers, strict=True))]
+    tried = dict(zip(systems, answers, strict=True))
+    found = [*of_queues, *(one for name, problem in tried.items() for one in _system(name, problem, now))]
     await samples.add([Sample(series_of(one.metric, one.labels), one.at, one.value) for one in found])
     return found
 
@@ -72,7 +76,19 @@ async def _queues(queues: Queues, api: NovaPulseApi, now: datetime) -> list[Obse
     snapshot = await attempt(queues.snapshot())
     is_whole = not isinstance(snapshot, BotError) and all(isinstance(s, QueueSnapshot) for s in snapshot.values())
     counted = {} if is_whole else await attempt(api.queue_stats())
-    return [observation for short in queues.shorts for observation in _queue(short, snapshot, counted, now)]
+    found = [observation for short in queues.shorts for observation in _queue(short, snapshot, counted, now)]
+    return [*found, _any_source(snapshot, counted, now)]
+
+
+def _any_source(snapshot: object, counted: object, now: datetime) -> Observation:
+    """Say whether either source of the queues' numbers could be read."""
+    problems = [source for source in (snapshot, counted) if isinstance(source, BotError)]
+    if not isinstance(snapshot, BotError) or not isinstance(counted, BotError):
+        return _readable("queues", 1.0, now)
+    if all(is_missing(problem) for problem in problems):
+        return _readable("queues", None, now, why(problems[0]))
+    reasons = " ".join(why(problem) for problem in problems)
+    return _readable("queues", 0.0, now, reasons, f"The queues could not be read for {FOR}: {reasons}")
 
 
 async def _tried(call: Awaitable[object]) -> BotError | None:
@@ -81,12 +97,32 @@ async def _tried(call: Awaitable[object]) -> BotError | None:
     return answer if isinstance(answer, BotError) else None
 
 
-def _system(name: str, problem: BotError | None, now: datetime) -> Observation:
-    """A system that forbids or is not configured is neither up nor down."""
-    is_down = isinstance(problem, Unavailable) and not isinstance(problem, Forbidden)
-    value = 1.0 if problem is None else 0.0 if is_down else None
-    reason = "" if problem is None else why(problem)
-    return Observation(metric="system_up", labels={"system": name}, value=value, at=now, reason=reason)
+def _system(name: str, problem: BotError | None, now: datetime) -> list[Observation]:
+    """A system that forbids or is not configured is neither up nor down; the one that forbids should be readable."""
+    up = Observation(metric="system_up", labels={"system": name}, value=1.0, at=now)
+    if problem is None:
+        return [up, _readable(name, 1.0, now)]
+    reason = why(problem)
+    if isinstance(problem, Unavailable) and not isinstance(problem, Forbidden):
+        # Down is another matter: what could not be read before is neither over nor worse.
+        return [up.model_copy(update=_down(problem, reason)), _readable(name, None, now, reason)]
+    unknown = up.model_copy(update={"value": None, "reason": reason})
+    if is_missing(problem):
+        return [unknown, _readable(name, None, now, reason)]
+    clause = problem.reason if isinstance(problem, Unavailable) else reason
+    called = problem.system if isinstance(problem, Unavailable) else name
+    return [unknown, _readable(name, 0.0, now, reason, f"{called} could not be read for {FOR}: {clause}")]
+
+
+def _down(problem: Unavailable, reason: str) -> dict[str, float | str]:
+    """What does not answer in time may be slow or hang, and is reachable for all that is known."""
+    slow = f"{problem.system} answers slowly or not at all: {problem.reason}" if isinstance(problem, TimedOut) else ""
+    return {"value": 0.0, "reason": reason, "summary": slow}
+
+
+def _readable(name: str, value: float | None, now: datetime, reason: str = "", summary: str = "") -> Observation:
+    labels = {"system": name}
+    return Observation(metric="system_readable", labels=labels, value=value, at=now, reason=reason, summary=summary)
 
 
 def _queue(
@@ -121,6 +157,7 @@ def _by_redis(seen: QueueSnapshot, now: datetime) -> Readings:
         "queue_readable": 1.0,
         "queue_unfinished": seen.counts.unfinished,
         "queue_added": seen.jobs_added,
+        "queue_plain": float(seen.layout == "plain"),
     }
 
 
@@ -139,5 +176,5 @@ def _observed(short: str, readings: Readings, detail: str, now: datetime) -> lis
     labels = {"queue": short}
     return [
         Observation(metric=metric, labels=labels, value=readings.get(metric), at=now, reason=detail)
-        for metric in METRICS
+        for metric in QUEUE_METRICS
     ]

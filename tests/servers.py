@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -36,6 +37,35 @@ def redis_server(directory: Path) -> Iterator[str]:
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             server.kill()
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Run a PostgreSQL of its own, as an ordinary user because it refuses to be root, and give its URL."""
+    programs = _postgres_programs()
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        directory, port, user = Path(folder), free_port(), list[str]()
+        if os.getuid() == 0:
+            user = [str(shutil.which("runuser")), "-u", "nobody", "--"]
+            shutil.chown(directory, "nobody")
+        data = str(directory / "data")
+        made = [*user, str(programs / "initdb"), "-D", data, "-A", "trust", "-U", "bot", "--no-sync"]
+        subprocess.run(made, check=True, capture_output=True)
+        options = f"-p {port} -k {directory} -c listen_addresses=127.0.0.1 -c fsync=off"
+        control = [*user, str(programs / "pg_ctl"), "-D", data, "-l", str(directory / "log"), "-w"]
+        subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield f"postgresql://bot@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+
+
+def _postgres_programs() -> Path:
+    """Return the folder of PostgreSQL's programs; Debian keeps them out of the PATH."""
+    found = [Path(path) for path in [shutil.which("initdb")] if path]
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    assert found, "PostgreSQL is not installed; install it with:  sudo apt-get install postgresql"
+    return found[-1].parent
 
 
 class NodeQueues:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.access import approver_refusal, refusal
-from bot.policy import Policy
+from bot.access import approver_refusal, break_glass_refusal, refusal
+from bot.policy import BreakGlass, Policy
 from bot.request import Actor
 
 POLICY = Policy.model_validate(
@@ -68,3 +68,15 @@ def test_who_has_not_the_role_may_not_approve() -> None:
     alone = approver_refusal(POLICY, CYN, command="/other", requester="U2")
     assert alone
     assert alone.hint == "Who may: nobody at present."
+
+
+def test_who_may_act_alone_is_a_rule_of_its_own() -> None:
+    refused = break_glass_refusal(POLICY, ANN, "/scale")
+    assert refused
+    assert refused.message == "/scale has no break-glass rule, so it needs its approvals."
+    policy = POLICY.model_copy(update={"break_glass": BreakGlass(roles=("lead",), commands=("/scale",))})
+    assert break_glass_refusal(policy, BOB, "/scale") is None
+    refused = break_glass_refusal(policy, ANN, "/scale")
+    assert refused
+    assert refused.message == "Breaking the glass needs one of the roles lead."
+    assert refused.hint == "Who may: bob."

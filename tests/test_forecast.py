@@ -19,7 +19,6 @@ from bot.forecast import (
     forecast,
     forecast_at,
     rates_of,
-    sparkline,
 )
 
 START = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
@@ -30,27 +29,28 @@ def sample(seconds: float, ready: int | None, **rest: int | bool | None) -> Samp
 
 
 def test_rates_come_from_the_added_counter_and_what_is_unfinished() -> None:
-    samples = [sample(0, 100, unfinished=110, added=1000), sample(60, 40, unfinished=50, added=1120)]
+    samples = [sample(0, 100, unfinished=110, added=1000), sample(30, 70, unfinished=80, added=1060)]
+    samples.append(sample(60, 40, unfinished=50, added=1120))
     rates = rates_of(samples)
     assert rates == Rates(net=-1.0, into=2.0, out=3.0)
     assert forecast(samples) == Empty(40.0)
 
 
 def test_delayed_jobs_that_become_ready_are_no_new_ones() -> None:
-    samples = [sample(0, 0, unfinished=60, added=500), sample(60, 60, unfinished=60, added=500)]
+    samples = [sample(s, s, unfinished=60, added=500) for s in (0, 30, 60)]
     assert rates_of(samples) == Rates(net=1.0, into=0.0, out=0.0)
 
 
 def test_plain_lists_have_a_net_change_only() -> None:
-    samples = [Sample(START, 100), Sample(START + timedelta(seconds=10), 90)]
+    samples = [Sample(START + timedelta(seconds=s), 100 - s) for s in (0, 5, 10)]
     assert rates_of(samples) == Rates(net=-1.0)
     assert forecast(samples) == Empty(90.0)
 
 
 def test_only_readings_since_the_workers_changed_count() -> None:
-    samples = [sample(0, 0), sample(60, 600), sample(70, 610, workers=5), sample(80, 600, workers=5)]
+    samples = [sample(0, 0), sample(60, 600), *(sample(70 + s, 610 - s, workers=5) for s in (0, 5, 10))]
     assert forecast(samples) == Empty(600.0)
-    assert forecast(samples[:3]) == Unknown("too few readings yet")
+    assert forecast(samples[:4]) == Unknown("too early to say")
 
 
 def test_a_counter_that_fell_says_nothing() -> None:
@@ -59,26 +59,49 @@ def test_a_counter_that_fell_says_nothing() -> None:
 
 
 def test_an_unknown_reading_in_between_is_skipped() -> None:
-    assert forecast([sample(0, 20), sample(5, None), sample(10, 10)]) == Empty(10.0)
+    assert forecast([sample(0, 20), sample(5, None), sample(6, 14), sample(10, 10)]) == Empty(10.0)
 
 
 @pytest.mark.parametrize(
     ("samples", "expected"),
     [
         ([], Unknown("no reading yet")),
-        ([sample(0, 5)], Unknown("too few readings yet")),
-        ([sample(0, 5), sample(4, 1)], Unknown("too few readings yet")),
+        ([sample(0, 5)], Unknown("too early to say")),
+        ([sample(0, 5), sample(2, 3), sample(4, 1)], Unknown("too early to say")),
         ([sample(0, 5), sample(10, None)], Unknown("the number of waiting jobs is not known")),
         ([sample(0, 5), sample(10, 0)], AlreadyEmpty()),
         ([sample(0, 0, workers=0)], NoWorkers()),
         ([sample(0, 9, is_paused=True, workers=0)], Paused()),
-        ([sample(0, 10), sample(60, 22)], Never(12.0)),
-        ([sample(0, 10), sample(60, 10)], Never(0.0)),
-        ([sample(0, 6, unfinished=9, added=0), sample(60, 6, unfinished=9, added=120)], KeepingUp(3.0)),
+        ([sample(0, 10), sample(30, 16), sample(60, 22)], Never(12.0)),
+        ([sample(0, 10), sample(30, 11), sample(60, 10)], Never(0.0)),
+        ([sample(s, 6, unfinished=9, added=2 * s) for s in (0, 30, 60)], KeepingUp(3.0)),
     ],
 )
 def test_forecasts(samples: list[Sample], expected: object) -> None:
     assert forecast(samples) == expected
+
+
+@pytest.mark.parametrize(
+    ("burst", "before_it_is_known"),
+    [
+        # Everything at once, and over several readings.
+        ([0, 0, 0, 700], 2),
+        ([0, 0, 350, 700], 0),
+        ([0, 100, 200, 300, 400, 500, 600, 700], 0),
+        ([40, 40, 700, 700], 1),
+    ],
+)
+def test_a_burst_is_forecast_by_what_follows_it(burst: list[int], before_it_is_known: int) -> None:
+    readings = burst + [700 - 30 * number for number in range(1, 5)]
+    samples = [sample(30 * number, ready) for number, ready in enumerate(readings)]
+    for seen in range(len(burst), len(burst) + before_it_is_known):
+        assert forecast(samples[:seen]) == Unknown("too early to say")
+    assert forecast(samples) == Empty(580.0)
+
+
+def test_what_moves_a_little_about_a_level_has_no_turns() -> None:
+    readings = (10_000, 10_040, 9_960, 10_030, 9_970, 10_000)
+    assert rates_of([sample(30 * number, ready) for number, ready in enumerate(readings)]) == Rates(net=0.0)
 
 
 def test_more_workers_change_the_forecast() -> None:
@@ -103,7 +126,7 @@ def test_more_workers_change_the_forecast() -> None:
         (Paused(), "paused, so nothing is worked on"),
         (AlreadyEmpty(), "empty"),
         (KeepingUp(3), "keeps up, a job waits about 3 s"),
-        (Unknown("too few readings yet"), "unknown: too few readings yet"),
+        (Unknown("too early to say"), "unknown: too early to say"),
     ],
 )
 def test_sentences(found: Empty, sentence: str) -> None:
@@ -125,16 +148,6 @@ def test_sentences(found: Empty, sentence: str) -> None:
 )
 def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
-
-
-def test_sparkline() -> None:
-    assert sparkline([]) == ""
-    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
-    assert sparkline([0, 0]) == "▁▁"
-    assert sparkline([None, 0, 1000, None]) == "·▁█·"
-    assert sparkline([None]) == "·"
-    assert sparkline([1000, 1001]) == "██"
-    assert sparkline([1, 1000]) == "▂█"
 
 
 NUMBERS = st.none() | st.integers(0, 10**9)
@@ -159,9 +172,3 @@ def test_any_readings_give_a_sentence(readings: list[Sample]) -> None:
     assert found.sentence()
     if samples and samples[-1].ready is None:
         assert not isinstance(found, AlreadyEmpty | Empty | KeepingUp)
-
-
-@settings(deadline=None)
-@given(st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False)))
-def test_a_sparkline_has_one_character_each(values: list[float | None]) -> None:
-    assert len(sparkline(values)) == len(values)

@@ -89,8 +89,8 @@ def test_differences_say_what_moved() -> None:
     assert differences(PLAN, fresh) == [
         "hpa was None, is now none",
         "replicas was 2, is now 3",
-        "no longer planned: replicas 2 -> 5",
-        "now planned: replicas 3 -> 5",
+        "no longer planned: replicas 2 → 5",
+        "now planned: replicas 3 → 5",
     ]
     assert differences(PLAN, PLAN) == []
     assert differences(PLAN, PLAN.model_copy(update={"steps": ()})) == ["the steps are different"]

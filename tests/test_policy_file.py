@@ -13,7 +13,7 @@ from bot.errors import InvalidPolicy
 from bot.plan import Plan
 from bot.policy_file import PolicyFile, line_of, read
 from bot.reply import Reply, say
-from bot.schedule import schedule
+from bot.schedule import Observation, schedule
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,7 +36,13 @@ async def morning() -> Reply:
     return say("good morning")
 
 
-CATALOG = Catalog({"/queues": queues, "/scale": scale}, {"morning": morning})
+@schedule("look", metrics=("queue_waiting", "queue_failed"))
+async def look() -> list[Observation]:
+    """Look at the queues."""
+    return []
+
+
+CATALOG = Catalog({"/queues": queues, "/scale": scale}, {"look": look, "morning": morning})
 
 GOOD = """\
 timezone = "Europe/Berlin"
@@ -107,6 +113,8 @@ def test_a_good_file_is_read() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "said"),
     [
+        ('metric = "queue_failed"', 'metric = "queue_faild"', 52, "'queue_faild'; did you mean 'queue_failed'?"),
+        ('metric = "queue_failed"', 'metric = "zzz"', 52, "'zzz'; there are queue_waiting, queue_failed"),
         ('timezone = "Europe/Berlin"', 'timezone = "Berlin"', 1, "is not a time zone"),
         ('timezone = "Europe/Berlin"', "timezone = ", 1, "Invalid value"),
         ('name = "cyn"', 'nmae = "cyn"', 7, "people.U3.name is missing"),
@@ -205,7 +213,7 @@ def test_a_reload_that_fails_leaves_the_old_one_in_force(tmp_path: Path) -> None
 def test_an_empty_file_stops_the_start(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text("")
-    with pytest.raises(InvalidPolicy, match="people is missing"):
+    with pytest.raises(InvalidPolicy, match=r"policy\.toml is empty"):
         PolicyFile(path, CATALOG)
 
 
@@ -222,6 +230,7 @@ def test_the_policies_that_come_with_the_bot_are_good(name: str) -> None:
         "mongodb-down": ("system_up", {"system": "mongodb"}, None, 1),
         "api-down": ("system_up", {"system": "api"}, None, 1),
         "queue-missing": ("queue_readable", {}, 1, None),
+        "not-readable": ("system_readable", {}, 1, None),
     }
     assert {name: (limit.maximum, limit.step) for name, limit in policy.limits.items()} == {
         "worker": (10, 3),

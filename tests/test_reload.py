@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from bot import catalog
 from bot.policy_file import PolicyFile
 from bot.reload import Reload
+from bot.reply import Text, When
 from bot.scheduler import Scheduler, ScheduleStores, Work
 from bot.stores.database import Database
 from bot.stores.fires import Fires
@@ -19,6 +20,7 @@ from bot.stores.outbox import Outbox
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+SOON, LATER = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)
 
 
 class Place:
@@ -48,7 +50,14 @@ class Place:
         self.path.write_text(text.replace(old, new))
 
     async def said(self) -> list[str]:
-        return [waiting.body.title for waiting in await self.outbox.due(NOW)]
+        return [waiting.body.title for waiting in await self.outbox.due(LATER)]
+
+    async def last(self) -> str:
+        """Return what was said last, the moments in it as times of day."""
+        body = (await self.outbox.due(LATER))[-1].body
+        spans = [span for part in body.parts if isinstance(part, Text) for span in part.spans]
+        words = "".join(f"{span.at:%H:%M}" if isinstance(span, When) else str(span) for span in spans)
+        return f"{body.title}: {words}"
 
 
 @pytest.fixture
@@ -68,6 +77,48 @@ async def test_a_time_that_cannot_be_leaves_everything_as_it_was(place: Place, c
     await place.reload.tick(NOW)
     assert place.policy.current is before
     assert await place.said() == ["The changed policy file was refused"]
+
+
+async def test_a_mended_file_is_said_to_be_fine(place: Place) -> None:
+    good = place.path.read_text()
+    await place.reload.tick(NOW)
+    place.edit("maximum = 10", "maximum = many")
+    await place.reload.tick(SOON)
+    place.path.write_text(good)
+    await place.reload.tick(LATER)
+    assert await place.said() == ["The changed policy file was refused", "policy.toml is fine again"]
+    assert (await place.last()).endswith("It is read again and says what is in force since 09:00 already.")
+    await place.reload.tick(LATER)
+    assert len(await place.said()) == 2
+
+
+async def test_a_file_that_is_mended_and_changed_says_both(place: Place) -> None:
+    place.edit("maximum = 10", "maximum = many")
+    await place.reload.tick(NOW)
+    place.edit("maximum = many", "maximum = 5")
+    await place.reload.tick(SOON)
+    assert (await place.last()) == (
+        "policy.toml is fine again: It is read again and in force since 09:01; plans that wait are decided under it."
+    )
+
+
+@pytest.mark.parametrize("text", ["", " \n\n", "# nothing but words\n"])
+async def test_an_empty_file_is_called_empty(place: Place, text: str) -> None:
+    before = place.policy.current
+    place.path.write_text(text)
+    await place.reload.tick(NOW)
+    assert place.policy.current is before
+    assert (await place.last()) == (
+        "The changed policy file was refused: policy.toml is empty: it names nobody who may do anything.\n"
+        "The policy from before stays in force until the file is mended."
+    )
+
+
+async def test_a_file_that_is_gone_is_said(place: Place) -> None:
+    place.path.unlink()
+    await place.reload.tick(NOW)
+    assert "policy.toml cannot be read: " in await place.last()
+    assert "stays in force" in await place.last()
 
 
 async def test_what_failed_halfway_is_finished_the_next_time(place: Place) -> None:

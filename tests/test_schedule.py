@@ -20,7 +20,7 @@ async def morning(now: datetime) -> Reply:
     return say(f"good morning at {now}")
 
 
-@schedule("look")
+@schedule("look", metrics=("m",))
 async def look() -> list[Observation]:
     """Look."""
     return []
@@ -42,6 +42,14 @@ def test_an_observation_may_be_unknown() -> None:
 def _no_docstring() -> ScheduleHandler:
     async def handler() -> Reply:
         return say("done")
+
+    return handler
+
+
+def _observing() -> ScheduleHandler:
+    async def handler() -> list[Observation]:
+        """Look."""
+        return []
 
     return handler
 
@@ -74,6 +82,7 @@ def _unannotated() -> ScheduleHandler:
     ("make", "said"),
     [
         (_no_docstring, "there is none"),
+        (_observing, "names its metrics"),
         (_wrong_return, "must return Reply or list"),
         (_not_async, "must be async"),
         (_unannotated, "now has no type"),

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alert import Alert, Severity
-from bot.alerting.evaluate import Finding
+from bot.alerting.evaluate import SEVERITIES, Finding, filled
 from bot.alerting.stages import News
 from bot.catalog import Catalog
+from bot.elapsed import elapsed
 from bot.next_steps import next_steps
 from bot.policy import AlertRule, Policy
 from bot.reply import Buttons, Chart, Level, Line, Note, Part, Person, Reply, Span, Text, When
@@ -15,7 +16,8 @@ from bot.stores.incidents import Incident
 ONCALL: Final = "oncall"
 LEVELS: Final[dict[Severity, Level]] = {"warning": Level.WARNING, "critical": Level.CRITICAL}
 _POINTS: Final = 60
-_SECONDS_A_MINUTE: Final = 60
+# What the values of a metric that is yes or no are called, 0 first.
+_YES_OR_NO: Final = {"up": ("failing", "working"), "readable": ("not readable", "readable")}
 
 
 def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None]) -> Reply:
@@ -35,36 +37,25 @@ def worsened(incident: Incident, finding: Finding, policy: Policy) -> Reply:
 
 def digest(news: list[News], policy: Policy, now: datetime) -> Reply:
     """Render many incidents that opened in one tick as one message, every one of them a line."""
-    worst = max((one.incident.severity for one in news), key=lambda severity: severity == "critical")
+    worst = max((one.incident.severity for one in news), key=SEVERITIES.index)
     lines = [_line(one.incident, one.finding.rule, one.incident.alert.summary) for one in news if one.finding]
     parts: list[Part] = [Text.of(f"{len(news)} alerts began at ", When(at=now), ".")]
     title = f"{len(news)} new alerts at once"
     return Reply(title=title, level=LEVELS[worst], parts=(*parts, *_mentions(worst, policy), *lines))
 
 
-def elapsed(length: timedelta) -> str:
-    """Say a length of time exactly: ``45 s``, ``7 min 20 s``, ``2 h 5 min``, ``3 d 4 h``."""
-    seconds = max(0, round(length.total_seconds()))
-    minutes, seconds = divmod(seconds, _SECONDS_A_MINUTE)
-    hours, minutes = divmod(minutes, _SECONDS_A_MINUTE)
-    days, hours = divmod(hours, 24)
-    for (large, large_unit), (small, small_unit) in (
-        ((days, "d"), (hours, "h")),
-        ((hours, "h"), (minutes, "min")),
-        ((minutes, "min"), (seconds, "s")),
-    ):
-        if large:
-            return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
-    return f"{seconds} s"
-
-
 def shown(value: float, rule: AlertRule) -> str:
     """Say a value with its unit: ``1,431 jobs``, ``7 min 20 s``, ``down``."""
-    if rule.metric.endswith("_up"):
-        return "up" if value else "down"
+    if words := _words(rule):
+        return words[bool(value)]
     if rule.unit == "s":
         return elapsed(timedelta(seconds=value))
     return f"{_number(value)} {rule.unit}".strip()
+
+
+def _words(rule: AlertRule) -> tuple[str, str] | None:
+    """Return what 0 and 1 are called where the metric knows nothing else."""
+    return _YES_OR_NO.get(rule.metric.rpartition("_")[2])
 
 
 def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None]) -> Reply:
@@ -93,21 +84,28 @@ def _resolved(news: News, trend: list[float | None]) -> Reply:
         text = Text.of(f"Closed after {took}: nothing watches this any longer.")
         return Reply(title=f"Closed: {incident.alert.summary}", level=Level.UNKNOWN, parts=(text,))
     peak = "".join(str(span) for span in _peak(incident, rule, ", "))
-    text = Text.of(f"Resolved after {took}{peak}.")
-    began = Text.of("From ", When(at=incident.alert.since), " to ", When(at=incident.resolved_at or incident.opened_at))
+    was = incident.alert.summary
+    words = filled(rule.resolved, rule, incident.alert.labels) if rule.resolved else f'it was "{was}"'
     return Reply(
-        title=f"Resolved: {incident.alert.summary}",
+        title=f"Resolved after {took}{peak}: {words}",
         level=Level.OK,
-        parts=(text, began, *_chart(rule, trend)),
-        summary=f"Resolved: {incident.alert.summary}, after {took}{peak}",
+        parts=(Text(spans=_from_to(incident)), *_chart(rule, trend)),
     )
+
+
+def _from_to(incident: Incident) -> tuple[Span, ...]:
+    """Say from when to when it was; times are shown to the minute, so that within one there is only one."""
+    began, ended = incident.alert.since, incident.resolved_at or incident.opened_at
+    if began.replace(second=0, microsecond=0) == ended.replace(second=0, microsecond=0):
+        return ("It began ", When(at=began))
+    return ("From ", When(at=began), " to ", When(at=ended))
 
 
 def _line(incident: Incident, rule: AlertRule, label: str) -> Line:
     alert = incident.alert
     threshold = rule.threshold(incident.severity)
     limit = ""
-    if threshold is not None and not rule.metric.endswith("_up"):
+    if threshold is not None and not _words(rule):
         limit = f", {incident.severity} {'below' if rule.below else 'above'} {_number(threshold)}"
     level = LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN
     return Line(level=level, label=label, value=f"{_value(alert, rule)}{limit}")
@@ -126,7 +124,7 @@ def _unknown(finding: Finding) -> list[Part]:
 
 
 def _peak(incident: Incident, rule: AlertRule, before: str) -> list[Span]:
-    if incident.peak is None or rule.metric.endswith("_up"):
+    if incident.peak is None or _words(rule):
         return []
     value = elapsed(timedelta(seconds=incident.peak)) if rule.unit == "s" else _number(incident.peak)
     return [f"{before}{'lowest' if rule.below else 'peak'} {value}"]

@@ -13,8 +13,9 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.alert import Alert, Severity, fingerprint
+from bot.elapsed import elapsed
 from bot.policy import AlertRule
-from bot.schedule import Observation
+from bot.schedule import FOR, Observation
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
 
@@ -30,7 +31,10 @@ class Machine(BaseModel):
 
 
 class AlertState(BaseModel):
-    """What has to be remembered of one alert up to the next tick; ``value`` is the last one that could be read."""
+    """What has to be remembered of one alert up to the next tick.
+
+    ``value`` is the last one that could be read, ``summary`` what was said with it where the rule's would be too rough.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +44,7 @@ class AlertState(BaseModel):
     value: float | None = None
     unknown_since: datetime | None = None
     detail: str = ""
+    summary: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -96,8 +101,9 @@ def advance(rule: AlertRule, state: AlertState, observation: Observation) -> Ale
         for severity in SEVERITIES
         if rule.threshold(severity) is not None
     }
-    known = {"machines": machines, "value": value, "unknown_since": None, "detail": observation.reason}
-    return state.model_copy(update=known)
+    known = {"machines": machines, "value": value, "unknown_since": None}
+    said = {"detail": observation.reason, "summary": observation.summary}
+    return state.model_copy(update=known | said)
 
 
 def _matching(rule: AlertRule, observations: list[Observation]) -> Iterator[tuple[dict[str, str], Observation]]:
@@ -143,7 +149,7 @@ def _finding(rule: AlertRule, state: AlertState, now: datetime) -> Finding:
         labels=state.labels,
         severity=severity or "warning",
         state="firing" if severity else standing,
-        summary=summary(rule, state.labels),
+        summary=summary(rule, state),
         value=None if state.unknown_since else state.value,
         unit=rule.unit,
         since=state.since or now,
@@ -151,12 +157,17 @@ def _finding(rule: AlertRule, state: AlertState, now: datetime) -> Finding:
     return Finding(alert, rule, state)
 
 
-def summary(rule: AlertRule, labels: Mapping[str, str]) -> str:
-    """Fill the labels into the rule's summary; those that neither it nor the rule's match names are put behind it."""
-    text = rule.summary
+def summary(rule: AlertRule, state: AlertState) -> str:
+    """Say what is wrong: in the observation's own words where it has any, else in the rule's."""
+    return state.summary.replace(FOR, elapsed(rule.hold)) or filled(rule.summary, rule, state.labels)
+
+
+def filled(words: str, rule: AlertRule, labels: Mapping[str, str]) -> str:
+    """Fill the labels into a rule's words; those that neither they nor the rule's match names are put behind them."""
+    text = words
     for name, value in labels.items():
         text = text.replace(f"{{{name}}}", value)
-    if text != rule.summary:
+    if text != words:
         return text
     others = [value for name, value in labels.items() if name != "alert" and name not in rule.match]
     return f"{text} ({', '.join(others)})" if others else text

@@ -94,7 +94,8 @@ class Alerting:
         body = card(replace(one, incident=incident), policy, self._catalog, trend)
         message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident))
         await self._stores.outbox.put(message, now, connection=connection)
-        if one.kind == "worsened" and one.finding is not None:
+        # A card that is new with this (it was in a digest until now) rings by itself.
+        if one.kind == "worsened" and one.finding is not None and one.incident.notified_at is not None:
             ring = worsened(incident, one.finding, policy)
             key = f"{message.key}:critical:{now.isoformat()}"
             again = Message(key, self._channel, ring, CRITICAL, thread_of=message.key)

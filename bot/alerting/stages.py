@@ -80,7 +80,7 @@ def _continued(finding: Finding, before: Incident, now: datetime) -> News:
         return News("changed", incident, finding)
     # Without a card of its own (it came in a digest) only what a person would notice makes one.
     is_time = before.notified_at is not None and now - before.notified_at >= EDIT_EVERY
-    moved = alert.value != before.alert.value
+    moved = (alert.value, alert.summary) != (before.alert.value, before.alert.summary)
     return News("moved" if moved and is_time else "quiet", incident, finding)
 
 

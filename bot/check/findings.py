@@ -43,7 +43,10 @@ async def _systems(settings: Settings) -> Lines:
         for client in (api, queues, redis, mongo, cluster):
             stack.push_async_callback(client.close)
         found = await asyncio.gather(
-            api_lines(api), redis_lines(redis, queues), mongo_lines(mongo), cluster_lines(cluster, settings.platform)
+            api_lines(api, is_named=bool(settings.api.model_fields_set)),
+            redis_lines(redis, queues),
+            mongo_lines(mongo),
+            cluster_lines(cluster, settings.platform),
         )
     return tuple(line for lines in found for line in lines)
 

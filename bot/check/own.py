@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from bot.catalog import Catalog
 from bot.check.tried import Lines, problem, tried
@@ -11,7 +12,7 @@ from bot.policy import Policy, ScheduleRule
 from bot.policy_file import PolicyFile
 from bot.reply import Level, Line
 from bot.settings import PagingSettings
-from bot.stores.database import Database
+from bot.stores.database import Database, file_to_come
 from bot.stores.executors import Executors
 
 
@@ -67,11 +68,16 @@ def paging_lines(paging: PagingSettings) -> Lines:
 
 
 async def state_lines(url: str, name: str, now: datetime) -> Lines:
-    """Write to the bot's own database under a process name of one's own, and say who serves from it."""
+    """Write to the bot's own database under a process name of one's own, and say who serves from it.
+
+    A SQLite file that is not there yet is not made: looking changes nothing.
+    """
     return await tried("State database", _written(url, name, now), "Check STATE_URL and the rights on it.")
 
 
 async def _written(url: str, name: str, now: datetime) -> Lines:
+    if (path := file_to_come(url)) is not None:
+        return (_to_come(path),)
     database = Database(url)
     try:
         await database.migrate()
@@ -87,3 +93,11 @@ async def _written(url: str, name: str, now: datetime) -> Lines:
         Line(level=Level.OK, label="State database", value=f"{kind}, can be written"),
         Line(level=Level.OK if serving else Level.INFO, label="Bot", value=words),
     )
+
+
+def _to_come(path: Path) -> Line:
+    """Say that the file is made later, after a try whether it can be; raises OSError where not."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    with TemporaryFile(dir=folder):
+        words = f"{path} is not there yet; it is made when the bot first runs"
+    return Line(level=Level.INFO, label="State database", value=words)

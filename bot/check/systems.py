@@ -11,6 +11,7 @@ from bot.clients.mongo import Mongo
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.errors import Unavailable
 from bot.reply import Level, Line
 from bot.settings import PlatformSettings
 
@@ -22,13 +23,24 @@ _LOGIN: Final = "Check NOVAPULSE_EMAIL, NOVAPULSE_PASSWORD and NOVAPULSE_TOTP_SE
 _RIGHTS: Final = "Apply deploy/kubernetes/rbac.yaml, and let the bot use its account."
 
 
-async def api_lines(api: NovaPulseApi) -> Lines:
-    """Try the API, the login, and what the login's role may read."""
+async def api_lines(api: NovaPulseApi, *, is_named: bool = True) -> Lines:
+    """Try the API, the login, and what the login's role may read.
+
+    ``is_named`` says whether somebody set anything about it: an address that is only the default may be elsewhere.
+    """
     health, login = await asyncio.gather(
-        tried("API", _health(api), _API),
+        tried("API", _health(api) if is_named else _default(api), _API),
         _login_lines(api),
     )
     return health + login
+
+
+async def _default(api: NovaPulseApi) -> str | Line:
+    try:
+        return await _health(api)
+    except Unavailable as error:
+        value = f"not reached: {error.reason}. Set NOVAPULSE_API_URL where it is elsewhere, and how to log in."
+        return Line(level=Level.INFO, label="API", value=value)
 
 
 async def _health(api: NovaPulseApi) -> str | Line:

@@ -47,6 +47,7 @@ class Terminated(Object):
 
     reason: str = ""
     exit_code: int = 0
+    finished_at: datetime | None = None
 
 
 class Waiting(Object):

@@ -1,5 +1,6 @@
 """What the objects of the Kubernetes API say, in the bot's words."""
 
+from datetime import datetime
 from typing import Final
 
 from bot.clients.cluster_objects import ContainerStatus, Deployment, Pod, PodSpec, StatusCondition
@@ -51,6 +52,7 @@ def pod_state(pod: Pod, role: str) -> PodState:
         node=pod.spec.node_name,
         deletion_cost=_whole_number(pod.metadata.annotations.get(_DELETION_COST)) or 0,
         container=main_container(pod.spec, role, pod.metadata.annotations),
+        last_restart_at=_last_restart_at(status.container_statuses),
     )
 
 
@@ -64,6 +66,11 @@ def main_container(spec: PodSpec, role: str, annotations: dict[str, str]) -> str
 def _last_restart(containers: list[ContainerStatus]) -> str:
     ended = (container.last_state.terminated for container in containers)
     return next((end.reason or f"exit code {end.exit_code}" for end in ended if end is not None), "")
+
+
+def _last_restart_at(containers: list[ContainerStatus]) -> datetime | None:
+    ended = (container.last_state.terminated for container in containers)
+    return max((end.finished_at for end in ended if end is not None and end.finished_at is not None), default=None)
 
 
 def _waiting(containers: list[ContainerStatus]) -> str:

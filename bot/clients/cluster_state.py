@@ -53,7 +53,8 @@ class PodState:
     """A pod as it was read.
 
     ``waiting`` says why a container of it does not run (CrashLoopBackOff), ``last_restart_reason`` how the last
-    one ended (OOMKilled); both are empty where the cluster gave no reason. ``terminating`` pods no longer count.
+    one ended (OOMKilled) and ``last_restart_at`` when; the first two are empty where the cluster gave no reason.
+    ``terminating`` pods no longer count.
     """
 
     name: str
@@ -68,6 +69,7 @@ class PodState:
     node: str
     deletion_cost: int
     container: str
+    last_restart_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -54,6 +54,10 @@ class Queues:
     def shorts(self) -> tuple[str, ...]:
         """The configured short names, in order."""
         return tuple(self._names)
+
+    def remember_plain(self, shorts: Iterable[str]) -> None:
+        """Know these as queues of plain lists that were seen, such as before a restart."""
+        self._seen_plain.update(shorts)
 
     async def snapshot(self, *, seconds: float = 3.0) -> dict[str, QueueSnapshot | MissingQueue]:
         """Read every queue; raises NotConfigured, TimedOut, Forbidden or Unavailable for Redis as a whole."""

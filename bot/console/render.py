@@ -1,5 +1,6 @@
 """A reply on a terminal: the same words as in Slack, and nothing from outside that the terminal would obey."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -8,7 +9,8 @@ from rich.text import Text as Styled
 
 from bot.drawing import chart_words, sparkline, table_lines
 from bot.plain_text import one_line, plain
-from bot.reply import Bold, Buttons, Chart, Code, Fields, Level, Line, Log, Note, Reply, Span, Table, Text, When
+from bot.reply import Bold, Buttons, Chart, Code, Fields, Level, Line, Link, Log, Note, Reply, Span, Table, Text, When
+from bot.request import WITH_REASON
 
 SIGNS: Final = {
     Level.OK: "[ok]",
@@ -52,6 +54,8 @@ def _span(span: Span) -> Styled:
         return Styled(one_line(span.text), style="cyan")
     if isinstance(span, When):
         return Styled(span.at.astimezone().strftime(_MOMENT))
+    if isinstance(span, Link):
+        return Styled(one_line(span.text))
     return Styled(one_line(span.name or span.id))
 
 
@@ -94,8 +98,8 @@ def _buttons(part: Buttons) -> RenderableType:
 
 def _typed(action: str, value: str) -> str:
     if action in ("run", "form"):
-        return one_line(value)
-    reason = " --reason ..." if action in ("deny", "break_glass") else ""
+        return f"python -m bot run {shlex.quote(one_line(value))}"
+    reason = " --reason ..." if action in WITH_REASON else ""
     return f"python -m bot decide {one_line(value)} {action}{reason}"
 
 
@@ -109,8 +113,3 @@ _DRAWN: Final[dict[str, Callable[[Any], RenderableType]]] = {
     "chart": _chart,
     "buttons": _buttons,
 }
-
-
-def drawn_kinds() -> frozenset[str]:
-    """Return the kinds of part that can be shown."""
-    return frozenset(_DRAWN)

@@ -10,25 +10,22 @@ from bot.console.render import render
 from bot.dispatch.parse import split_line
 from bot.errors import UsageError
 from bot.reply import Level, Reply
-from bot.request import Actor, Decision, Request
+from bot.request import WITH_REASON, Actor, Decision, DecisionAction, Request
 from bot.stores.outbox import Outbox
 
 # As monitoring plugins end, so that a script can tell how bad it is.
 EXIT_CODES: Final = {Level.OK: 0, Level.INFO: 0, Level.WARNING: 1, Level.CRITICAL: 2, Level.UNKNOWN: 3}
-_ACTIONS: Final = get_args(Decision.model_fields["action"].annotation)
+_ACTIONS: Final = get_args(DecisionAction)
 
 
 class Dispatching(Protocol):
     """What the console needs of the dispatcher."""
 
-    async def accept(self, item: Request | Decision) -> bool:
-        """Record it; False where it is there already."""
-
-    async def handle(self, item: Request | Decision) -> None:
-        """Do everything that comes after."""
-
     async def answer(self, request: Request) -> Reply:
         """Return what the request is answered with."""
+
+    async def decide(self, decision: Decision) -> Reply | None:
+        """Return what is to be said about the decision, or None where the plan's card says it."""
 
 
 def request(line: str, actor: Actor, now: datetime) -> Request:
@@ -55,20 +52,19 @@ def decision(plan: str, action: str, reason: str, actor: Actor, now: datetime) -
     """Return what somebody at the terminal decides about a plan; raises UsageError."""
     if action not in _ACTIONS:
         raise UsageError(f"{action!r} is none of {', '.join(_ACTIONS)}.", usage="decide <plan> <action> [--reason ...]")
-    if action in ("deny", "break_glass") and not reason.strip():
+    if action in WITH_REASON and not reason.strip():
         raise UsageError(f"{action} needs a reason.", usage=f"decide {plan} {action} --reason ...", argument="reason")
     shared = {"actor": actor, "action": action, "subject": plan, "reason": reason.strip(), "received_at": now}
     return Decision.model_validate({"id": f"console:{secrets.token_hex(12)}", **shared})
 
 
 async def decide(decided: Decision, dispatcher: Dispatching, outbox: Outbox, *, console: Console) -> int:
-    """Decide about a plan, print the refusal or else the plan's card as it is now, and return the exit code."""
-    await dispatcher.accept(decided)
-    await dispatcher.handle(decided)
-    refusal = await outbox.posted(f"reply:{decided.id}")
-    card = refusal or await outbox.posted(f"plan:{decided.subject}")
-    if card is None:
-        console.print(f"There is no plan {decided.subject}.", markup=False)
-        return EXIT_CODES[Level.UNKNOWN]
-    console.print(render(card.body))
-    return EXIT_CODES[card.body.level] if refusal else 0
+    """Decide about a plan, print what is said about it or else the plan's card as it is now; return the exit code."""
+    said = await dispatcher.decide(decided)
+    if said is not None:
+        console.print(render(said))
+        return EXIT_CODES[said.level]
+    card = await outbox.posted(f"plan:{decided.subject.partition(':')[0]}")
+    if card is not None:
+        console.print(render(card.body))
+    return 0

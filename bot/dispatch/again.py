@@ -4,9 +4,10 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from bot.dispatch.approve import Approvals, Proposal
+from bot.dispatch.approve import Approvals
 from bot.dispatch.notices import may_undo
 from bot.dispatch.planner import Planner
+from bot.dispatch.proposal import Proposal
 from bot.errors import Refused
 from bot.plan import Plan, Undo
 from bot.request import Decision, Request
@@ -25,17 +26,25 @@ class Again:
         self._approvals = approvals
 
     async def replan(self, decision: Decision, now: datetime) -> StoredPlan:
-        """Propose a stale or expired plan once more; raises ``Refused``, ``UsageError``, ``Unavailable``."""
+        """Propose a stale or expired plan once more, an undo by way of ``undo``.
+
+        Raises ``Refused``, ``UsageError``, ``Unavailable``.
+        """
         stored = await self._stored(decision.subject)
         if stored.status not in ("stale", "expired"):
             raise Refused(f"{stored.id} is {stored.status}: it cannot be planned again.")
+        if stored.undo_of:
+            return await self._undo(decision, stored.undo_of, now)
         request = _request(decision, stored, stored.command, stored.arguments)
         arguments, plan = await self._planner.plan(request, now)
-        return await self._approvals.propose(Proposal(request, stored.command, arguments, plan, stored.undo_of), now)
+        return await self._approvals.propose(Proposal(request, stored.command, arguments, plan), now)
 
     async def undo(self, decision: Decision, now: datetime) -> StoredPlan:
         """Propose the way back of a run; raises ``Refused`` where what it left behind is no longer there."""
-        stored = await self._stored(decision.subject)
+        return await self._undo(decision, decision.subject, now)
+
+    async def _undo(self, decision: Decision, run_id: str, now: datetime) -> StoredPlan:
+        stored = await self._stored(run_id)
         undo = await self._way_back(stored)
         request = _request(decision, stored, undo.command, undo.arguments)
         arguments, plan = await self._planner.plan(request, now)

@@ -9,6 +9,12 @@ from bot.request import Decision, Request
 from bot.stores.requests import Status
 
 _REASON_LIMIT: Final = 300
+_PAST: Final = {
+    "approve": "approved this",
+    "deny": "denied this",
+    "cancel": "cancelled this",
+    "break_glass": "started this alone",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,13 @@ def done(reply: Reply) -> Answer:
     return Answer("done", reply.title, reply)
 
 
+def repeated(decision: Decision, so_far: str) -> Answer:
+    """Say that this person has decided so before, and how things stand."""
+    past = _PAST[decision.action]
+    reply = say(f"You have already {past}", Text.of(so_far), private=True)
+    return Answer("done", f"had {past} before", reply, plan_id=decision.subject)
+
+
 def refused(error: UserError) -> Answer:
     """Say what was wrong, how it would be right, and what was probably meant; only the person sees it."""
     parts: list[Part] = [Text.of(error.message)]
@@ -41,7 +54,9 @@ def refused(error: UserError) -> Answer:
             parts.append(Text.of("Did you mean ", Code(text=error.nearest), "?"))
         if error.usage:
             parts.append(Text.of("Usage: ", Code(text=error.usage)))
-    return Answer("refused", error.message, say(_title(error), *parts, private=True))
+    # On record, a typing error is not to be taken for something that somebody may not do.
+    outcome = f"not understood: {error.message}" if isinstance(error, UsageError) else error.message
+    return Answer("refused", outcome, say(_title(error), *parts, private=True))
 
 
 def _title(error: UserError) -> str:

@@ -1,35 +1,31 @@
-"""A plan waits for people: who may decide, what counts, and what each click makes of it.
+"""A plan waits for people: what counts, and what each click makes of it. Who may click is in ``rights``.
 
 The database decides every race: each change is a compare-and-set in one transaction with the card that shows it.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import access
+from bot.dispatch import rights
+from bot.dispatch.answers import Answer, repeated
 from bot.dispatch.cards import approvals
 from bot.dispatch.checkpoint import Checkpoint
 from bot.dispatch.notices import Notices
-from bot.dispatch.planner import PolicyInForce
+from bot.dispatch.proposal import Proposal
 from bot.errors import Refused
 from bot.masking import cut, mask
-from bot.plan import Plan
-from bot.request import Actor, Decision, Request
+from bot.policy import PolicyInForce
+from bot.request import Decision
 from bot.stores.database import Database
-from bot.stores.plans import Plans, PlanStatus, StoredPlan, Vote
+from bot.stores.plans import OPEN, Plans, PlanStatus, StoredPlan, Vote
 from bot.stores.requests import Requests
 from bot.stores.requests import Status as AuditStatus
 
-_ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"  # base32 without what is mistaken for something else
-_ID_LENGTH: Final = 10
 _REASON_LIMIT: Final = 500
-_OPEN: Final[tuple[PlanStatus, ...]] = ("waiting", "approved")
 _AUDIT: Final[dict[str, AuditStatus]] = {
     "denied": "refused",
     "cancelled": "done",
@@ -37,25 +33,7 @@ _AUDIT: Final[dict[str, AuditStatus]] = {
     "stale": "refused",
 }
 
-_PAST: Final = {
-    "approve": "approved",
-    "deny": "denied it",
-    "cancel": "cancelled it",
-    "break_glass": "broken the glass",
-}
-
-Decide = Callable[[AsyncConnection, StoredPlan, Decision, datetime], Awaitable[str]]
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What a request would change, before anybody has decided."""
-
-    request: Request
-    command: str
-    arguments: dict[str, JsonValue]
-    plan: Plan
-    undo_of: str | None = None
+Decide = Callable[[AsyncConnection, StoredPlan, Vote, datetime], Awaitable[str]]
 
 
 class Approvals:
@@ -71,46 +49,28 @@ class Approvals:
 
     async def propose(self, proposal: Proposal, now: datetime) -> StoredPlan:
         """Store the plan with its card; the plan there is already where the request was taken up again."""
-        stored = self._stored(proposal, now)
+        rule = self._policy.current.approval(proposal.command)
+        stored = proposal.stored(rule, now, channel=self._notices.alerts_channel)
         async with self._database.transaction() as connection:
             added = await self._plans.add(connection, stored)
             if added:
                 await self._requests.planned(connection, stored.request_id, stored.id, f"plan {stored.id}")
                 url = proposal.request.response_url
-                await self._notices.card(connection, stored.id, now, first=True, response_url=url)
+                await self._notices.card(connection, stored.id, now, response_url=url)
         await self._checkpoint.reached("plan stored")
         if added:
             return stored
         existing = await self._plans.of_request(stored.request_id)
         return existing or stored
 
-    def _stored(self, proposal: Proposal, now: datetime) -> StoredPlan:
-        rule = self._policy.current.approval(proposal.command)
-        request = proposal.request
-        return StoredPlan(
-            id="".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH)),
-            request_id=request.id,
-            command=proposal.command,
-            arguments=proposal.arguments,
-            plan=proposal.plan,
-            digest=proposal.plan.digest(proposal.command, proposal.arguments),
-            requester=request.actor,
-            channel=request.channel or self._notices.alerts_channel,
-            source=request.source,
-            undo_of=proposal.undo_of,
-            needed=rule.needed,
-            status="waiting" if rule.needed else "approved",
-            reason="",
-            created_at=now,
-            approve_by=now + rule.approve_within,
-            execute_by=None if rule.needed else now + rule.execute_within,
-            asked_next_at=None,
-            break_glass=False,
-            closed_at=None,
-        )
+    async def check(self, decision: Decision, now: datetime) -> None:
+        """Raise the ``Refused`` that the decision would meet once it has its reason."""
+        stored = _found(await self._plans.get(decision.subject), decision)
+        if refused := rights.refusal(self._policy.current, stored, decision, now):
+            raise refused
 
-    async def decide(self, decision: Decision, now: datetime) -> str:
-        """Apply a click on a plan that has not started; return what came of it. Raises ``Refused``."""
+    async def decide(self, decision: Decision, now: datetime) -> Answer:
+        """Apply a click on a plan that has not started; say what came of it. Raises ``Refused``."""
         deciders: dict[str, Decide] = {
             "approve": self._approve,
             "deny": self._deny,
@@ -118,25 +78,40 @@ class Approvals:
             "break_glass": self._break_glass,
         }
         async with self._database.transaction() as connection:
-            stored = await self._plans.locked(connection, decision.subject)
-            if stored is None:
-                raise Refused(f"There is no plan {decision.subject}.", hint="/approvals lists what waits.")
-            if await self._decided_before(connection, decision):
-                # Also where a click took effect, the process died, and the next one takes the same click up again.
-                return f"had {_PAST[decision.action]} before"
-            if await self._expire_if_due(connection, stored, now):
-                outcome = ""
-            else:
-                outcome = await deciders[decision.action](connection, stored, decision, now)
+            stored = _found(await self._plans.locked(connection, decision.subject), decision)
+            votes = await self._plans.votes(stored.id, connection)
+            mine = [vote for vote in votes if vote.actor.id == decision.actor.id and vote.action == decision.action]
+            if mine and mine[0].at > decision.received_at:
+                # This very click took effect, the process died, and it is taken up again: the card says it already.
+                return Answer("done", "took effect before a restart", None, plan_id=stored.id)
+            if mine:
+                return repeated(decision, await self._so_far(connection, stored))
+            refused = rights.refusal(self._policy.current, stored, decision, now)
+            if stored.is_due(now):
+                await self.expire(connection, stored, now)
+            elif refused is None:
+                outcome = await deciders[decision.action](connection, stored, _vote(decision, now), now)
                 await self._notices.card(connection, stored.id, now)
-        if not outcome:
-            raise Refused(f"The time to decide on {stored.id} is over: it has expired.", hint="Plan it again.")
-        return outcome
+        if refused is not None:
+            raise refused
+        return Answer("done", outcome, None, plan_id=stored.id)
 
-    async def _approve(self, connection: AsyncConnection, stored: StoredPlan, decision: Decision, now: datetime) -> str:
-        self._require(stored, "waiting")
-        self._authorize(stored, decision)
-        await self._plans.vote(connection, stored.id, _vote(decision, now))
+    async def _so_far(self, connection: AsyncConnection, stored: StoredPlan) -> str:
+        if stored.status != "waiting":
+            return f"{stored.id} is {stored.status}."
+        policy = self._policy.current
+        missing, needed = await self.missing(connection, stored)
+        given = {vote.actor.id for vote in approvals(await self._plans.votes(stored.id, connection))}
+        left = [
+            policy.name(person)
+            for person in access.approvers(policy, command=stored.command, requester=stored.requester.id)
+            if person not in given
+        ]
+        who = ", ".join(left) or "nobody at present"
+        return f"{needed - missing} of {needed}, still needed: {missing} more of {who}."
+
+    async def _approve(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
+        await self._plans.vote(connection, stored.id, vote)
         missing, needed = await self.missing(connection, stored)
         if missing > 0:
             await self._plans.move(connection, stored.id, ("waiting",), needed=needed)
@@ -144,36 +119,19 @@ class Approvals:
         await self._quorum(connection, stored, now)
         return f"approved, {needed - missing} of {needed}: it starts"
 
-    async def _deny(self, connection: AsyncConnection, stored: StoredPlan, decision: Decision, now: datetime) -> str:
-        self._require(stored, *_OPEN)
-        self._authorize(stored, decision)
-        vote = _vote(decision, now)
+    async def _deny(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
         if not vote.reason:
             raise Refused("Denying needs a reason, so that the person who asked knows what to do.")
         await self._plans.vote(connection, stored.id, vote)
         await self.close(connection, stored, "denied", f"denied by {vote.actor.name}: {vote.reason}", now)
         return f"denied: {vote.reason}"
 
-    async def _cancel(self, connection: AsyncConnection, stored: StoredPlan, decision: Decision, now: datetime) -> str:
-        self._require(stored, *_OPEN)
-        if decision.actor.id != stored.requester.id:
-            raise Refused(
-                f"Only {stored.requester.name}, who asked for it, can cancel it.", hint="Approvers deny, with a reason."
-            )
-        await self._plans.vote(connection, stored.id, _vote(decision, now))
-        await self.close(connection, stored, "cancelled", f"cancelled by {decision.actor.name}", now)
+    async def _cancel(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
+        await self._plans.vote(connection, stored.id, vote)
+        await self.close(connection, stored, "cancelled", f"cancelled by {vote.actor.name}", now)
         return "cancelled"
 
-    async def _break_glass(
-        self, connection: AsyncConnection, stored: StoredPlan, decision: Decision, now: datetime
-    ) -> str:
-        self._require(stored, "waiting")
-        rule = self._policy.current.break_glass
-        if stored.command not in rule.commands:
-            raise Refused(f"{stored.command} has no break-glass rule, so it needs its approvals.")
-        if not self._policy.current.roles_of(decision.actor.id) & set(rule.roles):
-            raise Refused("Breaking the glass needs one of the roles " + (", ".join(rule.roles) or "(none)") + ".")
-        vote = _vote(decision, now)
+    async def _break_glass(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
         if not vote.reason:
             raise Refused("Acting alone needs a typed reason.")
         await self._plans.vote(connection, stored.id, vote)
@@ -199,21 +157,19 @@ class Approvals:
 
         Those of people who may no longer approve do not count: a role that was taken away takes its approvals along.
         """
+        policy = self._policy.current
+        may = access.approvers(policy, command=stored.command, requester=stored.requester.id)
         votes = approvals(await self._plans.votes(stored.id, connection))
-        counted = sum(self._refusal(stored, vote.actor) is None for vote in votes)
-        needed = max(stored.needed, self._policy.current.approval(stored.command).needed)
+        counted = sum(vote.actor.id in may for vote in votes)
+        needed = max(stored.needed, policy.approval(stored.command).needed)
         return needed - counted, needed
-
-    async def _decided_before(self, connection: AsyncConnection, decision: Decision) -> bool:
-        votes = await self._plans.votes(decision.subject, connection)
-        return (decision.actor.id, decision.action) in {(vote.actor.id, vote.action) for vote in votes}
 
     async def close(
         self, connection: AsyncConnection, stored: StoredPlan, status: PlanStatus, outcome: str, now: datetime
     ) -> bool:
         """End a plan that has not started, with its audit; False where it had ended or started before."""
         reason = outcome if status in ("expired", "stale") else ""
-        moved = await self._plans.move(connection, stored.id, _OPEN, status=status, reason=reason, closed_at=now)
+        moved = await self._plans.move(connection, stored.id, OPEN, status=status, reason=reason, closed_at=now)
         if moved:
             await self._requests.settle(connection, stored.id, _AUDIT[status], f"{status}: {outcome}", now)
         return moved
@@ -227,23 +183,11 @@ class Approvals:
         if await self.close(connection, stored, "expired", why.strip(), now):
             await self._notices.card(connection, stored.id, now)
 
-    async def _expire_if_due(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> bool:
-        due = stored.is_due(now)
-        if due:
-            await self.expire(connection, stored, now)
-        return due
 
-    def _require(self, stored: StoredPlan, *states: PlanStatus) -> None:
-        if stored.status not in states:
-            raise Refused(f"{stored.id} is {stored.status} already: this click changes nothing.")
-
-    def _authorize(self, stored: StoredPlan, decision: Decision) -> None:
-        if refusal := self._refusal(stored, decision.actor):
-            raise refusal
-
-    def _refusal(self, stored: StoredPlan, actor: Actor) -> Refused | None:
-        policy = self._policy.current
-        return access.approver_refusal(policy, actor, command=stored.command, requester=stored.requester.id)
+def _found(stored: StoredPlan | None, decision: Decision) -> StoredPlan:
+    if stored is None:
+        raise Refused(f"There is no plan {decision.subject}.", hint="/approvals lists what waits.")
+    return stored
 
 
 def _vote(decision: Decision, now: datetime) -> Vote:

@@ -5,6 +5,7 @@ Pure functions from what is stored to a ``Reply``. Buttons are those that still 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from bot.dispatch.run_cards import closing, duration, step_lines
 from bot.plan import Plan
@@ -13,10 +14,27 @@ from bot.request import Actor
 from bot.stores.plans import StoredPlan, Vote
 from bot.stores.runs import StoredRun
 
+_NEIGHBOURS: Final = 3  # that are named
+_FACT: Final = 24  # characters of a fact; what is longer and in one piece is an id that nobody compares by eye
+_FACT_SHOWN: Final = 8
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another plan for the same target, which waits or ``runs``."""
+
+    id: str
+    line: str
+    requester: Actor
+    runs: bool
+
 
 @dataclass(frozen=True)
 class CardView:
-    """Everything a card shows. ``approvers`` may decide; ``notify`` rings them, which only the first posting does."""
+    """Everything a card shows. ``approvers`` may decide; ``notify`` rings them, which only the first posting does.
+
+    ``undoing`` is the plan that would take this run back and has not come to an end, or empty.
+    """
 
     stored: StoredPlan
     line: str
@@ -25,6 +43,8 @@ class CardView:
     approvers: tuple[Actor, ...] = ()
     break_glass: bool = False
     undo_offered: bool = False
+    undoing: str = ""
+    neighbours: tuple[Neighbour, ...] = ()
     notify: bool = field(default=False)
 
 
@@ -66,22 +86,33 @@ def _run_headline(run: StoredRun) -> tuple[str, Level]:
 
 def _parts(view: CardView, headline: str) -> Iterator[Part]:
     stored = view.stored
-    yield Text.of(Bold(text=headline[0].upper() + headline[1:]), " · ", Code(text=stored.id))
-    yield Text.of(
-        "Requested by ", _person(stored.requester), " at ", When(at=stored.created_at), " with ", Code(text=view.line)
-    )
+    yield Text.of(Bold(text=headline[0].upper() + headline[1:]), " · ", Code(text=stored.id), *_requested(view))
     yield from _changes(stored.plan)
     if view.run is not None:
         yield step_lines(view.run)
-        yield from closing(view.run, stored.plan, undo_offered=view.undo_offered)
+        yield from closing(view.run, stored.plan, undo_offered=view.undo_offered, undoing=view.undoing)
         yield from _decided(view)
         return
     if stored.status in ("waiting", "approved"):
         yield from _considerations(stored.plan)
-        yield from _undo(stored.plan)
+        yield from _neighbours(view)
     yield from _decided(view)
     yield from _reason(stored)
-    yield from _clocks(stored)
+    yield from _asked(view)
+    if stored.status in ("waiting", "approved"):
+        yield _background(stored.plan)
+
+
+def _requested(view: CardView) -> Iterator[Span]:
+    yield "\nRequested by "
+    yield _person(view.stored.requester)
+    yield " at "
+    yield When(at=view.stored.created_at)
+    yield " with "
+    yield Code(text=view.line)
+    if view.stored.undo_of:
+        yield "\nUndoes "
+        yield Code(text=view.stored.undo_of)
 
 
 def _changes(plan: Plan) -> Iterator[Part]:
@@ -95,20 +126,42 @@ def _considerations(plan: Plan) -> Iterator[Part]:
         yield Line(level=Level.WARNING, label="Warning", value=warning)
     if plan.blast_radius:
         yield Text.of(Bold(text="Affects:"), " " + "; ".join(plan.blast_radius))
-    steps = "\n".join(f"{number}. {step.title}" for number, step in enumerate(plan.steps, 1))
-    if steps:
-        yield Text.of(Bold(text="Steps"), "\n", steps)
-    if plan.facts:
-        yield Note.of("Relies on: " + ", ".join(f"{name} {value}" for name, value in plan.facts.items()))
-    for note in plan.notes:
-        yield Note.of(note)
+    if plan.undo is None:
+        yield Text.of(Bold(text="Cannot be undone:"), " " + (plan.no_undo or "there is no way back known"))
 
 
-def _undo(plan: Plan) -> Iterator[Part]:
-    if plan.undo is not None:
-        yield Note.of("Can be undone afterwards: ", plan.undo.title)
-    else:
-        yield Note.of("Cannot be undone: ", plan.no_undo or "there is no way back known")
+def _neighbours(view: CardView) -> Iterator[Part]:
+    for other in view.neighbours[:_NEIGHBOURS]:
+        what = "A run holds this target now: " if other.runs else "Another plan for this target waits: "
+        yield Text.of(what, Code(text=other.id), " (", Code(text=other.line), ") by ", _person(other.requester))
+    if len(view.neighbours) > _NEIGHBOURS:
+        yield Text.of(f"{len(view.neighbours) - _NEIGHBOURS} more plans for this target wait: /approvals")
+
+
+def _background(plan: Plan) -> Note:
+    """Return, small and last, what is good to know and decides nothing: steps, way back, live numbers, facts."""
+    steps = "; ".join(f"{number}. {step.title}" for number, step in enumerate(plan.steps, 1))
+    facts = ", ".join(f"{name} {_short(str(value))}" for name, value in plan.facts.items())
+    lines = [f"Steps: {steps}" if steps else "", *_folded(plan.notes)]
+    lines += [
+        f"Can be undone afterwards: {plan.undo.title}" if plan.undo else "",
+        f"Relies on: {facts}" if facts else "",
+    ]
+    return Note.of("\n".join(line for line in lines if line))
+
+
+def _folded(notes: tuple[str, ...]) -> list[str]:
+    """Say once what is the same of several: ``webhook, report: 0 waiting``."""
+    names: dict[str, list[str]] = {}
+    for note in notes:
+        name, colon, said = note.partition(": ")
+        names.setdefault(said if colon else note, []).append(name)
+    return [said if named == [said] else f"{', '.join(named)}: {said}" for said, named in names.items()]
+
+
+def _short(value: str) -> str:
+    is_id = len(value) > _FACT and " " not in value
+    return value[:_FACT_SHOWN] + "\u2026" if is_id else value
 
 
 def _decided(view: CardView) -> Iterator[Part]:
@@ -118,14 +171,17 @@ def _decided(view: CardView) -> Iterator[Part]:
         verb = f"Step {int(step) + 1} {action}ed" if step else verbs.get(action, action)
         said = f": {vote.reason}" if vote.reason else ""
         yield Text.of(f"{verb} by ", _person(vote.actor), " at ", When(at=vote.at), said)
-    if view.stored.status == "waiting":
-        yield Text.of(
-            f"Needs {view.stored.needed - len(approvals(view.votes))} more of: ", *_people(view), *_last_resort(view)
-        )
 
 
-def _last_resort(view: CardView) -> tuple[Span, ...]:
-    return ("\nIn an emergency, whoever is on call may act alone, with a reason.",) if view.break_glass else ()
+def _asked(view: CardView) -> Iterator[Part]:
+    stored = view.stored
+    if stored.status == "waiting":
+        needed = stored.needed - len(approvals(view.votes))
+        until = ("\nCan be approved until ", When(at=stored.approve_by), "; after that it expires.")
+        alone = ("\nIn an emergency, whoever is on call may act alone, with a reason.",) if view.break_glass else ()
+        yield Text.of(f"Needs {needed} more of: ", *_people(view), *until, *alone)
+    if stored.status == "approved" and stored.execute_by is not None:
+        yield Note.of("Has to start until ", When(at=stored.execute_by), "; after that it expires.")
 
 
 def _people(view: CardView) -> tuple[Span, ...]:
@@ -145,13 +201,6 @@ def _reason(stored: StoredPlan) -> Iterator[Part]:
         yield Text.of(Bold(text="What is different now"), "\n", moved)
     else:
         yield Text.of(stored.reason)
-
-
-def _clocks(stored: StoredPlan) -> Iterator[Part]:
-    if stored.status == "waiting":
-        yield Note.of("Can be approved until ", When(at=stored.approve_by), "; after that it expires.")
-    if stored.status == "approved" and stored.execute_by is not None:
-        yield Note.of("Has to start until ", When(at=stored.execute_by), "; after that it expires.")
 
 
 def _buttons(view: CardView) -> Iterator[Part]:

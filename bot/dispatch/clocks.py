@@ -7,11 +7,14 @@ import structlog
 from bot.dispatch.approve import Approvals
 from bot.dispatch.gate import Gate
 from bot.dispatch.notices import Notices
-from bot.dispatch.planner import PolicyInForce
+from bot.policy import PolicyInForce
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
+from bot.stores.runs import Locks
 
 log = structlog.get_logger(__name__)
+
+Crowd = frozenset[str]
 
 
 class Clocks:
@@ -26,14 +29,36 @@ class Clocks:
         self._gate = gate
         self._notices = notices
         self._policy = policy
+        self._locks = Locks(database)
+        self._shown: dict[str, Crowd] = {}  # by plan; one that is not in here is thought to be alone
 
     async def tick(self, now: datetime) -> None:
         """Expire, ask next, and advance what is approved; one plan's trouble does not hold up the others."""
-        for stored in await self._plans.undecided():
+        undecided = await self._plans.undecided()
+        crowds = await self._crowds(undecided)
+        for stored in undecided:
             try:
                 await self._look(stored, now)
+                await self._introduce(stored.id, crowds[stored.plan.target], now)
             except Exception:
                 log.exception("a waiting plan could not be looked at", plan=stored.id)
+        self._shown = {stored.id: self._shown[stored.id] for stored in undecided if stored.id in self._shown}
+
+    async def _crowds(self, undecided: list[StoredPlan]) -> dict[str, Crowd]:
+        """Return what waits for or holds each target: its plans' cards name each other."""
+        members = [(stored.plan.target, stored.id) for stored in undecided]
+        members += [(lock.target, f"{lock.run_id} runs") for lock in await self._locks.held()]
+        return {target: frozenset(id_ for other, id_ in members if other == target) for target, _ in members}
+
+    async def _introduce(self, plan_id: str, crowd: Crowd, now: datetime) -> None:
+        """Bring a waiting plan's card up to date where it does not name those who are there now."""
+        if crowd == self._shown.get(plan_id, frozenset({plan_id})):
+            return
+        async with self._database.transaction() as connection:
+            current = await self._plans.locked(connection, plan_id)
+            if current is not None and current.status == "waiting":
+                await self._notices.card(connection, plan_id, now)
+        self._shown[plan_id] = crowd
 
     async def _look(self, stored: StoredPlan, now: datetime) -> None:
         if stored.is_due(now):

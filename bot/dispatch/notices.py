@@ -4,12 +4,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import access
 from bot.catalog import Catalog
-from bot.dispatch.cards import CardView, card
+from bot.dispatch.cards import CardView, Neighbour, card
 from bot.dispatch.parse import typed
-from bot.dispatch.planner import PolicyInForce
 from bot.masking import mask
-from bot.reply import Level, Person, Reply, Span, Text, say
+from bot.policy import PolicyInForce
+from bot.reply import Level, Link, Person, Reply, Span, Text, say
 from bot.request import Actor, Decision, Request
 from bot.stores.database import Database
 from bot.stores.outbox import ANSWER, CARD, CRITICAL, Message, Outbox
@@ -23,6 +24,7 @@ class Notices:
     def __init__(
         self, database: Database, outbox: Outbox, catalog: Catalog, policy: PolicyInForce, *, alerts_channel: str
     ) -> None:
+        self._database = database
         self._plans = Plans(database)
         self._runs = Runs(database)
         self._outbox = outbox
@@ -31,7 +33,12 @@ class Notices:
         self._alerts_channel = alerts_channel
 
     async def answer(self, item: Request | Decision, reply: Reply, now: datetime) -> None:
-        """Answer a request or a click; what is private is seen by that person only."""
+        """Answer a request or a click; what is private is seen by that person only.
+
+        A click without a channel was made on the console, which prints the answer itself.
+        """
+        if isinstance(item, Decision) and not item.channel:
+            return
         await self._outbox.put(
             Message(
                 key=f"reply:{item.id}",
@@ -44,11 +51,9 @@ class Notices:
             now,
         )
 
-    async def card(
-        self, connection: AsyncConnection, plan_id: str, now: datetime, *, first: bool = False, response_url: str = ""
-    ) -> None:
-        """Bring the plan's card up to date, and that of the run it would undo; ``first`` rings the approvers."""
-        stored = await self._put_card(connection, plan_id, now, first=first, response_url=response_url)
+    async def card(self, connection: AsyncConnection, plan_id: str, now: datetime, *, response_url: str = "") -> None:
+        """Bring the plan's card up to date, and that of the run it would undo; it rings until Slack has it."""
+        stored = await self._put_card(connection, plan_id, now, response_url=response_url)
         if stored is not None and stored.undo_of:
             await self._put_card(connection, stored.undo_of, now)
 
@@ -60,23 +65,24 @@ class Notices:
 
     async def show(self, plan_id: str) -> Reply:
         """Return the card as it stands, for the console; raises ``KeyError`` where there is no such plan."""
-        stored = await self._plans.get(plan_id)
-        if stored is None:
-            raise KeyError(plan_id)
-        run = await self._runs.get(plan_id)
-        return card(self._view(stored, await self._plans.votes(plan_id), run))
+        async with self._database.reading() as connection:
+            stored = await self._plans.get(plan_id, connection)
+            if stored is None:
+                raise KeyError(plan_id)
+            return card(await self._view(connection, stored))
 
     async def ask_next(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> None:
         """Ring those who are asked when nobody has answered."""
-        rule = self._policy.current.approval(stored.command)
-        asked = [actor for actor in self._actors(rule.ask_next) if actor.id != stored.requester.id]
+        policy = self._policy.current
+        members = self._actors(policy.members(policy.approval(stored.command).ask_next))
+        asked = [actor for actor in members if actor.id != stored.requester.id]
         people: list[Span] = []
         for actor in asked:
             people += [", " if people else "", Person(id=actor.id, name=actor.name, notify=True)]
         reply = say(
             f"Nobody has decided yet: {stored.plan.title}",
             Text.of("Now asking: ", *(people or ["nobody, the policy names no one else"])),
-            Text.of("The buttons are on the card of ", stored.id, ", requested by ", stored.requester.name, "."),
+            Text.of("The buttons are on ", _card_of(stored), ", requested by ", stored.requester.name, "."),
             level=Level.WARNING,
         )
         await self._put(connection, f"plan:{stored.id}:ask-next", stored.channel, reply, now)
@@ -87,62 +93,60 @@ class Notices:
             f"Break glass: {stored.plan.title}",
             Text.of(Person(id=vote.actor.id, name=vote.actor.name), " acts without a second person."),
             Text.of("Reason: ", vote.reason),
-            Text.of("Plan ", stored.id, ", requested by ", stored.requester.name, ". It is on record for review."),
+            Text.of(
+                "It is ", _card_of(stored), ", requested by ", stored.requester.name, ". It is on record for review."
+            ),
             level=Level.CRITICAL,
         )
         await self._put(connection, f"break-glass:{stored.id}", self._alerts_channel, reply, now, priority=CRITICAL)
 
     async def _put_card(
-        self, connection: AsyncConnection, plan_id: str, now: datetime, *, first: bool = False, response_url: str = ""
+        self, connection: AsyncConnection, plan_id: str, now: datetime, *, response_url: str = ""
     ) -> StoredPlan | None:
         stored = await self._plans.get(plan_id, connection)
         if stored is None:
             return None
-        run = await self._runs.get(plan_id, connection)
-        offered = run is not None and await self._undo_offered(connection, stored, run)
-        votes = await self._plans.votes(plan_id, connection)
-        view = self._view(stored, votes, run, undo_offered=offered, notify=first)
-        message = Message(f"plan:{plan_id}", stored.channel, card(view), CARD, response_url=response_url)
+        key = f"plan:{plan_id}"
+        there = await self._outbox.posted(key, connection)
+        drawn = card(await self._view(connection, stored, notify=there is None or there.sent_version == 0))
+        message = Message(key, stored.channel, drawn, CARD, response_url=response_url)
         await self._outbox.put(message, now, connection=connection)
         return stored
 
-    def _view(
-        self,
-        stored: StoredPlan,
-        votes: tuple[Vote, ...],
-        run: StoredRun | None,
-        *,
-        undo_offered: bool = False,
-        notify: bool = False,
-    ) -> CardView:
+    async def _view(self, connection: AsyncConnection, stored: StoredPlan, *, notify: bool = False) -> CardView:
         policy = self._policy.current
-        approvers = self._actors(policy.approval(stored.command).approvers)
+        approvers = access.approvers(policy, command=stored.command, requester=stored.requester.id)
+        run = await self._runs.get(stored.id, connection)
+        undoing = await self._plans.undo_pending(connection, stored.id) if run else None
         return CardView(
             stored=stored,
             line=self.line(stored),
-            votes=votes,
+            votes=await self._plans.votes(stored.id, connection),
             run=run,
-            approvers=tuple(actor for actor in approvers if actor.id != stored.requester.id),
+            approvers=self._actors(approvers),
             break_glass=stored.command in policy.break_glass.commands,
-            undo_offered=undo_offered,
+            undo_offered=run is not None and not undoing and await self._undo_fits(connection, stored, run),
+            undoing=undoing or "",
+            neighbours=await self._neighbours(connection, stored),
             notify=notify,
         )
 
-    async def _undo_offered(self, connection: AsyncConnection, stored: StoredPlan, run: StoredRun) -> bool:
-        if not may_undo(stored, run):
-            return False
-        if await self._runs.superseded(connection, run):
-            return False
-        return await self._plans.undo_pending(connection, run.id) is None
+    async def _neighbours(self, connection: AsyncConnection, stored: StoredPlan) -> tuple[Neighbour, ...]:
+        if stored.status != "waiting":
+            return ()
+        beside = await self._plans.beside(connection, stored)
+        return tuple(Neighbour(it.id, self.line(it), it.requester, runs=it.status == "started") for it in beside)
+
+    async def _undo_fits(self, connection: AsyncConnection, stored: StoredPlan, run: StoredRun) -> bool:
+        return may_undo(stored, run) and not await self._runs.superseded(connection, run)
 
     def line(self, stored: StoredPlan) -> str:
         """Return the command line of a plan as somebody would type it, without secrets."""
         command = self._catalog.commands.get(stored.command)
         return mask(typed(command, stored.arguments)) if command else stored.command
 
-    def _actors(self, roles: tuple[str, ...]) -> list[Actor]:
-        policy = self._policy.current
-        return [Actor(id=person, name=policy.name(person)) for person in policy.members(roles)]
+    def _actors(self, people: tuple[str, ...]) -> tuple[Actor, ...]:
+        return tuple(Actor(id=person, name=self._policy.current.name(person)) for person in people)
 
     async def _put(
         self,
@@ -160,6 +164,10 @@ class Notices:
     def alerts_channel(self) -> str:
         """Where a plan's card goes when the request came from no channel."""
         return self._alerts_channel
+
+
+def _card_of(stored: StoredPlan) -> Link:
+    return Link(text=f"the card of {stored.id}", key=f"plan:{stored.id}")
 
 
 def may_undo(stored: StoredPlan, run: StoredRun) -> bool:

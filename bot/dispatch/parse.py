@@ -6,15 +6,15 @@ Arguments come as ``5``, ``replicas=5``, ``--replicas 5`` or ``--replicas=5``; f
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from pydantic import JsonValue, ValidationError
 
 from bot.catalog import UMBRELLA
 from bot.command import Command, Parameter
-from bot.dispatch.words import Word, quoted, shown, unescape, words
+from bot.dispatch.words import Word, quoted, unescape, words
 from bot.errors import UsageError
+from bot.nearest import nearest, shown
 
 _OPTION: Final = re.compile(r"--.+|-[A-Za-z].*", re.DOTALL)
 _NAMED: Final = re.compile(r"([A-Za-z][\w-]*)=(.*)", re.DOTALL)
@@ -26,7 +26,6 @@ _RULES: Final = {
     "float_": "has to be a number",
     "bool_": "takes yes or no",
 }
-_CUTOFF: Final = 0.5
 _HELP: Final = "/runbook"
 
 
@@ -164,10 +163,10 @@ class _Reader:
         for parameter in self._command.parameters:
             if not parameter.is_flag and parameter.name not in self._given:
                 return parameter
-        nearest = _nearest(word.text, (p.option for p in self._command.parameters if p.name not in self._given))
+        meant = nearest(word.text, (p.option for p in self._command.parameters if p.name not in self._given))
         takes = "takes no arguments" if not self._command.parameters else "has all it takes already"
         message = f"{shown(word.text)} is one argument too many: {self._command.name} {takes}."
-        raise UsageError(message, usage=self._command.usage, nearest=nearest)
+        raise UsageError(message, usage=self._command.usage, nearest=meant)
 
     def _set(self, parameter: Parameter, value: str) -> None:
         if parameter.name in self._given:
@@ -179,8 +178,8 @@ class _Reader:
 
 
 def _unknown(command: Command, name: str) -> UsageError:
-    nearest = _nearest(name, (parameter.option for parameter in command.parameters))
-    return UsageError(f"{command.name} has no argument {shown(name)}.", usage=command.usage, nearest=nearest)
+    meant = nearest(name, (parameter.option for parameter in command.parameters))
+    return UsageError(f"{command.name} has no argument {shown(name)}.", usage=command.usage, nearest=meant)
 
 
 def _checked(command: Command, parameter: Parameter, value: JsonValue) -> JsonValue:
@@ -189,8 +188,8 @@ def _checked(command: Command, parameter: Parameter, value: JsonValue) -> JsonVa
         python = parameter.adapter.validate_python(value)
     except ValidationError as error:
         message = f"{parameter.name} {_problem(error, parameter, value)}"
-        nearest = _nearest(str(value), parameter.choices)
-        raise UsageError(message, usage=command.usage, nearest=nearest, argument=parameter.name) from None
+        meant = nearest(str(value), parameter.choices)
+        raise UsageError(message, usage=command.usage, nearest=meant, argument=parameter.name) from None
     json: JsonValue = parameter.adapter.dump_python(python, mode="json")
     return json
 
@@ -218,10 +217,3 @@ def _problem(error: ValidationError, parameter: Parameter, value: JsonValue) -> 
         if kind.startswith(beginning):
             return f"{rule}, not {said}."
     return f"cannot be {said}: {first['msg'].lower()}."
-
-
-def _nearest(word: str, among: Iterable[str]) -> str:
-    """Return what looks most like ``word``; hyphens at the beginning and case do not count."""
-    plain = {name.lstrip("-").lower(): name for name in among}
-    wanted = word.lstrip("-").replace("_", "-").lower()[:80]
-    return next((plain[name] for name in get_close_matches(wanted, plain, n=1, cutoff=_CUTOFF)), "")

@@ -13,16 +13,17 @@ import structlog
 from bot.command import Command
 from bot.dispatch.again import Again
 from bot.dispatch.answers import Answer, done, failed, refused, too_old, unavailable
-from bot.dispatch.approve import Approvals, Proposal
+from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
 from bot.dispatch.gate import Gate
 from bot.dispatch.notices import Notices
 from bot.dispatch.parse import MissingArguments
 from bot.dispatch.planner import Planner
+from bot.dispatch.proposal import Proposal
 from bot.dispatch.questions import Questions
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Clock
-from bot.errors import Refused, Unavailable, UserError
+from bot.errors import PermanentError, Refused, Unavailable, UserError
 from bot.plan import Plan
 from bot.reply import Reply
 from bot.request import Decision, Request
@@ -69,13 +70,17 @@ class Dispatcher:
         self._checkpoint = checkpoint or NoCheckpoint()
         self._sealing = sealing
         self._working: set[str] = set()
+        self._withdrawn: dict[str, datetime] = {}
         self._running = 0
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def accept(self, item: Request | Decision) -> bool:
-        """Open the record, before the ack; False for a second delivery. What cannot be recorded raises."""
+        """Open the record, before the ack; False for a second delivery. What cannot be recorded raises.
+
+        So does what was withdrawn and turns out to be on record: asked for once more, it is not done either.
+        """
         if item.id in self._working:
             return False
         self._working.add(item.id)  # before the row, so that a tick does not take it for abandoned
@@ -87,38 +92,58 @@ class Dispatcher:
         finally:
             if not is_new:
                 self._working.discard(item.id)
+        if item.id in self._withdrawn and not is_new:
+            raise PermanentError(f"{item.id} was withdrawn")
+        self._withdrawn.pop(item.id, None)
         if is_new:
             await self._checkpoint.reached("accepted" if isinstance(item, Request) else "click accepted")
         return is_new
 
-    async def handle(self, item: Request | Decision) -> None:
-        """Do what was accepted: whatever happens, it is answered and its record is closed."""
+    def withdraw(self, item: Request | Decision) -> None:
+        """Never do what could not be accepted in time, also where its row turns out to be there; ``tick`` closes it."""
+        self._working.discard(item.id)
+        self._withdrawn[item.id] = item.received_at
+
+    async def handle(self, item: Request | Decision, trouble: UserError | None = None) -> None:
+        """Do what was accepted: whatever happens, it is answered and its record is closed.
+
+        ``trouble`` is why it cannot be done, where whoever accepted it knows that already.
+        """
         item = self._sealed(item)
         async with self._counted(item):
             if not await self._requests.take(item.id, holder=self._name):
                 return
             await self._checkpoint.reached("taken up" if isinstance(item, Request) else "click taken up")
-            answer = await self._outcome(item)
-            now = self._clock()
+            answer = refused(trouble) if trouble else await self._outcome(item)
             if answer.reply is not None:
-                await self._rooms.notices.answer(item, answer.reply, now)
-            if answer.status != "planned":
-                await self._requests.close(item.id, answer.status, answer.outcome, now)
+                await self._rooms.notices.answer(item, answer.reply, self._clock())
+            await self._close(item, answer)
 
     async def answer(self, request: Request) -> Reply:
         """Accept and handle a request whose answer goes back to the caller instead of into Slack: the console's way.
 
         A plan's card is returned as well as posted, because somebody in Slack has to decide on it.
         """
-        await self.accept(request)
-        sealed = self._sealed(request)
-        async with self._counted(request):
-            if not await self._requests.take(request.id, holder=self._name):
-                return refused(Refused(f"The request {request.id} was handled before.")).said
-            answer = await self._outcome(sealed)
-            if answer.status != "planned":
-                await self._requests.close(request.id, answer.status, answer.outcome, self._clock())
-            return await self._rooms.notices.show(answer.plan_id) if answer.plan_id else answer.said
+        answer = await self._answered(request)
+        return await self._rooms.notices.show(answer.plan_id) if answer.plan_id else answer.said
+
+    async def decide(self, decision: Decision) -> Reply | None:
+        """Accept and handle a decision of the console; None where the plan's card says what came of it."""
+        return (await self._answered(decision)).reply
+
+    async def _answered(self, item: Request | Decision) -> Answer:
+        await self.accept(item)
+        item = self._sealed(item)
+        async with self._counted(item):
+            if not await self._requests.take(item.id, holder=self._name):
+                return refused(Refused(f"{item.id} was handled before."))
+            answer = await self._outcome(item)
+            await self._close(item, answer)
+        return answer
+
+    async def _close(self, item: Request | Decision, answer: Answer) -> None:
+        if answer.status != "planned":  # then it is closed with the plan
+            await self._requests.close(item.id, answer.status, answer.outcome, self._clock())
 
     def form(self, request: Request) -> Command | None:
         """Return the command whose form is to be opened: authorized, and required arguments not typed. Else None.
@@ -143,10 +168,18 @@ class Dispatcher:
         self._rooms.planner.authorize(command, request)
         self._rooms.planner.arguments(command, request)
 
+    async def check_decision(self, decision: Decision) -> None:
+        """Raise the ``UserError`` that the decision would meet once it has its reason."""
+        if _is_about_a_step(decision):
+            await self._rooms.questions.check(decision)
+        else:
+            await self._rooms.approvals.check(decision, self._clock())
+
     async def tick(self, now: datetime) -> None:
         """Take up what was accepted by a process that is gone, this one's own before its restart included."""
         if self._draining:
             return
+        self._withdrawn = {item: at for item, at in self._withdrawn.items() if now - at <= TOO_OLD}
         alive = await self._executors.alive(now) - {self._name}
         for item in await self._requests.abandoned(alive=alive, working=self._working):
             try:
@@ -155,7 +188,9 @@ class Dispatcher:
                 log.exception("a request could not be taken up", request=item.id)
 
     async def _take_up(self, item: Request | Decision, now: datetime) -> None:
-        if now - item.received_at > TOO_OLD:
+        if item.id in self._withdrawn:
+            await self._requests.close(item.id, "failed", "not recorded in time, so it was not done", now)
+        elif now - item.received_at > TOO_OLD:
             await self._rooms.notices.answer(item, too_old(item), now)
             await self._requests.close(item.id, "failed", "too old after a restart", now)
         else:
@@ -218,8 +253,12 @@ class Dispatcher:
             return await self._proposed(await self._rooms.again.undo(decision, now))
         if decision.action == "replan":
             return await self._proposed(await self._rooms.again.replan(decision, now))
-        if ":" in decision.subject or decision.action == "confirm":
+        if _is_about_a_step(decision):
             return Answer("done", await self._rooms.questions.answer(decision, now), None)
-        outcome = await self._rooms.approvals.decide(decision, now)
+        answer = await self._rooms.approvals.decide(decision, now)
         await self._rooms.gate.advance(decision.subject, self._clock())
-        return Answer("done", outcome, None, plan_id=decision.subject)
+        return answer
+
+
+def _is_about_a_step(decision: Decision) -> bool:
+    return ":" in decision.subject or decision.action == "confirm"

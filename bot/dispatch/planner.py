@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -12,18 +12,14 @@ from bot.command import Command
 from bot.dispatch.dependencies import Dependencies
 from bot.dispatch.parse import bind, parse, validate
 from bot.errors import TimedOut, UsageError
+from bot.masking import cut, mask
+from bot.nearest import SHOWN
 from bot.plan import Plan
-from bot.policy import Policy
+from bot.policy import PolicyInForce
 from bot.reply import Reply
 from bot.request import Request
 
 DEADLINE: Final = 25.0  # seconds a handler may take
-
-
-class PolicyInForce(Protocol):
-    """Whoever knows the policy that holds now."""
-
-    current: Policy
 
 
 class Planner:
@@ -41,7 +37,8 @@ class Planner:
         """Return the command of this name; raises ``UsageError`` with the nearest."""
         found = self._catalog.commands.get(name)
         if found is None:
-            raise UsageError(f"There is no command {name}.", nearest=self._catalog.nearest(name), usage="/runbook")
+            message = f"There is no command {cut(mask(name), SHOWN)}."
+            raise UsageError(message, nearest=self._catalog.nearest(name), usage="/runbook")
         return found
 
     def arguments(self, command: Command, request: Request) -> dict[str, JsonValue]:

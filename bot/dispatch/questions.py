@@ -7,9 +7,10 @@ from typing import Final
 
 from bot import access
 from bot.dispatch.notices import Notices
-from bot.dispatch.planner import Planner, PolicyInForce
+from bot.dispatch.planner import Planner
 from bot.errors import Refused
 from bot.masking import cut, mask
+from bot.policy import PolicyInForce
 from bot.request import Decision
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan, Vote
@@ -32,11 +33,8 @@ class Questions:
 
     async def answer(self, decision: Decision, now: datetime) -> str:
         """Record what a person says about the step in ``subject`` (``<run>:<step>``); raises ``Refused``."""
+        await self.check(decision)
         run_id, _, number = decision.subject.partition(":")
-        stored = await self._asked(run_id, number)
-        refusal = access.refusal(self._policy.current, decision.actor, self._planner.command(stored.command).permission)
-        if refusal is not None:
-            raise refusal
         reason = cut(mask(decision.reason.strip()), _REASON_LIMIT)
         if decision.action == "deny" and not reason:
             raise Refused("Say why it could not be done, so that the next person knows how things stand.")
@@ -47,6 +45,14 @@ class Questions:
         async with self._answered:
             self._answered.notify_all()
         return f"step {int(number) + 1}: {'done' if decision.action == 'confirm' else 'could not be done'}"
+
+    async def check(self, decision: Decision) -> None:
+        """Raise ``Refused`` where nobody is asked about the step, or this person may not answer."""
+        run_id, _, number = decision.subject.partition(":")
+        stored = await self._asked(run_id, number)
+        refusal = access.refusal(self._policy.current, decision.actor, self._planner.command(stored.command).permission)
+        if refusal is not None:
+            raise refusal
 
     async def wait(self, run_id: str, number: int, seconds: float) -> Vote | None:
         """Return the first answer to this step's question, or None where none came within ``seconds``."""

@@ -4,25 +4,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from bot.elapsed import elapsed
 from bot.plan import Plan
-from bot.reply import Bold, Level, Line, Note, Part, Span, Text, When
+from bot.reply import Bold, Code, Level, Line, Note, Part, Span, Text, When
 from bot.stores.runs import StoredRun, StoredStep
 
 _SIGNS: Final = {"waiting": "○", "running": "▶", "done": "✓", "failed": "✗", "skipped": "-"}
-_MINUTE: Final = 60
-_HOUR: Final = 3600
 
 
 def duration(start: datetime | None, end: datetime | None) -> str:
-    """Return the time between two moments for people: ``8 s``, ``7 min 20 s``, ``2 h 5 min``."""
-    if start is None or end is None:
-        return "an unknown time"
-    seconds = max(0, round((end - start).total_seconds()))
-    if seconds < _MINUTE:
-        return f"{seconds} s"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE} min {seconds % _MINUTE} s"
-    return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE} min"
+    """Return the time between two moments, where both are known."""
+    return "an unknown time" if start is None or end is None else elapsed(end - start)
 
 
 def step_lines(run: StoredRun) -> Text:
@@ -45,7 +37,7 @@ def _detail(step: StoredStep) -> Iterator[Span]:
         yield f" · {step.message}"
 
 
-def closing(run: StoredRun, plan: Plan, *, undo_offered: bool) -> Iterator[Part]:
+def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, undoing: str = "") -> Iterator[Part]:
     """Return what is to be said once a run has ended; nothing while it runs."""
     if run.status == "running":
         yield Note.of("Running since ", When(at=run.started_at))
@@ -53,6 +45,10 @@ def closing(run: StoredRun, plan: Plan, *, undo_offered: bool) -> Iterator[Part]
     if run.status == "failed":
         yield Line(level=Level.CRITICAL, label="Failed", value=run.outcome)
         yield Text.of(Bold(text="How things stand: "), standing(run))
+    if run.undone_by:
+        yield Text.of("Undone by ", Code(text=run.undone_by))
+    elif undoing:
+        yield Text.of("Undo requested: ", Code(text=undoing))
     if undo_offered and plan.undo is not None:
         yield Note.of("Undo: ", plan.undo.title, ". It is planned and approved like any other change.")
     elif plan.undo is None:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.errors import UsageError
-from bot.masking import cut, mask
-
-SHOWN: Final = 60  # characters of a wrong word that are said back
+from bot.nearest import shown
 
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _WRITTEN_BY_SLACK: Final = re.compile(r"<([@#!])([^<>|\s]+)(?:\|([^<>]*))?>|<(\w+:[^<>|\s]+)(?:\|([^<>]*))?>")
@@ -45,13 +43,13 @@ def unescape(text: str) -> str:
 
 
 def _typed(found: re.Match[str]) -> str:
-    sign, name, label, address, shown = found.groups()
+    sign, name, label, address, written = found.groups()
     if sign == "!":
         return label or f"@{name}"
     if sign:
         return str(name)
     # Slack makes a link of an address by itself and keeps what was typed as its label.
-    return shown if shown and shown in address else str(address)
+    return written if written and written in address else str(address)
 
 
 def words(text: str) -> list[Word]:
@@ -111,11 +109,6 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
 def _dashes(word: str) -> str:
     """Give back the two hyphens that a phone made one long dash of, and the minus before a number."""
     return _MINUS.sub("-", _LONG_DASH.sub("--", word, count=1), count=1) if word[0] in _DASHES else word
-
-
-def shown(text: str) -> str:
-    """Return a wrong word as it may be said back: masked, short, in quotes."""
-    return f"“{cut(mask(text), SHOWN)}”"
 
 
 def quoted(text: str) -> str:

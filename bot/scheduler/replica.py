@@ -16,7 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.alerting.card import elapsed
+from bot.elapsed import elapsed
 from bot.policy import Policy, ScheduleRule
 from bot.reply import Level, Reply, Text, When, say
 from bot.schedule import Schedule

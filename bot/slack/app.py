@@ -16,11 +16,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
 from bot.errors import NotConfigured
+from bot.policy import PolicyInForce
 from bot.settings import SlackSettings
 from bot.slack.calls import DEADLINE, SlackTrouble, call
 from bot.slack.channels import Channels
 from bot.slack.delivery import Carrier
-from bot.slack.home import CurrentPolicy, Home, Overview, nothing
+from bot.slack.home import Home, Overview, nothing
+from bot.slack.links import Links
 from bot.slack.listeners import Dispatching, Listeners
 from bot.slack.pace import Pace
 from bot.slack.payloads import Reader
@@ -44,7 +46,7 @@ class SlackRoom:
         settings: SlackSettings,
         dispatcher: Dispatching,
         catalog: Catalog,
-        policy: CurrentPolicy,
+        policy: PolicyInForce,
         outbox: Outbox,
         *,
         clock: Callable[[], datetime],
@@ -151,7 +153,7 @@ class SlackRoom:
         )
 
     def _listeners(self, client: AsyncWebClient) -> Listeners:
-        home = Home(client, self._catalog, self._policy, self.overview)
+        home = Home(client, self._catalog, self._policy, self.overview, Links(self._outbox, client))
         reader = Reader(self._settings.command_prefix, self._name, self._clock)
         return Listeners(self._dispatcher, self._catalog, reader, client, self._spawn, home.show)
 

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.slack.blocks import File, Rendered, render
 from bot.slack.calls import CLOSED, DEADLINE, SlackTrouble, call, retry_after
 from bot.slack.channels import Channels
+from bot.slack.links import Links
 from bot.slack.plain import as_text
 from bot.stores.outbox import ANSWER, Delivery, Outbox
 
@@ -47,11 +48,13 @@ class Carrier:
         self._outbox = outbox
         self._client = client
         self._channels = channels
+        self._links = Links(outbox, client)
         self._clock = clock
         self._log = structlog.get_logger("bot.slack")
 
     async def carry(self, delivery: Delivery) -> None:
         """Bring a claimed delivery to Slack; raises SlackTrouble where it has to be tried again later."""
+        delivery = replace(delivery, body=await self._links.resolved(delivery.body))
         if delivery.posted_ts:
             await self._edit(delivery)
         elif delivery.private_to and delivery.private_to != delivery.channel:
@@ -108,7 +111,7 @@ class Carrier:
         self._log.warning("a message cannot be edited, it is posted anew", key=delivery.key, error=error)
         link = ""
         if error != "message_not_found":
-            link = await self._permalink(delivery.posted_channel, delivery.posted_ts)
+            link = await self._links.permalink(delivery.posted_channel, delivery.posted_ts)
         await self._outbox.gone(delivery, error)
         await self._post(replace(delivery, posted_channel="", posted_ts=""), link)
 
@@ -222,12 +225,6 @@ class Carrier:
             self._log.warning("the full output cannot be uploaded", key=delivery.key, error=trouble.error)
             short = render(delivery.body, marker=marker(delivery.key))
             await call(self._client.chat_update(channel=channel, ts=ts, blocks=short.blocks, text=short.text))
-
-    async def _permalink(self, channel: str, ts: str) -> str:
-        try:
-            return str((await call(self._client.chat_getPermalink(channel=channel, message_ts=ts)))["permalink"])
-        except SlackTrouble:
-            return ""
 
 
 class _Gone(Exception):

@@ -9,7 +9,6 @@ from pydantic import JsonValue
 from bot.command import Command, Parameter
 from bot.errors import UsageError, UserError
 from bot.plain_text import one_line
-from bot.reply import Button
 from bot.slack.escaping import cut
 from bot.slack.limits import Block
 
@@ -156,8 +155,3 @@ def _value(field: Block) -> JsonValue:
         return chosen.get("value")
     text = str(field.get("value") or "").strip()
     return text or None
-
-
-def opens_form(button: Button) -> bool:
-    """Say whether pressing this button opens a form instead of doing something."""
-    return button.action in ("form", *_REASONS)

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -11,21 +10,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import refusal
 from bot.catalog import Catalog
 from bot.command import Command
-from bot.policy import Policy
+from bot.policy import PolicyInForce
 from bot.reply import Bold, Button, Buttons, Code, Note, Part, Reply, Text
 from bot.request import Actor
 from bot.slack.blocks import render
 from bot.slack.calls import SlackTrouble, call
+from bot.slack.links import Links
 
 Overview = Callable[[Actor], Awaitable[tuple[Part, ...]]]
-
-
-class CurrentPolicy(Protocol):
-    """The policy in force, which a reload exchanges."""
-
-    @property
-    def current(self) -> Policy:
-        """The policy as it is now."""
 
 
 @dataclass
@@ -34,12 +26,13 @@ class Home:
 
     client: AsyncWebClient
     catalog: Catalog
-    policy: CurrentPolicy
+    policy: PolicyInForce
     overview: Overview
+    links: Links
 
     async def show(self, actor: Actor) -> None:
         """Publish the page; a page that cannot be shown is logged and nothing else."""
-        blocks = render(await self.page(actor)).blocks
+        blocks = render(await self.links.resolved(await self.page(actor))).blocks
         try:
             await call(self.client.views_publish(user_id=actor.id, view={"type": "home", "blocks": blocks}))
         except SlackTrouble as trouble:

@@ -24,8 +24,11 @@ VALUE: Final = 2_000
 IDENTIFIER: Final = 255
 FALLBACK: Final = 3_000
 
-# What may stand between angle brackets: a person, or a moment. Everything else in them would be a broadcast or a link.
-_SPAN: Final = re.compile(r"<@[UW][A-Z0-9]+>|<!date\^\d+\^[^<>|]*\|[^<>]*>")
+# The address of a message, as Slack itself gives it.
+LINK: Final = re.compile(r"https?://[\w.:-]+/archives/[A-Z0-9]+/p\d+(?:\?[\w=&;.%-]*)?", re.ASCII)
+# What may stand between angle brackets: a person, a moment, or a message. Everything else in them would be a broadcast
+# or a link to anywhere.
+_SPAN: Final = re.compile(rf"<@[UW][A-Z0-9]+>|<!date\^\d+\^[^<>|]*\|[^<>]*>|<{LINK.pattern}\|[^<>|]*>")
 _UNFIT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _ALLOWED: Final = {"header", "section", "context", "actions", "divider"}
 

@@ -6,7 +6,7 @@ what was recorded twice is worked on once.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -19,10 +19,10 @@ from bot.catalog import Catalog
 from bot.command import Command
 from bot.dispatch.parse import given, parse
 from bot.errors import UsageError, UserError
-from bot.request import Actor, Decision, Request
+from bot.request import WITH_REASON, Actor, Decision, Request
 from bot.slack import forms
 from bot.slack.calls import SlackTrouble, call
-from bot.slack.payloads import WITH_REASON, Payload, Reader, channel_of, kind_of
+from bot.slack.payloads import Payload, Reader, channel_of, kind_of
 
 ACCEPT_WITHIN: Final = 2.5  # seconds; Slack wants the ack within three
 _ANY: Final = re.compile(r".*", re.DOTALL)
@@ -38,14 +38,20 @@ class Dispatching(Protocol):
     async def accept(self, item: Request | Decision) -> bool:
         """Record it; False where it is there already."""
 
-    async def handle(self, item: Request | Decision) -> None:
-        """Do everything that comes after the ack."""
+    def withdraw(self, item: Request | Decision) -> None:
+        """Never do what the person was told is not being done."""
+
+    async def handle(self, item: Request | Decision, trouble: UserError | None = None) -> None:
+        """Do everything that comes after the ack; ``trouble`` is why it cannot be done."""
 
     def form(self, request: Request) -> Command | None:
         """Return the command whose form is to be opened, if so."""
 
     def check(self, request: Request) -> None:
         """Raise a UserError where the request would be refused for its arguments or its actor."""
+
+    async def check_decision(self, decision: Decision) -> None:
+        """Raise a UserError where the decision would be refused for its actor or the state of its plan."""
 
 
 @dataclass
@@ -74,25 +80,21 @@ class Listeners:
             await self._take(request, ack, ack)
             return
         await ack()
-        kept = {"channel": request.channel, "response_url": request.response_url}
-        view = forms.command_form(command, given(command, request.text), kept)
-        self.spawn(self._open(str(body["trigger_id"]), view), f"form {command.name}")
+        self._open(body, request, _form(command, given(command, request.text), request))
 
     async def on_click(self, ack: AsyncAck, body: Payload) -> None:
         """Open the form that the button asks for, else do what it says."""
-        action = body["actions"][0]
-        kind, value = kind_of(action), str(action.get("value") or "")
         item = self.reader.click(body)
-        if kind == "form" and isinstance(item, Request) and (view := self._filled_form(item)):
+        if item is None:
             await ack()
-            self.spawn(self._open(str(body["trigger_id"]), view), f"form {value}")
-        elif kind in WITH_REASON:
+            return
+        if isinstance(item, Decision) and item.action in WITH_REASON:
+            await self._ask_reason(item, ack, body)
+        elif kind_of(body["actions"][0]) == "form" and isinstance(item, Request) and (view := self._filled_form(item)):
             await ack()
-            self.spawn(self._open(str(body["trigger_id"]), forms.reason_form(kind, value, channel_of(body))), kind)
-        elif item is not None:
-            await self._take(item, ack, self._whisper(ack, body))
+            self._open(body, item, view)
         else:
-            await ack()
+            await self._take(item, ack, self._whisper(ack, body))
 
     async def on_form(self, ack: AsyncAck, body: Payload) -> None:
         """Show what is wrong beside the field, else do it."""
@@ -123,12 +125,20 @@ class Listeners:
             actor = self.reader.actor({"user": {"id": event["user"]}})
             self.spawn(self.show_home(actor), "home")
 
-    async def _take(self, item: Request | Decision, ack: AsyncAck, refuse: Callable[[str], Awaitable[Any]]) -> None:
+    async def _take(
+        self,
+        item: Request | Decision,
+        ack: AsyncAck,
+        refuse: Callable[[str], Awaitable[Any]],
+        *,
+        within: float = ACCEPT_WITHIN,
+    ) -> None:
         """Record, acknowledge, and start the work; without a record nothing is done, and that is said."""
         try:
-            async with asyncio.timeout(ACCEPT_WITHIN):
+            async with asyncio.timeout(within):
                 fresh = await self.dispatcher.accept(item)
         except Exception:  # noqa: BLE001 - whatever keeps it from being recorded keeps it from being done
+            self.dispatcher.withdraw(item)  # its row may be there all the same
             structlog.get_logger("bot.slack").exception("a request could not be recorded", id=item.id)
             await refuse(NOT_RECORDED)
             return
@@ -155,14 +165,40 @@ class Listeners:
             pass  # it opens without what cannot be read
         except UserError:
             return None
-        kept = {"channel": request.channel, "response_url": request.response_url}
-        return forms.command_form(command, filled, kept)
+        return _form(command, filled, request)
 
-    async def _open(self, trigger: str, view: Payload) -> None:
+    async def _ask_reason(self, decision: Decision, ack: AsyncAck, body: Payload) -> None:
+        """Open the form for the decision's reason; what would be refused anyhow is recorded and refused at once."""
+        refuse = self._whisper(ack, body)
+        half = ACCEPT_WITHIN / 2  # the ack waits for the look and, where it says no, for the record too
+        try:
+            async with asyncio.timeout(half):
+                await self.dispatcher.check_decision(decision)
+        except UserError:
+            await self._take(decision, ack, refuse, within=half)
+        except Exception:  # noqa: BLE001 - a plan that cannot be looked at cannot be decided on
+            structlog.get_logger("bot.slack").exception("a plan could not be looked at", id=decision.id)
+            await refuse(NOT_RECORDED)
+        else:
+            await ack()
+            self._open(body, decision, forms.reason_form(decision.action, decision.subject, decision.channel))
+
+    def _open(self, body: Payload, item: Request | Decision, view: Payload) -> None:
+        self.spawn(self._opened(str(body["trigger_id"]), item, view), f"form {item.id}")
+
+    async def _opened(self, trigger: str, item: Request | Decision, view: Payload) -> None:
+        """Open a form; one that does not open is recorded and answered, because whoever waits for it sees nothing."""
         try:
             await call(self.client.views_open(trigger_id=trigger, view=view))
         except SlackTrouble as trouble:
             structlog.get_logger("bot.slack").warning("a form could not be opened", error=trouble.error)
+            if await self.dispatcher.accept(item):
+                await self.dispatcher.handle(item, self._not_opened(item, trouble))
+
+    def _not_opened(self, item: Request | Decision, trouble: SlackTrouble) -> UserError:
+        command = self.catalog.commands.get(item.command) if isinstance(item, Request) else None
+        hint = f"Type it instead: {command.usage}" if command else "Please press the button again."
+        return UserError(f"The form did not open, and nothing was done. Slack: {trouble.error}.", hint=hint)
 
     def _whisper(self, ack: AsyncAck, body: Payload) -> Callable[[str], Awaitable[None]]:
         async def whisper(text: str) -> None:
@@ -176,6 +212,10 @@ class Listeners:
             await call(self.client.chat_postEphemeral(channel=channel, user=user, text=text))
         except SlackTrouble as trouble:
             structlog.get_logger("bot.slack").warning("somebody could not be told", error=trouble.error)
+
+
+def _form(command: Command, filled: Mapping[str, JsonValue], request: Request) -> Payload:
+    return forms.command_form(command, filled, {"channel": request.channel, "response_url": request.response_url})
 
 
 async def _errors(ack: AsyncAck, found: dict[str, str]) -> None:

@@ -5,15 +5,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from bot.dispatch.parse import split_line
-from bot.request import Actor, Decision, Request
+from bot.request import Actor, Decision, DecisionAction, Request
 
 Payload = dict[str, Any]
-DecisionAction = Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan"]
 DECISIONS: Final[frozenset[str]] = frozenset(get_args(DecisionAction))
-WITH_REASON: Final = frozenset({"deny", "break_glass"})
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bot.slack import limits
+from bot.slack.escaping import escape
 from bot.slack.limits import Block
 
 _LIMIT: Final = 3_900
@@ -23,14 +24,10 @@ def as_text(blocks: list[Block]) -> str:
 
 def _lines(block: Block) -> Iterator[str]:
     if block["type"] == "header":
-        yield f"*{_escaped(block['text']['text'])}*"
+        yield f"*{escape(block['text']['text'])}*"
     elif block["type"] == "actions":
-        labels = " \u00b7 ".join(_escaped(element["text"]["text"]) for element in block["elements"])
+        labels = " \u00b7 ".join(escape(element["text"]["text"]) for element in block["elements"])
         yield f"_(buttons that cannot be shown: {labels})_"
     else:
         texts: list[Block] = [block["text"]] if "text" in block else block.get("fields") or block.get("elements") or []
         yield from (text["text"] for text in texts)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -14,8 +14,8 @@ from bot.slack.delivery import Carrier
 from bot.slack.pace import Pace
 from bot.stores.outbox import Delivery, Outbox
 
-LEASE: Final = timedelta(minutes=3)
-CARRY_WITHIN: Final = 120.0  # seconds for one delivery with all its calls: it has ended before another may claim it
+LEASE: Final = timedelta(seconds=30)  # what a dead sender carried waits for another; a living one renews
+CARRY_WITHIN: Final = 120.0  # seconds for one delivery with all its calls
 AT_ONCE: Final = 8
 LOOK_EVERY: Final = 1.0  # seconds between two looks for what other processes have put
 _LOOK_AGAIN: Final = 0.02  # what was put in a transaction is to be seen only after its commit
@@ -44,6 +44,7 @@ class Sender:
         self._within = within
         self._flying: dict[asyncio.Task[None], str] = {}
         self._loop: asyncio.Task[None] | None = None
+        self._renewed_at = clock()
         self._stopping = False
         self._log = structlog.get_logger("bot.slack")
         self.problem = ""
@@ -51,7 +52,7 @@ class Sender:
     async def start(self, *, alone: bool) -> None:
         """Begin; ``alone`` says that no other process sends, so what is found half posted is taken up at once."""
         if alone:
-            await self._outbox.release()
+            await self._outbox.lease(None)
         self._loop = asyncio.create_task(self._run(), name="slack sender")
 
     async def stop(self, grace: float = 5.0) -> None:
@@ -93,6 +94,7 @@ class Sender:
 
     async def _round(self) -> float | None:
         """Start what may go now; return the seconds until more may, None where nothing is due."""
+        await self._renew(self._clock())
         busy = self._pace.busy()
         edits, posts = self._pace.edits_wait(), self._pace.posts_wait()
         free = AT_ONCE - len(self._flying)
@@ -106,6 +108,12 @@ class Sender:
                 free -= 1
         waits = [wait for wait in (*busy.values(), edits, posts) if wait > 0]
         return min(waits, default=0.05 if due else None)
+
+    async def _renew(self, now: datetime) -> None:
+        if self._flying and now - self._renewed_at >= LEASE / 3:
+            await self._outbox.lease(now + LEASE, [task.get_name() for task in self._flying])
+        if not self._flying or now - self._renewed_at >= LEASE / 3:
+            self._renewed_at = now
 
     def _may_go(self, delivery: Delivery) -> bool:
         channel = delivery.posted_channel or delivery.channel

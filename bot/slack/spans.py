@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import Final
 
 from bot.plain_text import ELLIPSIS, plain
-from bot.reply import Bold, Code, Person, Span, When
+from bot.reply import Bold, Code, Link, Person, Span, When
 from bot.slack import limits
 from bot.slack.escaping import bold, code, escape, inline, take_lines
 
@@ -39,11 +39,14 @@ def _pieces(spans: tuple[Span, ...], limit: int) -> Iterator[str]:
             yield _marked(span)
 
 
-def _marked(span: Bold | Code | Person | When) -> str:
+def _marked(span: Bold | Code | Person | When | Link) -> str:
     if isinstance(span, Bold):
         return bold(span.text)
     if isinstance(span, Code):
         return code(span.text)
+    if isinstance(span, Link):
+        text = inline(span.text, 200)
+        return f"<{span.url}|{text}>" if limits.LINK.fullmatch(span.url) else text
     if isinstance(span, When):
         fallback = span.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
         return f"<!date^{int(span.at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"

@@ -82,6 +82,15 @@ class Database:
         await self._engine.dispose()
 
 
+def file_to_come(url: str) -> Path | None:
+    """Return the file that SQLite would make for this address; None where it is there or there is none to make."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    path = Path(parsed.database)
+    return None if path.exists() else path
+
+
 def _make_durable(connection: Any, record: object) -> None:  # noqa: ARG001 - SQLAlchemy's signature
     """WAL so that readers never wait; FULL so that what was committed survives a power cut."""
     connection.isolation_level = None  # SQLAlchemy's BEGIN below, not the driver's

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.forecast import Sample
-from bot.stores.samples import Samples, series_of
+from bot.stores.samples import KEPT, Samples, series_of
 
 # What the threshold alerts record of each queue beside what the rules look at.
 _METRICS: Final = {
@@ -46,6 +46,14 @@ def _sample(at: datetime, values: dict[str, int | None]) -> Sample:
         workers=values.get("workers"),
         is_paused=None if paused is None else bool(paused),
     )
+
+
+async def plain_queues(samples: Samples, shorts: Iterable[str], now: datetime) -> list[str]:
+    """Return the queues that were plain lists when last read; Redis does not know of such a queue once it is empty."""
+    series = {series_of("queue_plain", {"queue": short}): short for short in shorts}
+    found = await samples.several(series, now - KEPT)
+    known = {series[name]: [one.value for one in of if one.value is not None] for name, of in found.items()}
+    return [short for short, values in known.items() if values and values[-1]]
 
 
 async def down_since(samples: Samples, systems: Iterable[str], now: datetime) -> dict[str, str]:

@@ -153,11 +153,11 @@ class Outbox:
         values = {"state": sa.case((newer, "due"), else_="dropped"), "error": error, "not_before": None}
         await self._update(delivery.key, values)
 
-    async def release(self) -> None:
-        """End every lease. Only where no other process can be sending: at the start of the only replica."""
-        query = sa.update(messages).where(messages.c.state == "posting").values(not_before=None)
+    async def lease(self, until: datetime | None, keys: Collection[str] | None = None) -> None:
+        """Move the end of these keys' leases; without keys all are, where no other process can be sending."""
+        query = sa.update(messages).where(messages.c.state == "posting").values(not_before=until)
         async with self._database.transaction() as connection:
-            await connection.execute(query)
+            await connection.execute(query.where(sa.true() if keys is None else messages.c.key.in_(keys)))
 
     async def undelivered(self, before: datetime) -> list[Delivery]:
         """Return what Slack has not got though it was last changed before then, the dropped ones included."""
@@ -173,9 +173,9 @@ class Outbox:
             rows = (await connection.execute(query.group_by(messages.c.state))).all()
         return {"due": 0, "posting": 0, "dropped": 0, **{row.state: row.number for row in rows}}
 
-    async def posted(self, key: str) -> Delivery | None:
+    async def posted(self, key: str, connection: AsyncConnection | None = None) -> Delivery | None:
         """Return the message of this key and where it stands in Slack, or None where it was never put."""
-        return next(iter(await self._read(sa.select(messages).where(messages.c.key == key))), None)
+        return next(iter(await self._read(sa.select(messages).where(messages.c.key == key), connection)), None)
 
     async def forget(self, before: datetime) -> int:
         """Delete answers that were last changed before then and need no more sending; return how many."""
@@ -230,9 +230,9 @@ class Outbox:
         async with self._database.transaction() as connection:
             await connection.execute(sa.update(messages).where(messages.c.key == key).values(values))
 
-    async def _read(self, query: sa.Select[Any]) -> list[Delivery]:
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+    async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[Delivery]:
+        async with nullcontext(connection) if connection is not None else self._database.reading() as joined:
+            rows = (await joined.execute(query)).mappings().all()
         return [_delivery(row) for row in rows]
 
 

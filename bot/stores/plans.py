@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from pydantic import JsonValue
@@ -14,6 +14,7 @@ from bot.stores.database import Database
 from bot.stores.tables import decisions, plans, runs
 
 PlanStatus = Literal["waiting", "approved", "denied", "cancelled", "expired", "stale", "started"]
+OPEN: Final[tuple[PlanStatus, ...]] = ("waiting", "approved")  # waits for people or for its turn
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Plans:
 
     async def undecided(self) -> list[StoredPlan]:
         """Return what waits for people or for its turn, oldest first."""
-        return await self.in_state("waiting", "approved")
+        return await self.in_state(*OPEN)
 
     async def break_glass_since(self, when: datetime) -> list[tuple[StoredPlan, Vote]]:
         """Return what somebody started alone since then, oldest first, with who did, when and why."""
@@ -100,11 +101,13 @@ class Plans:
 
     async def undo_pending(self, connection: AsyncConnection, plan_id: str) -> str | None:
         """Return the id of a plan to undo this one that has not come to an end, or None."""
-        running = sa.select(runs.c.id).where(runs.c.id == plans.c.id, runs.c.status == "running").exists()
-        query = sa.select(plans.c.id).where(
-            plans.c.undo_of == plan_id, sa.or_(plans.c.status.in_(("waiting", "approved")), running)
-        )
+        query = sa.select(plans.c.id).where(plans.c.undo_of == plan_id, _open_or_running())
         return (await connection.execute(query)).scalars().first()
+
+    async def beside(self, connection: AsyncConnection, plan: StoredPlan) -> list[StoredPlan]:
+        """Return the other plans for the same target that wait or run, oldest first."""
+        query = sa.select(plans).where(plans.c.id != plan.id, _open_or_running()).order_by(plans.c.created_at)
+        return [other for other in await self._read(query, connection) if other.plan.target == plan.plan.target]
 
     async def move(
         self, connection: AsyncConnection, plan_id: str, expected: tuple[PlanStatus, ...], **values: Any
@@ -143,6 +146,11 @@ class Plans:
             async with self._database.reading() as own:
                 return await self._read(query, own)
         return [_plan(row) for row in (await connection.execute(query)).mappings().all()]
+
+
+def _open_or_running() -> sa.ColumnElement[bool]:
+    running = sa.select(runs.c.id).where(runs.c.id == plans.c.id, runs.c.status == "running").exists()
+    return sa.or_(plans.c.status.in_(OPEN), running)
 
 
 _SPECIAL = ("plan", "requester")

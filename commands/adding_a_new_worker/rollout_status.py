@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.attempt import attempt, why
+from bot.attempt import why
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import WORKLOADS, DeploymentState, PodState, Rollout, Workload
 from bot.command import command
+from bot.elapsed import elapsed
 from bot.errors import BotError
-from bot.forecast import duration
-from bot.reply import Fields, Level, Line, Part, Reply, Table, say
-
-_WORST_FIRST = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN, Level.OK)
+from bot.outages import Outages
+from bot.reply import Fields, Level, Line, Part, Reply, Table, say, worst
+from bot.stores.samples import Samples
 
 
 @command(
@@ -28,13 +28,15 @@ async def rollout_status(
     deployment: Annotated[Literal["api", "worker"] | None, Field(description="One only; both when left out")] = None,
     *,
     cluster: Cluster,
+    samples: Samples,
     now: datetime,
 ) -> Reply:
     """Show whether the deployments are rolled out, and the pods of each."""
     roles: tuple[Workload, ...] = (deployment,) if deployment else WORKLOADS
-    shown = await asyncio.gather(*(_deployment(cluster, role, now) for role in roles))
+    outages = Outages(samples, now)
+    shown = await asyncio.gather(*(_deployment(cluster, role, outages) for role in roles))
     lines = [line for line, _ in shown]
-    worst = next(level for level in _WORST_FIRST if level in {line.level for line in lines})
+    level = worst(line.level for line in lines)
     titles = {
         Level.OK: "Rolled out",
         Level.WARNING: "Rolling out",
@@ -42,22 +44,26 @@ async def rollout_status(
         Level.UNKNOWN: "The rollout could not be read",
     }
     parts = [part for line, more in shown for part in (line, *more)]
-    return say(titles[worst], *parts, level=worst)
+    return say(titles[level], *parts, level=level)
 
 
-async def _deployment(cluster: Cluster, role: Workload, now: datetime) -> tuple[Line, list[Part]]:
+async def _deployment(cluster: Cluster, role: Workload, outages: Outages) -> tuple[Line, list[Part]]:
     name = cluster.name(role)
     found, rollout, pods = await asyncio.gather(
-        attempt(cluster.deployment(role)), attempt(cluster.rollout(role)), attempt(cluster.pods(role))
+        outages.attempt(cluster.deployment(role)),
+        outages.attempt(cluster.rollout(role)),
+        outages.attempt(cluster.pods(role)),
     )
     if isinstance(found, BotError):
         return Line(level=Level.UNKNOWN, label=name, value=why(found)), []
     if isinstance(rollout, BotError):
         return Line(level=Level.UNKNOWN, label=name, value=why(rollout)), [_facts(found)]
-    line = Line(level=_level(rollout), label=name, value=rollout.message)
+    # The client's words begin with the name, which is the line's label here.
+    value = rollout.message.removeprefix(name).lstrip(": ").removeprefix("is ")
+    line = Line(level=_level(rollout), label=name, value=value)
     if isinstance(pods, BotError):
         return line, [_facts(found), Line(level=Level.UNKNOWN, label=f"Pods of {name}", value=why(pods))]
-    return line, [_facts(found), *([_table(pods, now)] if pods else [])]
+    return line, [_facts(found), *([_table(pods, outages.now)] if pods else [])]
 
 
 def _level(rollout: Rollout) -> Level:
@@ -85,7 +91,7 @@ def _table(pods: list[PodState], now: datetime) -> Table:
             pod.name,
             _state(pod),
             f"{pod.restarts}" + (f" ({pod.last_restart_reason})" if pod.last_restart_reason else ""),
-            "?" if pod.started_at is None else duration((now - pod.started_at).total_seconds()).removeprefix("about "),
+            "?" if pod.started_at is None else elapsed(now - pod.started_at),
         )
         for pod in sorted(pods, key=lambda pod: pod.name)
     )

@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import is_missing, why
+from bot.backlog import Backlog, backlog
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Workload
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
@@ -16,15 +17,13 @@ from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
 from bot.draining import in_flight, spared
 from bot.errors import BotError, Refused, UsageError, UserError
-from bot.forecast import Sample, forecast, forecast_at, rates_of
+from bot.outages import Outages
 from bot.plan import Change, Plan, Step, Undo
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.request import Request
-from bot.stores.history import histories
 from bot.stores.samples import Samples
 
-RATES_OVER: Final = timedelta(minutes=5)
 ROLLOUT_TIMEOUT: Final = 600.0
 CONNECT_TIMEOUT: Final = 120.0
 
@@ -39,6 +38,7 @@ class _Scale:
     step: int
     owners: list[Autoscaler]
     queues: dict[str, QueueSnapshot | MissingQueue] | BotError
+    backlog: Backlog | None  # for workers, where the queues could be read
 
     @property
     def before(self) -> int:
@@ -86,16 +86,21 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     if replicas == 0 and not yes_zero and request.source != "form":
         usage = "/scale-workers 0 --yes-zero" + ("" if deployment == "worker" else f" --deployment {deployment}")
         raise UsageError("0 stops every pod. Say that 0 is meant.", usage=usage, argument="replicas")
+    outages = Outages(samples, now)
     found, owners, seen = await asyncio.gather(
-        cluster.deployment(deployment), cluster.autoscalers(deployment), attempt(queues.snapshot())
+        outages.read(cluster.deployment(deployment)),
+        outages.read(cluster.autoscalers(deployment)),
+        outages.attempt(queues.snapshot()),
     )
     if found.replicas == replicas:
         hint = f"{found.ready} of them are ready: /rollout-status {deployment} shows more."
         raise UserError(f"{found.name} is already set to {_pods(replicas)}: there is nothing to change.", hint=hint)
-    scale = _Scale(deployment, found, replicas, step, owners, seen)
+    waiting = None
+    if deployment == "worker" and not isinstance(seen, BotError):
+        waiting = await backlog(seen, samples, now)
     fewer = deployment == "worker" and replicas < found.replicas
-    lost = in_flight(await attempt(working_jobs.read()), now) if fewer else ()
-    return _plan(scale, (*await _forecasts(scale, samples, now), *lost))
+    lost = in_flight(await outages.attempt(working_jobs.read()), now) if fewer else ()
+    return _plan(_Scale(deployment, found, replicas, step, owners, seen, waiting), lost)
 
 
 def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replicas: int) -> int:
@@ -109,7 +114,7 @@ def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replica
     return limit.step
 
 
-def _plan(scale: _Scale, forecasts: tuple[str, ...]) -> Plan:
+def _plan(scale: _Scale, lost: tuple[str, ...]) -> Plan:
     name, before, to = scale.found.name, scale.before, scale.to
     facts: dict[str, JsonValue] = {
         "deployment": name,
@@ -126,7 +131,7 @@ def _plan(scale: _Scale, forecasts: tuple[str, ...]) -> Plan:
         undo=_undo(scale),
         blast_radius=_blast_radius(scale),
         warnings=_warnings(scale),
-        notes=forecasts,
+        notes=(*(scale.backlog.forecasts(before, to) if scale.backlog else ()), *lost),
     )
 
 
@@ -189,8 +194,9 @@ def _blast_radius(scale: _Scale) -> tuple[str, ...]:
         return (
             f"{_pods(more)} more of {scale.found.name}; {each} and opens its own connections to Redis and MongoDB.",
         )
-    left = "jobs they work on are finished or tried again by the others" if scale.role == "worker" else "requests move"
-    return (f"{_pods(-more)} of {scale.found.name} {'is' if more == -1 else 'are'} stopped; {left}.",)
+    they, are = ("it works", "is") if more == -1 else ("they work", "are")
+    left = f"jobs {they} on are finished or tried again by the others" if scale.role == "worker" else "requests move"
+    return (f"{_pods(-more)} of {scale.found.name} {are} stopped; {left}.",)
 
 
 def _warnings(scale: _Scale) -> tuple[str, ...]:
@@ -206,36 +212,7 @@ def _warnings(scale: _Scale) -> tuple[str, ...]:
         warnings.append("Rollouts of this deployment are paused.")
     if scale.role == "worker" and isinstance(scale.queues, BotError):
         warnings.append(f"What this does to the queues is unknown. {why(scale.queues)}")
-    return tuple(warnings)
-
-
-async def _forecasts(scale: _Scale, samples: Samples, now: datetime) -> tuple[str, ...]:
-    """Say for each queue how many jobs wait, when it is empty now, and when it would be afterwards."""
-    if scale.role != "worker" or isinstance(scale.queues, BotError):
-        return ()
-    past = await histories(samples, scale.queues, now - RATES_OVER)
-    return tuple(_forecast(scale, seen, past[short], now) for short, seen in scale.queues.items())
-
-
-def _forecast(scale: _Scale, seen: QueueSnapshot | MissingQueue, past: list[Sample], now: datetime) -> str:
-    if isinstance(seen, MissingQueue):
-        return seen.sentence()
-    counts = seen.counts
-    present = Sample(now, counts.ready, counts.unfinished, seen.jobs_added, seen.workers, seen.is_paused)
-    known = [*past, present]
-    waiting = "unknown" if counts.ready is None else f"{counts.ready:,}"
-    return f"{seen.short}: {waiting} waiting; now {forecast(known).sentence()}{_afterwards(scale, known)}"
-
-
-def _afterwards(scale: _Scale, past: list[Sample]) -> str:
-    ready = past[-1].ready
-    if scale.to == 0:
-        return "; afterwards nobody works on it"
-    rates = rates_of(past)
-    expected = rates.scaled(scale.before, scale.to) if rates else None
-    if not ready or past[-1].is_paused or expected is None:
-        return ""
-    return f"; with {scale.to} expected: {forecast_at(ready, expected).sentence()}"
+    return (*warnings, *(scale.backlog.slower(scale.before, scale.to) if scale.backlog else ()))
 
 
 def _owner(owner: Autoscaler) -> str:

@@ -7,12 +7,13 @@ from bot import access
 from bot.command import command
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
-from bot.reply import Bold, Button, Buttons, Code, Level, Note, Part, Person, Reply, Text, When, say
+from bot.reply import Bold, Button, Buttons, Code, Level, Note, Part, Person, Reply, Span, Text, When, say
 from bot.request import Actor
 from bot.stores.plans import Plans, StoredPlan
 
 # Each takes up to three blocks of a message that may have 50.
 SHOWN: Final = 10
+_PLANNED_AGAIN: Final = "Each is planned again once it is approved: what no longer fits by then does not start."
 
 
 @command("/approvals", permission="approvals:read", section="Administration", examples=("/approvals",))
@@ -24,34 +25,36 @@ async def approvals(*, plans: Plans, policy: PolicyFile, actor: Actor, now: date
     parts: list[Part] = []
     for plan in waiting[:SHOWN]:
         approved = [vote.actor.name for vote in await plans.votes(plan.id) if vote.action == "approve"]
-        parts += _entry(plan, approved, policy.current, actor)
+        same = [other.id for other in waiting if other.id != plan.id and other.plan.target == plan.plan.target]
+        parts += [_what(plan, same), _how_far(plan, approved, policy.current), *_buttons(plan, policy.current, actor)]
     if len(waiting) > SHOWN:
         parts.append(Note.of(f"{len(waiting) - SHOWN} more wait; the oldest are shown."))
     title = "1 plan waits" if len(waiting) == 1 else f"{len(waiting)} plans wait"
-    return say(title, *parts, private=True)
+    return say(title, *parts, Note.of(_PLANNED_AGAIN), private=True)
 
 
-def _entry(plan: StoredPlan, approved: list[str], policy: Policy, actor: Actor) -> list[Part]:
+def _what(plan: StoredPlan, same: list[str]) -> Text:
     requester = Person(id=plan.requester.id, name=plan.requester.name)
     changes = "".join(f"\n{change.what}: {change.before} → {change.after}" for change in plan.plan.changes)
     warnings = "".join(f"\nWarning: {warning}" for warning in plan.plan.warnings)
-    asked = (" asked for by ", requester, " ", When(at=plan.created_at))
-    parts: list[Part] = [Text.of(Bold(text=plan.plan.title), *asked, f"{changes}{warnings}")]
+    asked: tuple[Span, ...] = (" asked for by ", requester, ", planned ", When(at=plan.created_at))
+    others: tuple[Span, ...] = (f"\nWaits for the same target: {', '.join(same)}",) if same else ()
+    return Text.of(Bold(text=plan.plan.title), *asked, f"{changes}{warnings}", *others)
+
+
+def _how_far(plan: StoredPlan, approved: list[str], policy: Policy) -> Note:
     if plan.status == "approved":
         why = f": {plan.reason}" if plan.reason else ""
-        return [*parts, Note.of(f"Approved by {', '.join(approved)}, waits for its turn{why}. ", Code(text=plan.id))]
-    rule = policy.approval(plan.command)
-    may = [policy.name(p) for p in policy.members(rule.approvers) if p != plan.requester.id]
+        return Note.of(f"Approved by {', '.join(approved)}, waits for its turn{why}. ", Code(text=plan.id))
+    may = access.approvers(policy, command=plan.command, requester=plan.requester.id)
+    names = ", ".join(map(policy.name, may)) or "nobody at present"
     so_far = f"{len(approved)} of {plan.needed} approvals" + (f" ({', '.join(approved)})" if approved else "")
-    ends = (" Expires ", When(at=plan.approve_by), ". ", Code(text=plan.id))
-    parts.append(Note.of(f"{so_far}. Who may: {', '.join(may) or 'nobody at present'}.", *ends))
-    if access.approver_refusal(policy, actor, command=plan.command, requester=plan.requester.id) is None:
-        parts.append(
-            Buttons(
-                buttons=(
-                    Button(label="Approve", action="approve", value=plan.id, style="primary"),
-                    Button(label="Deny", action="deny", value=plan.id, style="danger"),
-                )
-            )
-        )
-    return parts
+    return Note.of(f"{so_far}. Who may: {names}. Expires ", When(at=plan.approve_by), ". ", Code(text=plan.id))
+
+
+def _buttons(plan: StoredPlan, policy: Policy, actor: Actor) -> list[Part]:
+    refusal = access.approver_refusal(policy, actor, command=plan.command, requester=plan.requester.id)
+    if plan.status == "approved" or refusal is not None:
+        return []
+    approve = Button(label="Approve", action="approve", value=plan.id, style="primary")
+    return [Buttons(buttons=(approve, Button(label="Deny", action="deny", value=plan.id, style="danger")))]

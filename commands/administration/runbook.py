@@ -9,6 +9,7 @@ from bot import access
 from bot.catalog import Catalog
 from bot.command import Command, Parameter, command
 from bot.errors import UsageError
+from bot.nearest import shown
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Bold, Button, Buttons, Code, Fields, Log, Note, Part, Reply, Text, say
@@ -37,7 +38,8 @@ async def runbook(
         entries = (span for c in commands for span in ("\n", Code(text=c.usage), f"\n{_sentence(c, policy.current)}"))
         parts.append(Text.of(Bold(text=section), *entries))
     hidden = len(catalog.commands) - len(mine)
-    more = f" {hidden} more need roles that you do not have." if hidden else ""
+    needs = "needs a role" if hidden == 1 else "need roles"
+    more = f" {hidden} more {needs} that you do not have." if hidden else ""
     parts.append(Note.of("Explained in full by ", Code(text="/runbook <command>"), f".{more}"))
     return say("The runbook: what you may run here", *parts, private=True)
 
@@ -50,7 +52,7 @@ def _order(declared: Command) -> tuple[bool, str, str]:
 def _found(catalog: Catalog, name: str) -> Command:
     wanted = "/" + name.lstrip("/").lower()
     if wanted not in catalog.commands:
-        message = f"There is no command {wanted[:60]}."
+        message = f"There is no command {shown(wanted)}."
         raise UsageError(message, usage="/runbook [name]", nearest=catalog.nearest(wanted), argument="name")
     return catalog.commands[wanted]
 
@@ -58,7 +60,8 @@ def _found(catalog: Catalog, name: str) -> Command:
 def _explained(declared: Command, policy: Policy, actor: Actor) -> Reply:
     parts: list[Part] = [Text.of(declared.description)]
     if declared.details:
-        parts.append(Text.of(declared.details))
+        # A docstring's lines end where the source's do, which is no place to end one here.
+        parts += [Text.of(" ".join(paragraph.split())) for paragraph in declared.details.split("\n\n")]
     parts.append(Fields(pairs=(("Usage", declared.usage), ("Permission", declared.permission))))
     if declared.parameters:
         parts.append(
@@ -74,7 +77,7 @@ def _explained(declared: Command, policy: Policy, actor: Actor) -> Reply:
         ]
     refused = access.refusal(policy, actor, declared.permission)
     if refused:
-        parts.append(Text.of(Bold(text="You may not run it. "), f"{refused.message} {refused.hint}"))
+        parts.append(Text.of(Bold(text="You may not run it."), f" {refused.message} {refused.hint}"))
     elif any(parameter.required for parameter in declared.parameters):
         button = Button(label=f"Open {declared.name}", action="form", value=declared.name)
         parts.append(Buttons(buttons=(button,)))

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from bot.command import command
+from bot.elapsed import elapsed
 from bot.errors import UserError
-from bot.forecast import duration
 from bot.masking import cut
 from bot.reply import Bold, Code, Level, Line, Note, Part, Person, Reply, Text, When, say
 from bot.stores.plans import Plans, StoredPlan
@@ -93,4 +93,4 @@ def _step(step: StoredStep, now: datetime) -> Line:
 
 
 def _took(started: datetime, finished: datetime | None, now: datetime) -> str:
-    return duration(((finished or now) - started).total_seconds()).removeprefix("about ")
+    return elapsed((finished or now) - started)

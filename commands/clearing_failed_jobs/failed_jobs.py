@@ -1,30 +1,32 @@
 """``/failed-jobs``: what failed and why, put together by what the errors say."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from bot.attempt import attempt, why
+from bot.attempt import why
 from bot.clients.api import NovaPulseApi
 from bot.clients.failed_jobs import FailedJob, FailedJobs
-from bot.clients.queue_layout import MissingQueue
+from bot.clients.queue_layout import MissingQueue, QueueCounts
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import BotError, UsageError
 from bot.log_grouping import group_key, group_message
+from bot.nearest import nearest, shown
+from bot.outages import Outages
 from bot.plain_text import ELLIPSIS
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
-from bot.reply import Bold, Level, Line, Log, Note, Part, Reply, Span, Text, When, say
+from bot.reply import Bold, Level, Line, Log, Note, Part, Reply, Span, Text, When, say, worst
+from bot.stores.samples import Samples
 
 _CLUSTERS_SHOWN: Final = 8
 _NAMES_SHOWN: Final = 3
 _SAMPLE_LIMIT: Final = 400
-_WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN, Level.OK)
 _NO_REASON: Final = "(no reason is recorded)"
 _WITHHELD: Final = "Job data is never shown: it may hold personal data and secrets."
 
@@ -50,34 +52,38 @@ async def failed_jobs(
     queues: Queues,
     api: NovaPulseApi,
     policy: PolicyFile,
+    samples: Samples,
+    now: datetime,
 ) -> Reply:
     """Show how many jobs failed in each queue, and why: errors that say the same are counted together."""
     shorts = _chosen(queue, queues.shorts)
-    found = await attempt(queues.failed_jobs(shorts))
+    outages = Outages(samples, now)
+    found = await outages.attempt(queues.failed_jobs(shorts))
     if isinstance(found, BotError):
-        return await _without_redis(found, shorts, api)
+        return await _without_redis(found, shorts, outages.attempt(api.queue_stats()))
     read = [seen for seen in found.values() if isinstance(seen, FailedJobs)]
     clusters = await asyncio.to_thread(_clusters, read)
     lines = [_line(short, seen, clusters, policy.current) for short, seen in found.items()]
-    worst = next(level for level in _WORST_FIRST if level in {line.level for line in lines})
-    shown = [part for cluster in clusters[:_CLUSTERS_SHOWN] for part in _shown(cluster)]
+    groups = [part for cluster in clusters[:_CLUSTERS_SHOWN] for part in _shown(cluster)]
     notes = [Note.of(note) for note in (_rest(clusters), *map(_plain_note, read), _WITHHELD) if note]
-    return say(_title(found), *lines, *shown, *notes, level=worst)
+    return say(_title(found), *lines, *groups, *notes, level=worst(line.level for line in lines))
 
 
 def _chosen(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
     if not queue:
         return known
-    if queue.lower() not in known:
-        message = f"There is no queue {queue[:60]!r}; there are {', '.join(known)}."
-        nearest = get_close_matches(queue.lower(), known, n=1)
-        raise UsageError(message, nearest=next(iter(nearest), ""), argument="queue")
-    return (queue.lower(),)
+    found = tuple(short for short in known if short.casefold() == queue.casefold())
+    if not found:
+        message = f"There is no queue {shown(queue)}; there are {', '.join(known)}."
+        raise UsageError(message, usage=failed_jobs.usage, nearest=nearest(queue, known), argument="queue")
+    return found
 
 
-async def _without_redis(error: BotError, shorts: Sequence[str], api: NovaPulseApi) -> Reply:
+async def _without_redis(
+    error: BotError, shorts: Sequence[str], reading: Awaitable[dict[str, QueueCounts] | BotError]
+) -> Reply:
     """Say what the API counts, which does not know why jobs failed."""
-    counted = await attempt(api.queue_stats())
+    counted = await reading
     lines = [Line(level=Level.UNKNOWN, label="Redis", value=why(error))]
     if isinstance(counted, BotError):
         lines.append(Line(level=Level.UNKNOWN, label="NovaPulse API", value=why(counted)))
@@ -130,8 +136,7 @@ def _line(short: str, seen: FailedJobs | MissingQueue, clusters: Sequence[_Clust
 
 def _level(policy: Policy, short: str, failed: int) -> Level:
     rules = [rule for rule in policy.alerts if rule.covers("queue_failed", {"queue": short})]
-    passed = {severity for rule in rules if (severity := rule.severity_of(failed))}
-    return next((level for level in _WORST_FIRST if level in passed), Level.OK)
+    return worst([Level.OK, *(Level(severity) for rule in rules if (severity := rule.severity_of(failed)))])
 
 
 def _shown(cluster: _Cluster) -> list[Part]:

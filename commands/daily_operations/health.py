@@ -15,21 +15,14 @@ from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.command import command
 from bot.errors import BotError, Forbidden, NotConfigured, Unavailable
-from bot.reply import Level, Line, Note, Reply, say
-from bot.stores.history import down_since
+from bot.outages import Outages
+from bot.reply import Level, Line, Note, Reply, say, worst
 from bot.stores.samples import Samples
 
 SLOW: Final = 250.0  # milliseconds of a round trip that a person should know about
 _EVICTION: Final = "noeviction"
-# The lines that are about a system itself, by its name in the samples; the others only follow from one.
-_SYSTEMS: Final = {
-    "API health": "api",
-    "API live": "api",
-    "API ready": "api",
-    "Redis": "redis",
-    "MongoDB": "mongodb",
-    "Cluster": "cluster",
-}
+# The lines that are about a system itself; the others only follow from one.
+_SYSTEMS: Final = frozenset({"API health", "API live", "API ready", "Redis", "MongoDB", "Cluster"})
 
 Check = Callable[[], Awaitable[Line]]
 
@@ -72,16 +65,8 @@ async def health(  # noqa: PLR0913 - each is a system it looks at
         "Workers": lambda: _workers(queues),
     }
     lines = await asyncio.gather(*(_checked(label, check) for label, check in checks.items()))
-    return _reply(await _dated(lines, samples, now))
-
-
-async def _dated(lines: Sequence[Line], samples: Samples, now: datetime) -> list[Line]:
-    """Add since when they are to the systems that are down."""
-    down = {
-        line.label: _SYSTEMS[line.label] for line in lines if line.level is Level.CRITICAL and line.label in _SYSTEMS
-    }
-    since = await down_since(samples, set(down.values()), now) if down else {}
-    return [line.model_copy(update={"value": line.value + since.get(down.get(line.label, ""), "")}) for line in lines]
+    outages = Outages(samples, now)
+    return _reply([await outages.dated(line) for line in lines])
 
 
 def _reply(lines: Sequence[Line]) -> Reply:
@@ -95,10 +80,9 @@ def _reply(lines: Sequence[Line]) -> Reply:
         )
         if counts[level]
     ]
-    worst = next((lv for lv in (Level.CRITICAL, Level.WARNING, Level.UNKNOWN) if counts[lv]), Level.OK)
     title = f"NovaPulse: {', '.join(bad)}" if bad else "NovaPulse is well"
     note = Note.of("Each was looked at with a deadline of its own; unknown is neither well nor down.")
-    return say(title, *lines, note, level=worst)
+    return say(title, *lines, note, level=worst(line.level for line in lines))
 
 
 async def _checked(label: str, check: Check) -> Line:

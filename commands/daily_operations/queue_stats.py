@@ -18,7 +18,7 @@ from bot.errors import BotError, UsageError
 from bot.forecast import Rates, Sample, duration, forecast, rates_of
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
-from bot.reply import Chart, Level, Line, Note, Part, Reply, Table, Text, say
+from bot.reply import Chart, Level, Line, Note, Part, Reply, Table, Text, say, worst
 from bot.stores.history import down_since, histories
 from bot.stores.samples import Samples, series_of
 
@@ -38,7 +38,6 @@ _COLUMNS: Final = {
 }
 # The sources' names in the samples.
 _SYSTEMS: Final = {"NovaPulse API": "api", "Redis": "redis"}
-_WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN, Level.OK)
 
 
 @dataclass(frozen=True)
@@ -125,20 +124,16 @@ def _present(seen: QueueSnapshot | MissingQueue | None, now: datetime) -> list[S
 
 def _reply(found: list[_Queue], policy: Policy, now: datetime) -> Reply:
     lines = [_line(queue, policy, now) for queue in found]
-    worst = _worst({line.level for line in lines})
-    limits = _worst({level for queue in found for level, _ in _marks(queue, policy)})
+    level = worst(line.level for line in lines)
+    limits = worst(mark for queue in found for mark, _ in _marks(queue, policy))
     checks = [Line(level=Level.WARNING, label=q.short, value=words) for q in found if (words := _disagreement(q))]
     titles = {
         Level.OK: "The queues are within their limits",
         Level.UNKNOWN: "Some queues could not be read",
-        Level.WARNING: "A queue is over its warning limit" if limits is worst else "Jobs wait and nobody works on them",
+        Level.WARNING: "A queue is over its warning limit" if limits is level else "Jobs wait and nobody works on them",
         Level.CRITICAL: "A queue is over its critical limit",
     }
-    return say(titles[worst], *lines, _table(found), *checks, level=worst)
-
-
-def _worst(levels: set[Level]) -> Level:
-    return next((level for level in _WORST_FIRST if level in levels), Level.UNKNOWN)
+    return say(titles[level], *lines, _table(found), *checks, level=level)
 
 
 def _marks(queue: _Queue, policy: Policy) -> list[tuple[Level, str]]:
@@ -165,7 +160,7 @@ def _line(queue: _Queue, policy: Policy, now: datetime) -> Line:
         age = max(0.0, (now - queue.redis.oldest_waiting_at).total_seconds())
         said.append(f"the oldest has waited {duration(age)}")
     said += _movement(queue)
-    return Line(level=_worst({level for level, _ in marks}), label=queue.short, value=" · ".join(said))
+    return Line(level=worst(level for level, _ in marks), label=queue.short, value=" · ".join(said))
 
 
 def _mark(policy: Policy, metric: str, short: str, value: int | None, word: str) -> tuple[Level, str]:
@@ -225,11 +220,12 @@ async def _trends(samples: Samples, names: list[str], now: datetime) -> list[Par
     series = {series_of("queue_waiting", {"queue": name}): name for name in names}
     charts: list[Part] = []
     for key, found in (await samples.several(series, now - TREND_OVER)).items():
-        values = [sample.value for sample in found]
+        step = -(-len(found) // _TREND_POINTS) or 1
+        shown = found[::-1][::step][::-1]
+        values = tuple(sample.value for sample in shown)
         if len(values) > 1 and any(values):
-            step = -(-len(values) // _TREND_POINTS)
-            thinned = tuple(reversed(values[::-1][::step]))
-            charts.append(Chart(label=f"{series[key]}, waiting, last 30 min", values=thinned))
+            span = duration((now - shown[0].at).total_seconds()).removeprefix("about ")
+            charts.append(Chart(label=f"{series[key]}, waiting, last {span}", values=values))
     return charts
 
 

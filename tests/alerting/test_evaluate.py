@@ -130,5 +130,14 @@ def test_what_is_no_longer_observed_or_has_no_rule_is_left_out() -> None:
     ],
 )
 def test_the_summary_names_what_it_is_about(text: str, labels: dict[str, str], expected: str) -> None:
-    match = EMAIL if text == "Email queue" else {}
-    assert summary(rule(summary=text, match=match), labels) == expected
+    one = rule(summary=text, match=EMAIL if text == "Email queue" else {})
+    assert summary(one, AlertState(rule=one.name, labels=labels)) == expected
+
+
+def test_what_the_observation_says_counts_more_than_the_rule() -> None:
+    one = rule(**{"for": "10m"})
+    (found,) = evaluate((one,), [seen(600, summary="Redis could not be read for {for}: WRONGPASS")], {}, NOW)
+    assert found.alert.summary == "Redis could not be read for 10 min: WRONGPASS"
+    states = {found.alert.fingerprint: found.state}
+    (unknown,) = evaluate((one,), [seen(None, NOW + TICK)], states, NOW + TICK)
+    assert unknown.alert.summary == found.alert.summary

@@ -15,7 +15,7 @@ from bot.command import command
 from bot.errors import BotError
 from bot.plan import Plan
 from bot.policy import Policy
-from bot.reply import Buttons, Chart, Level, Line, Person, Reply, Text, say
+from bot.reply import Buttons, Chart, Level, Line, Person, Reply, Text, When, say
 from bot.schedule import Observation
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
@@ -59,6 +59,7 @@ REDIS_RULE: dict[str, Any] = {
     "critical": 1,
     "summary": "Redis is unreachable",
     "match": {"system": "redis"},
+    "resolved": "Redis answers again",
 }
 
 
@@ -154,7 +155,7 @@ async def test_one_card_lives_through_warning_critical_and_resolved(bot: Bot) ->
     await bot.alerting.tick([waiting("email", 12, end)], end)
     last = await bot.card()
     assert (last.key, last.version, last.body.level) == (first.key, 3, Level.OK)
-    assert "Resolved after 7 min 20 s, peak 1,431." in said(last.body)
+    assert last.body.title == 'Resolved after 7 min 20 s, peak 1,431: it was "Email queue: jobs waiting"'
     assert not parts(last.body, Buttons)
     assert await bot.stores.incidents.firing() == {}
 
@@ -258,7 +259,7 @@ async def test_a_restart_edits_the_same_card_and_announces_nothing_twice(bot: Bo
     bot.restart()
     await bot.email(9, 12)
     assert (await bot.card()).key == before.key
-    assert "Resolved after 4 min 30 s, peak 1,431." in said((await bot.card()).body)
+    assert "Resolved after 4 min 30 s, peak 1,431: " in said((await bot.card()).body)
 
 
 async def test_what_was_pending_before_a_restart_fires_after_it(database: Database) -> None:
@@ -306,10 +307,10 @@ async def test_a_system_that_is_down_is_critical_and_says_why(bot: Bot) -> None:
     await bot.tick(0, down)
     card = await bot.card()
     assert (card.body.level, card.body.title) == (Level.CRITICAL, "Redis is unreachable")
-    assert [line.value for line in parts(card.body, Line)] == ["down"]
+    assert [line.value for line in parts(card.body, Line)] == ["failing"]
     assert "connection refused" in str(card.body)
     await bot.tick(2, down.model_copy(update={"value": 1.0, "reason": "", "at": NOW + 2 * TICK}))
-    assert "Resolved after 1 min." in said((await bot.card()).body)
+    assert (await bot.card()).body.title == "Resolved after 1 min: Redis answers again"
 
 
 async def test_an_alert_whose_rule_is_gone_is_closed_as_unknown(bot: Bot) -> None:
@@ -332,7 +333,9 @@ async def test_many_at_once_are_one_message_and_none_is_dropped(bot: Bot) -> Non
     await bot.tick(4, *(waiting(name, 505 if name != "q3" else 2005, NOW + 4 * TICK) for name in names))
     assert len(await bot.cards()) == 1
     await bot.tick(5, waiting("q3", 0, NOW + 5 * TICK))
-    resolved = [card for card in await bot.cards() if card.body.title == "Resolved: Queue (q3)"]
+    resolved = [
+        card for card in await bot.cards() if card.body.title.startswith("Resolved") and "Queue (q3)" in card.body.title
+    ]
     assert len(resolved) == 1
 
 
@@ -365,3 +368,31 @@ async def test_replicas_ticking_at_once_open_one_incident(tmp_path: Path) -> Non
     assert (await bots[0].card()).version == 1
     for database in databases:
         await database.close()
+
+
+async def test_an_end_in_the_same_minute_says_one_time(bot: Bot) -> None:
+    await bot.email(0, 501)
+    await bot.email(1, 0)
+    moments = [span for text in parts((await bot.card()).body, Text) for span in text.spans if isinstance(span, When)]
+    assert moments == [When(at=NOW)]
+    await bot.email(2, 501)
+    await bot.email(9, 0)
+    texts = parts((await bot.cards())[-1].body, Text)
+    assert [type(span) for text in texts for span in text.spans] == [str, When, str, When]
+
+
+async def test_another_reason_for_the_same_value_changes_the_card(bot: Bot) -> None:
+    slow = "Redis answers slowly or not at all: no answer within 2 s"
+    for number, words in enumerate((slow, "")):
+        at = NOW + number * TICK
+        down = Observation(metric="system_up", labels={"system": "redis"}, value=0, at=at, summary=words)
+        await bot.tick(number, down)
+        assert (await bot.card()).body.title == (words or "Redis is unreachable")
+
+
+async def test_a_first_card_of_its_own_rings_once(bot: Bot) -> None:
+    names = [f"q{number}" for number in range(12)]
+    await bot.tick(0, *(waiting(name, 501) for name in names))
+    await bot.tick(1, *(waiting(name, 501 if name != "q3" else 2001, NOW + TICK) for name in names))
+    assert len(await bot.cards()) == 2
+    assert await bot.rings() == []

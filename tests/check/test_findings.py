@@ -33,12 +33,13 @@ def level_of(reply: Reply, label: str) -> Level:
 async def test_everything_is_tried_whatever_is_wrong(tmp_path: Path) -> None:
     reply = await found(tmp_path, SLACK_BOT_TOKEN="xoxb-hunter2", POLICY_FILE=str(tmp_path / "none.toml"))
     assert reply.level is Level.CRITICAL
-    assert reply.title == "3 of 9 need somebody"
+    assert reply.title == "3 of 8 need somebody"
     for label in ("Policy", "Slack token", "API"):
         assert level_of(reply, label) is Level.CRITICAL
-    for label in ("API login", "Redis", "MongoDB", "Cluster", "Bot"):
+    for label in ("API login", "Redis", "MongoDB", "Cluster"):
         assert level_of(reply, label) is Level.INFO
-    assert level_of(reply, "State database") is Level.OK
+    assert level_of(reply, "State database") is Level.INFO
+    assert not (tmp_path / "state.db").exists()
     assert "hunter2" not in str(reply)
     assert render(reply)
 

@@ -82,14 +82,22 @@ def test_a_second_path_that_nobody_walks_is_warned_about() -> None:
 
 async def test_the_database_is_written_and_left_as_it_was(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'state.db'}"
+    database = Database(url)
+    await database.migrate()
     lines = await state_lines(url, NAME, NOW)
     assert said(lines) == "ok State database: SQLite, can be written\ninfo Bot: no bot serves from it at present"
-    database = Database(url)
     assert await Executors(database).alive(NOW) == frozenset()
     await Executors(database).beat("bot", NOW)
     await Executors(database).beat(f"{CONSOLE}other", NOW)
     await database.close()
     assert "ok Bot: bot serves from it" in said(await state_lines(url, NAME, NOW))
+
+
+async def test_a_database_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "bot.db"
+    lines = await state_lines(f"sqlite:///{path}", NAME, NOW)
+    assert said(lines) == (f"info State database: {path} is not there yet; it is made when the bot first runs")
+    assert not path.parent.exists()
 
 
 @pytest.mark.parametrize(

@@ -230,3 +230,13 @@ async def test_a_cluster_that_is_not_there_not_configured_or_no_kubernetes(tmp_p
     assert none.startswith("info Cluster: The cluster is not configured: set KUBECONFIG")
     (compose,) = await cluster_said(PlatformSettings(platform="compose"))
     assert compose.startswith("critical Platform: this version cannot work on Docker Compose")
+
+
+async def test_an_api_that_nobody_named_and_that_is_not_there() -> None:
+    url = f"http://127.0.0.1:{free_port()}/api/v1"
+    async with api(url, novapulse_email=None, novapulse_password=None) as client:
+        found = await api_lines(client, is_named=False)
+    assert levels(found) == [Level.INFO, Level.INFO]
+    assert found[0].value == (
+        "not reached: connection refused. Set NOVAPULSE_API_URL where it is elsewhere, and how to log in."
+    )

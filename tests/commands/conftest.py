@@ -15,9 +15,7 @@ from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.plan import Change, Plan, Step
 from bot.policy_file import PolicyFile
-from bot.reply import Reply, say
 from bot.request import Actor
-from bot.schedule import schedule
 from bot.settings import ApiSettings, PlatformSettings, RedisSettings
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
@@ -50,16 +48,9 @@ def catalog() -> Catalog:
     return load()
 
 
-@schedule("anything")
-async def anything() -> Reply:
-    """Stand for every schedule: when they fire is of no interest here."""
-    return say("anything")
-
-
 @pytest.fixture
 def policy(catalog: Catalog) -> PolicyFile:
-    schedules = dict.fromkeys(("morning-checklist", "threshold-alerts"), anything)
-    return PolicyFile(ROOT / "policy.toml", Catalog(catalog.commands, schedules))
+    return PolicyFile(ROOT / "policy.toml", catalog)
 
 
 @pytest.fixture

@@ -23,18 +23,16 @@ class Answering:
     """A dispatcher with one answer to everything."""
 
     reply: Reply = field(default_factory=lambda: say("Queues"))
+    refusal: Reply | None = None
     taken: list[Request | Decision] = field(default_factory=list)
-
-    async def accept(self, item: Request | Decision) -> bool:
-        self.taken.append(item)
-        return True
-
-    async def handle(self, item: Request | Decision) -> None:
-        assert item in self.taken
 
     async def answer(self, request: Request) -> Reply:
         self.taken.append(request)
         return self.reply
+
+    async def decide(self, decision: Decision) -> Reply | None:
+        self.taken.append(decision)
+        return self.refusal
 
 
 @pytest.fixture
@@ -81,14 +79,9 @@ async def test_a_decision_shows_the_card_as_it_is_then(console: Console, outbox:
 async def test_a_refused_decision_shows_why(console: Console, outbox: Outbox) -> None:
     decided = decision("p1", "approve", "", ACTOR, NOW)
     await outbox.put(Message("plan:p1", "C1", say("Scale to 5")), NOW)
-    await outbox.put(Message(f"reply:{decided.id}", "C1", say("You asked for this", level=Level.WARNING)), NOW)
-    assert await decide(decided, Answering(), outbox, console=console) == 1
+    refusing = Answering(refusal=say("You asked for this", level=Level.WARNING))
+    assert await decide(decided, refusing, outbox, console=console) == 1
     assert "You asked for this" in shown(console)
-
-
-async def test_an_unknown_plan_is_said(console: Console, outbox: Outbox) -> None:
-    assert await decide(decision("p9", "cancel", "", ACTOR, NOW), Answering(), outbox, console=console) == 3
-    assert "There is no plan p9." in shown(console)
 
 
 @pytest.mark.parametrize(("action", "reason"), [("dance", "x"), ("deny", "  "), ("break_glass", "")])

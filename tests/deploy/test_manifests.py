@@ -7,9 +7,8 @@ import pytest
 import yaml
 from kubernetes.aio import client
 from pydantic import BaseModel
-from pydantic_settings import BaseSettings
 
-from bot import catalog, settings
+from bot import catalog
 from bot.clients.cluster_rights import Right, rights_needed
 from bot.policy_file import read
 from bot.settings import PlatformSettings
@@ -115,16 +114,6 @@ def test_it_is_watched_at_its_life_and_bounded() -> None:
 
 def _environment() -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in CONTAINER["env"]}
-
-
-def _variables() -> set[str]:
-    areas = [area for area in vars(settings).values() if isinstance(area, type) and issubclass(area, BaseSettings)]
-    return {field.upper() for area in areas for field in area.model_fields}
-
-
-def test_every_variable_is_one_that_the_bot_reads() -> None:
-    given = _environment().keys() | OBJECTS["Secret/novapulse-bot"]["stringData"].keys()
-    assert given <= _variables()
 
 
 def test_the_example_secret_holds_no_secret() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from bot.errors import PermanentError
-from tests.dispatch.world import AMIR, OLGA, SANA, VERA, World, buttons_of, text_of
+from tests.dispatch.world import AMIR, OLGA, SANA, VERA, World, buttons_of, text_of, words_of
 
 
 async def ran(world: World, line: str = "/scale 5") -> str:
@@ -18,6 +18,8 @@ async def test_a_run_is_undone_by_a_fresh_plan_with_its_own_approval(running: Wo
     assert undo is not None
     assert (undo.undo_of, undo.requester, undo.status) == (first, SANA, "waiting")
     assert undo.plan.title == "Scale the workers from 5 to 2"
+    assert f"Undoes `{first}`" in words_of(await running.card(undo.id))
+    assert f"Undo requested: `{undo.id}`" in words_of(await running.card(first))
     assert buttons_of(await running.card(first)) == []
     await running.click("approve", undo.id, SANA)
     assert (await running.plan(undo.id)).status == "waiting"
@@ -28,6 +30,8 @@ async def test_a_run_is_undone_by_a_fresh_plan_with_its_own_approval(running: Wo
     assert before is not None
     assert before.undone_by == undo.id
     assert "has been undone since" in text_of(await running.card(first))
+    assert f"Undone by `{undo.id}`" in words_of(await running.card(first))
+    assert first in text_of(await running.card(undo.id))
     assert buttons_of(await running.card(first)) == []
     again = await running.reply(await running.click("undo", first, SANA))
     assert f"undone already, by {undo.id}" in text_of(again)
@@ -48,6 +52,24 @@ async def test_what_is_different_now_refuses_the_undo_and_says_what(running: Wor
     said = text_of(await running.reply(await running.click("undo", first, OLGA)))
     assert "replicas was 5 and is now 8" in said
     assert await running.plans.undecided() == []
+
+
+async def test_planning_a_stale_undo_again_is_pressing_undo_again(running: World) -> None:
+    first = await ran(running)
+    undo = await running.plans.of_request(await running.click("undo", first, OLGA))
+    assert undo is not None
+    running.cluster.set(8)
+    await running.click("approve", undo.id, AMIR)
+    assert (await running.plan(undo.id)).status == "stale"
+    said = text_of(await running.reply(await running.click("replan", undo.id, OLGA)))
+    assert "cannot be undone any more" in said
+    assert "replicas was 5 and is now 8" in said
+    assert await running.plans.undecided() == []
+    running.cluster.set(5)
+    again = await running.plans.of_request(await running.click("replan", undo.id, OLGA))
+    assert again is not None
+    assert again.undo_of == first
+    assert "under way already" in text_of(await running.reply(await running.click("replan", undo.id, SANA)))
 
 
 async def test_who_may_not_run_the_command_may_not_undo_it(running: World) -> None:

@@ -60,6 +60,12 @@ async def test_only_the_first_posting_rings_and_only_those_who_may(world: World)
     world.policy.current = policy(needed=2)
     stored = await world.propose("/scale 5", AMIR)
     assert rung((await world.card(stored.id)).parts) == {SANA.id}
+    await world.propose("/scale 6", OLGA)
+    await world.clocks.tick(world.clock())
+    assert rung((await world.card(stored.id)).parts) == {SANA.id}  # Slack has not got it yet, so nobody was rung
+    posted = await world.outbox.posted(f"plan:{stored.id}")
+    assert posted is not None
+    await world.outbox.sent(posted, world.clock(), channel="C1", ts="1.1")
     await world.click("approve", stored.id, SANA)
     assert rung((await world.card(stored.id)).parts) == set()
 
@@ -96,6 +102,19 @@ async def test_two_needed_are_two_different_people(world: World) -> None:
     assert "1 of 2" in text_of(await world.card(stored.id))
     await world.click("approve", stored.id, SANA)
     assert (await world.plan(stored.id)).status != "waiting"
+
+
+async def test_who_decides_the_same_again_is_told_how_things_stand(world: World) -> None:
+    world.policy.current = policy(needed=2)
+    stored = await world.propose()
+    await world.click("approve", stored.id, AMIR)
+    said = await refusal(world, again := await world.click("approve", stored.id, AMIR))
+    assert "You have already approved this" in said
+    assert "1 of 2, still needed: 1 more of Sana Approver." in said
+    entry = await world.record(again)
+    assert (entry.status, entry.outcome) == ("done", "had approved this before")
+    await world.click("approve", stored.id, SANA)
+    assert f"{stored.id} is started." in await refusal(world, await world.click("approve", stored.id, AMIR))
 
 
 async def test_two_approvals_at_once_make_one_quorum(world: World) -> None:
@@ -194,7 +213,9 @@ async def test_there_is_no_such_plan(world: World) -> None:
 
 async def test_breaking_the_glass_is_for_the_on_call_with_a_reason_and_is_announced(world: World) -> None:
     stored = await world.propose("/scale 5", OTTO)
-    assert "roles oncall" in await refusal(world, await world.click("break_glass", stored.id, AMIR, "urgent"))
+    refused = await refusal(world, await world.click("break_glass", stored.id, AMIR, "urgent"))
+    assert "roles oncall" in refused
+    assert "Who may: Otto Oncall." in refused
     assert "typed reason" in await refusal(world, await world.click("break_glass", stored.id, OTTO))
     await world.click("break_glass", stored.id, OTTO, "everything is on fire")
     found = await world.plan(stored.id)

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.dispatch.cards import CardView, card
+from bot.dispatch.cards import CardView, Neighbour, card
 from bot.dispatch.run_cards import duration
 from bot.plan import Change, Plan, Step, Undo
-from bot.reply import Level, Reply
+from bot.reply import Buttons, Level, Note, Reply
 from bot.stores.plans import PlanStatus, StoredPlan, Vote
 from bot.stores.runs import RunStatus, StepStatus, StoredRun, StoredStep
-from tests.dispatch.world import AMIR, OLGA, OTTO, SANA, START, buttons_of, text_of
+from tests.dispatch.world import AMIR, OLGA, OTTO, SANA, START, buttons_of, text_of, words_of
 
 PLAN = Plan(
     title="Scale the workers from 2 to 5",
@@ -115,9 +115,57 @@ def test_a_failed_run_is_red_and_an_undone_one_says_so() -> None:
     assert "has been undone since" in text_of(card(undone))
 
 
+def test_the_plans_that_compete_are_named_up_to_three() -> None:
+    others = tuple(Neighbour(f"plan{number}", f"/scale {number}", SANA, runs=number == 0) for number in range(5))
+    said = words_of(card(replace(VIEW, neighbours=others)))
+    assert "A run holds this target now: `plan0` (`/scale 0`) by ?" in said
+    assert "Another plan for this target waits: `plan2` (`/scale 2`) by ?" in said
+    assert "plan3" not in said
+    assert "2 more plans for this target wait" in said
+    assert "plan0" not in words_of(card(replace(at("denied"), neighbours=others)))
+
+
+def test_an_undo_and_the_run_it_takes_back_name_each_other() -> None:
+    assert "Undoes `first`" in words_of(card(replace(VIEW, stored=replace(STORED, undo_of="first"))))
+    done = run("succeeded", "done", "done")
+    assert "Undo requested: `later`" in words_of(card(replace(done, undoing="later")))
+    assert done.run is not None
+    undone = card(replace(done, run=replace(done.run, undone_by="later")))
+    assert "Undone by `later`" in words_of(undone)
+    assert buttons_of(undone) == []
+
+
+def test_what_decides_comes_first_and_the_rest_is_one_small_note() -> None:
+    uid = "3f2a91bc-1111-2222-3333-444455556666"
+    facts = {"replicas": 2, "uid": uid, "other scalers": "HPA novapulse-api-hpa 3 to 10"}
+    plan = PLAN.model_copy(
+        update={
+            "facts": facts,
+            "notes": ("email: 3 waiting", "webhook: 0 waiting", "report: 0 waiting", "No trend", "No: more"),
+            "blast_radius": ("2 pods",),
+        }
+    )
+    parts = card(replace(VIEW, stored=replace(STORED, plan=plan))).parts
+    (note,) = (part for part in parts if isinstance(part, Note))
+    assert parts[-2:] == (note, parts[-1])
+    assert isinstance(parts[-1], Buttons)
+    (background,) = note.spans
+    assert isinstance(background, str)
+    assert background.splitlines() == [
+        "Steps: 1. Scale; 2. Look",
+        "email: 3 waiting",
+        "webhook, report: 0 waiting",
+        "No trend",
+        "No: more",
+        "Can be undone afterwards: Scale back to 2",
+        "Relies on: replicas 2, uid 3f2a91bc…, other scalers HPA novapulse-api-hpa 3 to 10",
+    ]
+    assert [part.kind for part in parts] == ["text", "table", "text", "text", "note", "buttons"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (440, "7 min 20 s"), (7500, "2 h 5 min"), (-5, "0 s")],
+    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (440, "7 min 20 s"), (7500, "2 h 5 min"), (-5, "0 s")],
 )
 def test_a_duration_is_said_in_words(seconds: float, words: str) -> None:
     assert duration(START, START + timedelta(seconds=seconds)) == words

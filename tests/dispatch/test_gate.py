@@ -163,6 +163,38 @@ async def test_an_expiry_and_a_click_at_once_end_in_one_of_both(world: World) ->
     assert world.noted.started == []
 
 
+async def test_plans_for_one_target_know_of_each_other(world: World) -> None:
+    first, second = await world.propose("/scale 5"), await world.propose("/scale 6", SANA)
+    alone = await world.propose("/scale 7")
+    await world.click("cancel", alone.id, OLGA)
+    other = "Another plan for this target waits: "
+    assert f"{first.id}" in text_of(await world.card(second.id))
+    assert other not in text_of(await world.card(first.id))
+    await world.clocks.tick(world.clock())
+    said = text_of(await world.card(first.id))
+    assert other in said
+    assert second.id in said
+    assert "Sana Approver" in said
+    assert alone.id not in said
+    await world.click("approve", first.id, AMIR)
+    await world.clocks.tick(world.clock())
+    said = text_of(await world.card(second.id))
+    assert "A run holds this target now: " in said
+    assert other not in said
+    assert other not in text_of(await world.card(first.id))
+
+
+async def test_a_plan_that_is_alone_again_says_so_no_more(world: World) -> None:
+    first, second = await world.propose("/scale 5"), await world.propose("/scale 6")
+    await world.clocks.tick(world.clock())
+    await world.click("cancel", first.id, OLGA)
+    await world.clocks.tick(world.clock())
+    assert first.id not in text_of(await world.card(second.id))
+    posted = await world.outbox.posted(f"plan:{second.id}")
+    await world.clocks.tick(world.clock())
+    assert await world.outbox.posted(f"plan:{second.id}") == posted
+
+
 async def test_others_are_asked_once_when_nobody_answers(world: World) -> None:
     world.policy.current = policy(ask_next=["oncall"])
     stored = await world.propose()

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.errors import Forbidden, Refused, TimedOut, Unavailable, UsageError
+from bot.errors import Forbidden, PermanentError, Refused, TimedOut, Unavailable, UsageError
 from bot.stores.executors import Executors
 from bot.stores.tables import requests
-from tests.dispatch.world import OLGA, VERA, World, opened, text_of
+from tests.dispatch.world import AMIR, OLGA, OTTO, VERA, World, opened, text_of
 
 
 async def audit(world: World) -> tuple[str, str]:
@@ -51,6 +51,7 @@ async def test_nothing_happens_where_the_record_cannot_be_opened(world: World) -
     ("line", "says"),
     [
         ("/raed", ["There is no command /raed.", "Did you mean", "/read"]),
+        ("/" + "x" * 10_000, ["10,001 characters in all"]),
         ("/scale", ["replicas is missing", "Usage: ", "/scale <replicas>"]),
         ("/scale many", ["whole number", "/scale <replicas>"]),
         ("/scale 51", ["50"]),
@@ -61,7 +62,10 @@ async def test_what_was_wrong_is_said_to_the_person_only(world: World, line: str
     assert said is not None
     assert said.private
     assert all(words in text_of(said) for words in says)
-    assert (await audit(world))[0] == "refused"
+    assert len(text_of(said)) < 500
+    status, outcome = await audit(world)
+    assert status == "refused"
+    assert outcome.startswith("not understood: ")
 
 
 async def test_who_may_not_is_told_the_rule_and_who_may(world: World) -> None:
@@ -245,3 +249,97 @@ async def test_the_record_can_be_searched_by_person_and_command(world: World) ->
     assert {entry.plan_id for entry in found} == {stored.id}
     assert len(await world.requests.search(limit=1)) == 1
     assert len(await world.requests.search(user=OLGA.id)) == 2
+
+
+async def test_a_decision_on_the_console_is_answered_there_and_nowhere_else(world: World) -> None:
+    stored = await world.propose("/scale 5")
+    refused = world.decision("approve", stored.id, OLGA).model_copy(update={"channel": ""})
+    assert "somebody else has to approve" in text_of(await world.dispatcher.decide(refused))
+    assert await world.reply(refused.id) is None
+    assert (await world.record(refused.id)).status == "refused"
+    good = world.decision("approve", stored.id).model_copy(update={"channel": ""})
+    assert await world.dispatcher.decide(good) is None
+    assert (await world.plan(stored.id)).status == "started"
+    assert "handled before" in text_of(await world.dispatcher.decide(good))
+
+
+async def test_a_decision_of_the_console_that_another_process_takes_up_is_not_posted_either(tmp_path: Path) -> None:
+    async with opened(World(tmp_path), engine=False) as world:
+        stored = await world.propose("/scale 5")
+        refused = world.decision("approve", stored.id, OLGA).model_copy(update={"channel": ""})
+        assert await world.dispatcher.accept(refused)
+    async with opened(World(tmp_path), engine=False) as world:
+        await world.dispatcher.tick(world.clock())
+        assert (await world.record(refused.id)).status == "refused"
+        assert await world.reply(refused.id) is None
+
+
+async def test_what_somebody_was_told_is_not_being_done_is_not_done_though_its_row_is_there(world: World) -> None:
+    request = world.request("/scale 5")
+    assert await world.dispatcher.accept(request)
+    world.dispatcher.withdraw(request)  # whoever waited for it has given up, and has said so
+    with pytest.raises(PermanentError):
+        await world.dispatcher.accept(request)
+    await world.dispatcher.tick(world.clock())
+    with pytest.raises(PermanentError):
+        await world.dispatcher.accept(request)
+    assert world.moods.calls == []
+    assert await audit(world) == ("failed", "not recorded in time, so it was not done")
+    await world.dispatcher.tick(world.clock.forward(minutes=16))
+    assert await world.reply(request.id) is None
+
+
+async def test_a_form_that_is_submitted_again_after_it_could_not_be_recorded_is_done(world: World) -> None:
+    request = world.request("/read")
+    world.dispatcher.withdraw(request)  # its row was never written
+    assert await world.dispatcher.accept(request)
+    await world.dispatcher.handle(request)
+    assert "hello" in text_of(await world.reply(request.id))
+
+
+async def test_a_row_that_appears_after_the_time_is_not_worked_on(tmp_path: Path) -> None:
+    held, here = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def reached(self, _: str) -> None:
+            here.set()
+            await held.wait()
+
+    async with opened(World(tmp_path, checkpoint=Slow()), engine=False) as world:
+        request = world.request("/scale 5")
+        accepting = asyncio.create_task(world.dispatcher.accept(request))
+        await here.wait()  # the row is written, and nobody knows yet
+        accepting.cancel()
+        await asyncio.gather(accepting, return_exceptions=True)
+        world.dispatcher.withdraw(request)
+        held.set()
+        await world.dispatcher.tick(world.clock())
+        assert (await audit(world))[0] == "failed"
+        assert world.moods.calls == []
+
+
+async def test_trouble_known_before_is_recorded_and_answered(world: World) -> None:
+    request = world.request("/scale")
+    assert await world.dispatcher.accept(request)
+    await world.dispatcher.handle(request, Refused("The form did not open.", hint="Type it instead: /scale <replicas>"))
+    said = text_of(await world.reply(request.id))
+    assert "The form did not open." in said
+    assert "/scale <replicas>" in said
+    assert await audit(world) == ("refused", "The form did not open.")
+
+
+async def test_a_decision_is_looked_at_before_its_reason_is_asked_for(world: World) -> None:
+    stored = await world.propose("/scale 5", OTTO)
+    for action, allowed, refused in (("deny", AMIR, OTTO), ("break_glass", OTTO, VERA)):
+        await world.dispatcher.check_decision(world.decision(action, stored.id, allowed))
+        with pytest.raises(Refused) as refusal:
+            await world.dispatcher.check_decision(world.decision(action, stored.id, refused))
+        assert refusal.value.hint.startswith("Who may: ")
+    await world.click("cancel", stored.id, OTTO)
+    for subject, says in ((stored.id, "is cancelled already"), ("nonsense", "no plan"), ("nonsense:0", "no run")):
+        with pytest.raises(Refused, match=says):
+            await world.dispatcher.check_decision(world.decision("deny", subject, AMIR))
+    late = await world.propose("/scale 6")
+    world.clock.forward(minutes=30)
+    with pytest.raises(Refused, match="has expired"):
+        await world.dispatcher.check_decision(world.decision("deny", late.id, AMIR))

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.dispatch.words import Word, quoted, shown, unescape, words
+from bot.dispatch.words import Word, quoted, unescape, words
 from bot.errors import UsageError
+from bot.nearest import shown
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from bot.dispatch.steps import Steps
 from bot.errors import NotConfigured
 from bot.plan import Change, Plan, Progress, Step, Undo, condition, operation
 from bot.policy import Policy
-from bot.reply import Button, Buttons, Reply, Text, say
+from bot.reply import Button, Buttons, Code, Note, Reply, Text, say
 from bot.request import Actor, Decision, Request
 from bot.stores.database import Database
 from bot.stores.outbox import Outbox
@@ -325,7 +325,7 @@ class World:
         self.gate = Gate(self.database, self.planner, self.approvals, self.notices, starter, reached)
         again = Again(self.database, self.planner, self.approvals)
         rooms = Rooms(self.planner, self.approvals, self.gate, again, questions, self.notices)
-        self.dispatcher = Dispatcher(name, self.database, rooms, self.clock)
+        self.dispatcher = Dispatcher(name, self.database, rooms, self.clock, checkpoint=reached)
         self.clocks = Clocks(self.database, self.approvals, self.gate, self.notices, self.policy)
         self.plans, self.runs, self.locks = Plans(self.database), Runs(self.database), Locks(self.database)
         self.requests = Requests(self.database)
@@ -423,6 +423,12 @@ def text_of(reply: Reply | None) -> str:
     """Everything a reply says, on one line a part."""
     assert reply is not None
     return "\n".join([reply.title, *(part.model_dump_json() for part in reply.parts)])
+
+
+def words_of(reply: Reply) -> str:
+    """The paragraphs and notes of a reply as words, what is set as code in backticks."""
+    spans = [span for part in reply.parts if isinstance(part, Text | Note) for span in (*part.spans, "\n")]
+    return "".join(f"`{it.text}`" if isinstance(it, Code) else it if isinstance(it, str) else "?" for it in spans)
 
 
 def buttons_of(reply: Reply) -> list[str]:

@@ -1,7 +1,9 @@
 import asyncio
+import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,10 @@ def command(*words: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "sandbox", *words)
 
 
-async def up(directory: Path) -> processes.Process:
-    words = ("up", "--no-bot", "--slack-port", "0", "--directory", str(directory))
-    return await processes.start(
-        processes.Program("up", command(*words), "Ctrl-C ends everything", {"SANDBOX_SPEED": "10"}, ROOT), seconds=60
-    )
+async def up(directory: Path, *, bot: bool = False, on_line: Callable[[str], None] | None = None) -> processes.Process:
+    words = ("up", "--bot" if bot else "--no-bot", "--slack-port", "0", "--directory", str(directory))
+    program = processes.Program("up", command(*words), "Ctrl-C ends everything", {"SANDBOX_SPEED": "10"}, ROOT)
+    return await processes.start(program, seconds=60, on_line=on_line)
 
 
 async def run(*words: str) -> tuple[int, str]:
@@ -61,6 +62,29 @@ async def test_nothing_stays_behind(tmp_path: Path, end: signal.Signals) -> None
     while any(map(alive, started)):  # noqa: ASYNC110 - the kernel announces the end of another's child to nobody
         await asyncio.sleep(0.01)
     await process.stop()
+
+
+def words_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_bot_that_was_killed_is_started_again_as_the_sandbox_says(tmp_path: Path) -> None:
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    process = await up(tmp_path, bot=True, on_line=lines.put_nowait)
+    [bot] = [pid for pid in children(process.pid) if "serve" in words_of(pid)]
+    os.kill(bot, signal.SIGKILL)
+    while "the bot ended (signal 9)" not in await lines.get():
+        pass
+    said, _, again = (await lines.get()).partition("Start the bot again with:  ")
+    assert said == "Everything else still runs. "
+    python, *rest = again.split()
+    assert python == ".venv/bin/python"
+    second = await processes.start(processes.Program("bot", (sys.executable, *rest), "connected to Slack", {}, ROOT))
+    code, told = await run("status", "--directory", str(tmp_path))
+    assert (code, json.loads(told)["bot"], json.loads(told)["slack_connections"]) == (0, "ended (signal 9)", 1)
+    assert await second.stop(20) == 0
+    assert await process.stop(20) == 0
 
 
 async def test_faults_load_and_status_from_another_terminal(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """A change from the question to the outcome: who may decide, what counts, and what each click makes of it."""
 
-from functools import partial
-
 import pytest
 
 from sandbox.slack_page import Message, button
@@ -36,13 +34,14 @@ async def test_the_undo_is_planned_and_approved_like_any_change(world: World) ->
     card = await world.plan("/scale-workers 3")
     await world.click("approver", card, "Approve")
     done = await world.becomes(card, "Done after")
-    back = await world.press("operator", done, "Undo", "from 3 to 2", "Waits for approval")
+    back = await world.press("operator", done, "Undo", "from 3 to 2", "Waits for approval", f"Undoes `{plan_id(done)}`")
+    await world.becomes(card, f"Undo requested: `{plan_id(back)}`")
     await world.shows_buttons(card)
     await world.press("approver", done, "Undo", "Undoing", "is under way already")
     await world.press("operator", back, "Approve", "somebody else has to approve")
     await world.click("second_approver", back, "Approve")
     await world.becomes(back, "Done after")
-    undone = await world.becomes(card, "and has been undone since")
+    undone = await world.becomes(card, "and has been undone since", f"Undone by `{plan_id(back)}`")
     assert labels(undone) == []
 
 
@@ -52,12 +51,12 @@ async def test_two_approvals_are_two_people(world: World) -> None:
         assert "0 of 2" in text(card)
         await world.click("approver", card, "Approve")
         await world.becomes(card, "Waits for approval, 1 of 2", "Approved by")
-        await world.click("approver", card, "Approve")
+        await world.press("approver", card, "Approve", "You have already approved this", "1 of 2, still needed: 1 more")
         await world.press("operator", card, "Approve", "somebody else has to approve")
         await world.click("second_approver", card, "Approve")
         await world.becomes(card, "Done after")
     outcomes = "select outcome from requests where plan_id = ? and kind = 'decision' and actor_id = 'U0APPROVER'"
-    assert world.rows(outcomes, plan_id(card)) == [("approved, 1 of 2",), ("had approved before",)]
+    assert world.rows(outcomes, plan_id(card)) == [("approved, 1 of 2",), ("had approved this before",)]
 
 
 async def test_a_double_click_is_one_approval_and_one_run(world: World) -> None:
@@ -85,12 +84,12 @@ async def test_denying_needs_a_reason_that_the_card_shows(world: World) -> None:
 
 async def test_the_requester_may_not_deny_nor_a_viewer(world: World) -> None:
     card = await world.plan("/scale-workers 3")
+    opened = len(world.page.views)
     for person, words in (("operator", "somebody else has to approve"), ("viewer", "needs one of the roles approver")):
-        await world.form(person, partial(world.click, person, card, "Deny"))
-        known = world.shown(card["channel"])
-        await world.submit(person, reason="no")
-        await world.new(card["channel"], known, words)
+        await world.press(person, card, "Deny", words)
+    assert len(world.page.views) == opened  # nobody writes a reason only to be refused
     await cancel(world, card)
+    await world.press("approver", card, "Deny", "is cancelled already: this click changes nothing")
 
 
 async def test_only_who_asked_cancels(world: World) -> None:
@@ -145,10 +144,7 @@ async def test_a_second_run_waits_for_the_first_and_names_it(world: World) -> No
 
 async def test_breaking_the_glass_needs_the_role_and_a_reason_and_is_announced(world: World) -> None:
     card = await world.plan("/scale-workers 3")
-    await world.form("approver", lambda: world.click("approver", card, "Break glass"))
-    known = world.shown(card["channel"])
-    await world.submit("approver", reason="I want to")
-    await world.new(card["channel"], known, "Breaking the glass needs one of the roles oncall.")
+    await world.press("approver", card, "Break glass", "needs one of the roles oncall.", "Who may: oncall.")
     await world.form("oncall", lambda: world.click("oncall", card, "Break glass"))
     known = world.shown("novapulse-alerts")
     await world.submit("oncall", reason="customers wait, nobody answers")

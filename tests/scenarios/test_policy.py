@@ -23,7 +23,7 @@ async def test_a_broken_file_is_said_once_and_the_old_one_stays(world: World) ->
         await world.ask("viewer", "/queue-stats email", "checked against Redis")
     await world.ask("viewer", "/scale-workers 3", "Refused")
     world.policy.write_text(good.replace("maximum = 10", "maximum = 9"), encoding="utf-8")
-    await world.new("novapulse-alerts", known, "The policy was reloaded")
+    await world.new("novapulse-alerts", known, f"{world.policy.name} is fine again", "in force since")
     await world.ask("operator", "/scale-workers 10", "10 is more than the 9 pods that the policy allows")
     world.policy.write_text(good, encoding="utf-8")
     await world.bot.wait_log("policy reloaded", after=len(world.bot.records))

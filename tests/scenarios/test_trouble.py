@@ -27,17 +27,17 @@ SAID = {
     "api-down": {
         "queues": ("NovaPulse API could not be read: connection refused.", "Numbers by Redis alone.", "2 workers"),
         "health": ("*API health* connection refused", "*Redis* ", "*Workers* connected to Redis"),
-        "scale": ("email: 0 waiting", "2 pods more"),
+        "scale": ("email, webhook, workflow, report: 0 waiting", "2 pods more"),
     },
     "api-hang": {
         "queues": ("NovaPulse API could not be read: no answer within", "Numbers by Redis alone.", "2 workers"),
         "health": ("*API health* no answer within", "*API live* no answer", "*Workers* connected to Redis"),
-        "scale": ("email: 0 waiting", "2 pods more"),
+        "scale": ("email, webhook, workflow, report: 0 waiting", "2 pods more"),
     },
     "mongo-down": {
         "queues": ("Numbers by the NovaPulse API, checked against Redis.",),
         "health": ("🔴 *MongoDB* ", "*API health* answered 503: Service Unavailable", "*Workers* connected to Redis"),
-        "scale": ("email: 0 waiting", "2 pods more"),
+        "scale": ("email, webhook, workflow, report: 0 waiting", "2 pods more"),
     },
     "cluster-down": {
         "queues": ("Numbers by the NovaPulse API, checked against Redis.",),

@@ -64,7 +64,7 @@ class World:
             self.calls.append(now)
             return await self.do()
 
-        @schedule("threshold-alerts")
+        @schedule("threshold-alerts", metrics=("m",))
         async def observe(now: datetime) -> list[Observation]:
             """Look at the queues."""
             self.calls.append(now)

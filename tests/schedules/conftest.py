@@ -72,8 +72,14 @@ def api_pod(name: str, *, ready: bool = True, restarts: int = 0) -> dict[str, An
     return parts
 
 
+def _never_restarted(name: str) -> dict[str, Any]:
+    parts: dict[str, Any] = pod(name)
+    parts["status"] = parts["status"] | {"containerStatuses": [{"name": "worker", "restartCount": 0}]}
+    return parts
+
+
 def pods(asked: Asked) -> dict[str, Any]:
-    workers = [pod("worker-a"), pod("worker-b")]
+    workers = [_never_restarted("worker-a"), _never_restarted("worker-b")]
     mine = [api_pod("api-a"), api_pod("api-b")] if "novapulse-api" in asked.query["labelSelector"] else workers
     return {"kind": "PodList", "items": mine}
 

@@ -20,6 +20,7 @@ from bot.request import Actor
 from bot.settings import MongoSettings, RedisSettings
 from bot.stores.fires import Fires
 from bot.stores.plans import Plans, StoredPlan, Vote
+from bot.stores.samples import Sample, Samples
 from schedules.morning_checklist import morning_checklist
 from tests.clients.kubernetes_server import PODS, status
 from tests.clients.pretend_api import COUNTERS, failure, wrapped
@@ -60,6 +61,7 @@ async def run(systems: Systems, catalog: Catalog, **changes: Any) -> Reply:
     asked = {name: getattr(systems, name) for name in ("api", "queues", "redis", "mongo", "cluster")} | {
         "fires": Fires(systems.database),
         "plans": Plans(systems.database),
+        "samples": Samples(systems.database),
         "policy": PolicyFile(ROOT / "policy.toml", catalog),
         "catalog": catalog,
         "now": NOW,
@@ -102,24 +104,33 @@ async def test_a_calm_morning(calm: Systems, catalog: Catalog) -> None:
     }
     assert found["API health"].value == "mongodb up, redis up"
     assert found["API pods"].value == "2 of 2 ready, 0 restarts"
-    assert reply.title == "Morning checklist: 2 unknown, 13 green"
+    assert (reply.title, reply.level) == ("Morning checklist: green, 1 not measured", Level.OK)
+    assert found["API error log"].value == "no errors in the last day, 2 pods read"
     assert buttons(reply) == []
 
 
 async def test_a_metric_without_a_sample_is_unknown_and_says_why(calm: Systems, catalog: Catalog) -> None:
-    found = lines(await run(calm, catalog))
-    for name in ("queue_size", "http_request_errors_total"):
-        assert (found[name].level, found[name].value) == (
-            Level.UNKNOWN,
-            "declared, but nothing feeds it: no sample",
-        )
+    line = lines(await run(calm, catalog))["Metrics"]
+    unfed = "not measured: the API's metrics carry no samples of"
+    assert (line.level, line.value) == (Level.UNKNOWN, f"{unfed} queue_size and http_request_errors_total")
     calm.api_server.answers["/metrics"] = wrapped('# TYPE queue_size gauge\nqueue_size{queue="email"} 12\n')
     found = lines(await run(calm, catalog))
     assert (found["queue_size"].level, found["queue_size"].value) == (
         Level.OK,
         "12 in all, by the replica that answered",
     )
-    assert found["http_request_errors_total"].value == "not among the metrics"
+    assert found["Metrics"].value == f"{unfed} http_request_errors_total"
+    fed = "# TYPE {0} gauge\n{0} 12\n"
+    calm.api_server.answers["/metrics"] = wrapped("".join(map(fed.format, ("queue_size", "http_request_errors_total"))))
+    assert (await run(calm, catalog)).title == "Morning checklist: green"
+
+
+async def test_what_is_not_measured_is_counted_beside_what_fails(calm: Systems, catalog: Catalog) -> None:
+    calm.api_server.answers["/queue/stats"] = stats(email={"waiting": 501})
+    reply = await run(calm, catalog)
+    assert (reply.title, reply.level) == ("Morning checklist: 1 amber, 12 green, 1 not measured", Level.WARNING)
+    calm.api_server.answers["/metrics"] = failure(500, "no")
+    assert (await run(calm, catalog)).title == "Morning checklist: 1 amber, 1 unknown, 12 green"
 
 
 @pytest.mark.parametrize(
@@ -231,9 +242,59 @@ async def test_a_log_that_could_not_be_read_is_no_all_clear(calm: Systems, catal
 
 
 async def test_pods_that_are_missing_or_restarted_are_seen(calm: Systems, catalog: Catalog) -> None:
-    calm.kubernetes.answers[f"GET {PODS}"] = {"items": [api_pod("api-a", restarts=3), api_pod("api-b", ready=False)]}
+    calm.kubernetes.answers[f"GET {PODS}"] = {"items": [api_pod("api-a"), api_pod("api-b", ready=False)]}
     line = lines(await run(calm, catalog))["API pods"]
-    assert (line.level, line.value) == (Level.WARNING, "1 of 2 ready, 3 restarts")
+    assert (line.level, line.value) == (Level.WARNING, "1 of 2 ready, 0 restarts")
+
+
+@pytest.mark.parametrize(
+    ("started", "ended", "level"),
+    [
+        ("2026-06-20T08:00:00Z", "2026-07-01T05:00:00Z", Level.WARNING),
+        ("2026-06-20T08:00:00Z", "2026-06-25T05:00:00Z", Level.OK),
+        ("2026-07-01T02:00:00Z", None, Level.WARNING),  # no older than its restarts
+        ("2026-06-20T08:00:00Z", None, Level.OK),
+        (None, None, Level.WARNING),  # when is unknown, and unknown is not well
+    ],
+)
+async def test_restarts_of_the_last_day_are_amber(
+    calm: Systems, catalog: Catalog, started: str | None, ended: str | None, level: Level
+) -> None:
+    last = {"terminated": {"reason": "OOMKilled", "finishedAt": ended}} if ended else {}
+    restarted = api_pod("api-a", restarts=3)
+    restarted["status"] |= {
+        "startTime": started,
+        "containerStatuses": [{"name": "api", "restartCount": 3, "lastState": last}],
+    }
+    calm.kubernetes.answers[f"GET {PODS}"] = {"items": [restarted, api_pod("api-b")]}
+    line = lines(await run(calm, catalog))["API pods"]
+    assert line.level is level
+    assert line.value.startswith("2 of 2 ready, 3 restarts")
+    assert ("1 pod restarted in the last day" in line.value) is (level is Level.WARNING)
+
+
+async def test_a_pod_that_crashes_again_and_again_is_red(calm: Systems, catalog: Catalog) -> None:
+    crashing = api_pod("api-a", ready=False, restarts=7)
+    state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    crashing["status"] |= {"containerStatuses": [{"name": "api", "restartCount": 7, "state": state}]}
+    calm.kubernetes.answers[f"GET {PODS}"] = {"items": [crashing, api_pod("api-b")]}
+    line = lines(await run(calm, catalog))["API pods"]
+    said = "1 of 2 ready, 7 restarts, 1 pod restarted in the last day, CrashLoopBackOff"
+    assert (line.level, line.value) == (Level.CRITICAL, said)
+
+
+async def test_what_is_down_says_since_when(calm: Systems, catalog: Catalog) -> None:
+    await cut_off_redis(calm)
+    calm.api_server.answers["/health/live"] = failure(503, "gone")
+    calm.kubernetes.answers[f"GET {PODS}"] = status(503, "starting")
+    for system in ("redis", "cluster", "api"):
+        moments = ((50, 1.0), (44, 0.0))
+        found = [Sample(f"system/{system}/up", NOW - timedelta(minutes=ago), up) for ago, up in moments]
+        await Samples(calm.database).add(found)
+    found_lines = lines(await run(calm, catalog))
+    for label in ("Redis", "API live", "API pods"):
+        assert "since 07:16 UTC" in found_lines[label].value
+    assert "since" not in found_lines["MongoDB"].value
 
 
 async def test_the_first_checklist_has_nothing_to_compare_with(calm: Systems, catalog: Catalog) -> None:
@@ -260,7 +321,7 @@ async def test_green_lines_that_count_are_compared_too(calm: Systems, catalog: C
     reply = await run(calm, catalog)
     said = since(reply)
     assert "- Queue email: still green, was “0 waiting, 0 failed”, is now “480 waiting, 0 failed”" in said
-    assert "- API pods: still green, was “2 of 2 ready, 0 restarts”, is now “2 of 2 ready, 6 restarts”" in said
+    assert "- API pods: was green, is now amber (2 of 2 ready, 6 restarts, 1 pod restarted in the last day)" in said
     assert "Redis" not in said
     (text,) = (part for part in reply.parts if isinstance(part, Text))
     assert (text.spans[0], text.spans[2]) == (Bold(text="Since"), When(at=NOW - timedelta(days=1)))

@@ -12,7 +12,7 @@ from bot.schedule import Observation
 from bot.settings import ApiSettings, MongoSettings, RedisSettings
 from bot.stores.history import histories
 from bot.stores.samples import Samples
-from schedules.threshold_alerts import METRICS, threshold_alerts
+from schedules.threshold_alerts import METRICS, QUEUE_METRICS, threshold_alerts
 from tests.clients.kubernetes_server import status
 from tests.clients.pretend_api import failure
 from tests.schedules.conftest import NOW, Systems, cut_off_redis
@@ -27,6 +27,7 @@ async def observe(systems: Systems, **changes: Any) -> Found:
     found = await threshold_alerts.handler(**(asked | changes))
     assert isinstance(found, list)
     assert all(observation.at == NOW for observation in found)
+    assert {observation.metric for observation in found} == set(METRICS)
     return {(one.metric, next(iter(one.labels.values()))): one for one in found}
 
 
@@ -50,6 +51,7 @@ async def test_reads_every_queue_from_redis(systems: Systems) -> None:
         "queue_readable": 1,
         "queue_unfinished": 3,
         "queue_added": 17,
+        "queue_plain": 0,
     }
     # The jobs of a paused queue wait too, and how old they are is not known here.
     report = values(found, "report")
@@ -70,7 +72,7 @@ async def test_a_queue_that_is_not_in_redis_is_unknown_and_never_0(systems: Syst
     systems.api_server.answers["/queue/stats"] = failure(500, "no")
     found = await observe(systems)
     assert "answered 500" in found["queue_waiting", "email"].reason
-    assert values(found, "email") == dict.fromkeys(METRICS) | {"queue_readable": 0}
+    assert values(found, "email") == dict.fromkeys(QUEUE_METRICS) | {"queue_readable": 0}
     assert "bull:nova-email:meta" in found["queue_waiting", "email"].reason
     assert values(found, "webhook")["queue_waiting"] == 0
 
@@ -117,6 +119,11 @@ async def test_what_is_not_configured_or_forbidden_is_neither_up_nor_down(system
     for name, reason in (("redis", "REDIS_URL"), ("mongodb", "MONGO_URL"), ("cluster", "may not")):
         assert found["system_up", name].value is None
         assert reason in found["system_up", name].reason
+    readable = {name: found["system_readable", name].value for name in ("redis", "mongodb", "api", "cluster")}
+    assert readable == {"redis": None, "mongodb": None, "api": 1, "cluster": 0}
+    summary = found["system_readable", "cluster"].summary
+    assert summary.startswith("The cluster could not be read for {for}: ")
+    assert "may not" in summary
 
 
 async def test_an_api_that_only_the_load_balancer_answers_for_is_down(systems: Systems) -> None:
@@ -165,3 +172,37 @@ async def test_a_gap_in_the_readings_is_kept_as_a_gap(systems: Systems) -> None:
 async def test_the_number_is_exact_at_the_threshold(systems: Systems, waiting: int) -> None:
     await systems.fill("email", wait=waiting)
     assert (await observe(systems))["queue_waiting", "email"].value == waiting
+
+
+async def test_queues_that_no_source_gives_are_not_readable(systems: Systems) -> None:
+    assert (await observe(systems))["system_readable", "queues"].value == 1
+    await cut_off_redis(systems)
+    assert (await observe(systems))["system_readable", "queues"].value == 1
+    systems.api_server.answers["/queue/stats"] = failure(401, "Unauthorized")
+    unread = (await observe(systems))["system_readable", "queues"]
+    assert unread.value == 0
+    assert unread.summary.startswith("The queues could not be read for {for}: Redis could not be read: connection re")
+
+
+async def test_redis_that_is_slow_is_not_called_unreachable(systems: Systems) -> None:
+    await systems.raw.client_pause(3_000)
+    slow = (await observe(systems))["system_up", "redis"]
+    await systems.raw.client_unpause()
+    assert (slow.value, slow.summary) == (0, "Redis answers slowly or not at all: no answer within 2 s")
+    await cut_off_redis(systems)
+    refused = (await observe(systems))["system_up", "redis"]
+    assert (refused.value, refused.summary) == (0, "")
+
+
+async def test_plain_lists_that_are_emptied_stay_known_through_a_restart(systems: Systems, shared_redis: str) -> None:
+    await systems.raw.delete("bull:nova-email:meta")
+    await systems.raw.rpush("nova:email:waiting", "1")
+    systems.api_server.answers["/queue/stats"] = failure(500, "no")
+    assert (await observe(systems))["queue_plain", "email"].value == 1
+    await systems.raw.delete("nova:email:waiting")
+    restarted = Queues(RedisSettings(redis_url=SecretStr(shared_redis)))
+    assert (await observe(systems, queues=restarted))["queue_readable", "email"].value == 0
+    restarted.remember_plain(["email"])
+    found = await observe(systems, queues=restarted)
+    await restarted.close()
+    assert (found["queue_waiting", "email"].value, found["queue_readable", "email"].value) == (0, 1)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.catalog import Catalog
 from bot.command import Command, command
-from bot.errors import Refused, UsageError
+from bot.errors import Refused, UsageError, UserError
 from bot.plan import Plan
 from bot.policy import Policy
 from bot.reply import Reply, say
@@ -58,6 +58,8 @@ class Remembering:
     handled: list[Request | Decision] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     broken: bool = False
+    withdrawn: list[Request | Decision] = field(default_factory=list)
+    troubles: list[UserError] = field(default_factory=list)
 
     async def accept(self, item: Request | Decision) -> bool:
         if self.broken:
@@ -67,9 +69,13 @@ class Remembering:
             self.accepted.append(item)
         return is_new
 
-    async def handle(self, item: Request | Decision) -> None:
+    def withdraw(self, item: Request | Decision) -> None:
+        self.withdrawn.append(item)
+
+    async def handle(self, item: Request | Decision, trouble: UserError | None = None) -> None:
         assert item in self.accepted
         async with self.changed:
+            self.troubles += [trouble] if trouble else []
             self.handled.append(item)
             self.changed.notify_all()
 
@@ -84,6 +90,12 @@ class Remembering:
             raise UsageError("replicas has to be a whole number.", argument="replicas", nearest="5")
         if request.actor.id == "U0VIEWER":
             raise Refused("You may not.", hint="Who may: Olga Operator.")
+
+    async def check_decision(self, decision: Decision) -> None:
+        if self.broken:
+            raise OSError("disk full")
+        if decision.actor.id == "U0VIEWER" or decision.subject == "ended":
+            raise Refused("You may not, or it has ended.")
 
     async def wait(self, count: int = 1) -> None:
         async with self.changed:

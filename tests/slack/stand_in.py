@@ -105,7 +105,8 @@ class SlackStandIn:
         return {"message_ts": "1.1"}
 
     def _chat_getPermalink(self, arguments: Message) -> Message:  # noqa: N802
-        return {"permalink": f"https://slack.example/{arguments['message_ts']}"}
+        ts = arguments["message_ts"].replace(".", "")
+        return {"permalink": f"https://slack.example/archives/{arguments['channel']}/p{ts}"}
 
     def _conversations_history(self, arguments: Message) -> Message:
         assert arguments["channel"].startswith("C")

@@ -125,6 +125,7 @@ async def test_without_a_record_nothing_is_done_and_that_is_said(bot: Slack, dis
     assert status == 200
     assert "could not be recorded" in str(answer)
     assert dispatcher.handled == []
+    assert [item.actor.id for item in dispatcher.withdrawn] == ["U1"]  # its row may be there all the same
 
 
 async def test_a_click_without_a_record_is_answered_privately(
@@ -175,10 +176,62 @@ async def test_buttons_that_need_more_open_a_form(
     assert expected in json.dumps(slack.views[0]["view"])
 
 
-async def test_a_form_that_slack_does_not_open_is_no_error(bot: Slack, slack: SlackStandIn) -> None:
-    slack.trouble("views.open", "expired_trigger_id")
+async def test_a_form_that_does_not_open_is_recorded_and_answered_with_the_usage(
+    bot: Slack, dispatcher: Remembering, slack: SlackStandIn
+) -> None:
+    slack.trouble("views.open", "expired_trigger_id", "expired_trigger_id", "expired_trigger_id")
+    await bot.post(slash("/scale-workers", user_id="U0OPERATOR"))
+    await dispatcher.wait(1)
+    await bot.payload(pressed("form:0", "/scale-workers 5"))
+    await dispatcher.wait(2)
     assert (await bot.payload(pressed("deny:1", "p1")))[0] == 200
-    await slack.wait(lambda: slack.count("views.open"))
+    await dispatcher.wait(3)
+    assert [trouble.hint for trouble in dispatcher.troubles] == [
+        f"Type it instead: {scale_workers.usage}",
+        f"Type it instead: {scale_workers.usage}",
+        "Please press the button again.",
+    ]
+    assert all("expired_trigger_id" in trouble.message for trouble in dispatcher.troubles)
+
+
+@pytest.mark.parametrize("action", ["deny:1", "break_glass:2", "form:0"])
+async def test_no_form_opens_for_who_may_not_and_that_is_recorded(
+    bot: Slack, dispatcher: Remembering, slack: SlackStandIn, action: str
+) -> None:
+    viewer = {"id": "U0VIEWER", "username": "vera"}
+    value = "/scale-workers 5" if action.startswith("form") else "p1"
+    assert (await bot.payload(pressed(action, value, user=viewer)))[0] == 200
+    await dispatcher.wait()
+    assert dispatcher.handled[0].actor.id == "U0VIEWER"
+    assert slack.count("views.open") == 0
+
+
+async def test_no_form_opens_for_a_plan_that_has_ended(
+    bot: Slack, dispatcher: Remembering, slack: SlackStandIn
+) -> None:
+    await bot.payload(pressed("deny:1", "ended"))
+    await dispatcher.wait()
+    (decision,) = dispatcher.handled
+    assert isinstance(decision, Decision)
+    assert (decision.action, decision.subject, decision.reason) == ("deny", "ended", "")
+    assert slack.count("views.open") == 0
+
+
+async def test_no_form_opens_where_the_plan_cannot_be_looked_at(
+    bot: Slack, dispatcher: Remembering, slack: SlackStandIn
+) -> None:
+    dispatcher.broken = True
+    await bot.payload(pressed("deny:1", "p1"))
+    await slack.wait(lambda: slack.whispers)
+    assert slack.count("views.open") == 0
+
+
+async def test_a_form_filled_in_by_who_may_not_is_recorded_and_refused(bot: Slack, dispatcher: Remembering) -> None:
+    view = command_form(scale_workers, {}, {"channel": "C1"})
+    field = {"type": "plain_text_input", "value": "5"}
+    assert await bot.payload(submitted(view, user="U0VIEWER", replicas=field)) == (200, {"text": ""})
+    await dispatcher.wait()
+    assert dispatcher.handled[0].actor.id == "U0VIEWER"
 
 
 async def test_a_wrong_field_is_said_beside_it_and_not_recorded(bot: Slack, dispatcher: Remembering) -> None:

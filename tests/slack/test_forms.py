@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 
 from bot.errors import Refused, UsageError
-from bot.reply import Button
 from bot.slack import forms
 from commands.adding_a_new_worker.scale_workers import scale_workers as real_scale_workers
 from tests.slack.declared import scale_workers
@@ -76,7 +75,6 @@ def test_a_reason_is_asked_for_and_read(action: str) -> None:
     view = forms.reason_form(action, "p1", "C1")
     field = {"type": "plain_text_input", "value": "  too risky "}
     assert forms.reason(view | {"state": {"values": {"argument:reason": {"value": field}}}}) == "too risky"
-    assert forms.opens_form(Button(label="x", action="deny", value="p1"))
 
 
 def test_a_long_line_from_a_button_does_not_break_the_form() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.forecast import Sample
 from bot.stores.database import Database
-from bot.stores.history import down_since, histories
+from bot.stores.history import down_since, histories, plain_queues
 from bot.stores.samples import Sample as Stored
 from bot.stores.samples import Samples
 from schedules.threshold_alerts import METRICS
@@ -63,3 +63,12 @@ async def test_since_when_a_system_is_down(samples: Samples, readings: list[floa
 def test_what_it_reads_is_what_the_schedule_records() -> None:
     read = {"queue_waiting", "queue_unfinished", "queue_added", "queue_workers", "queue_paused"}
     assert read <= set(METRICS)
+
+
+async def test_which_queues_were_plain_lists_when_last_read(samples: Samples) -> None:
+    moments = [NOW - timedelta(hours=3 - number) for number in range(3)]
+    seen = {"email": (0.0, 1.0, None), "report": (1.0, 0.0, None), "webhook": (None, None, None)}
+    for name, values in seen.items():
+        found = zip(moments, values, strict=True)
+        await samples.add([Stored(f"queue/{name}/plain", at, value) for at, value in found])
+    assert await plain_queues(samples, (*seen, "workflow"), NOW) == ["email"]

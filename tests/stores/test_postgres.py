@@ -1,10 +1,6 @@
-"""What has to hold on PostgreSQL as well, where there is one on this machine: several replicas share that."""
+"""What has to hold on PostgreSQL as well: several replicas share that."""
 
 import asyncio
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,43 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.dispatch.world import AMIR, OLGA, SANA, World, buttons_of, opened
-from tests.servers import free_port
-
-
-def programs() -> Path | None:
-    """Where PostgreSQL's programs are; Debian keeps them out of the PATH."""
-    found = [Path(path) for path in [shutil.which("initdb")] if path]
-    found += sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
-
-
-PROGRAMS = programs()
-pytestmark = pytest.mark.skipif(PROGRAMS is None, reason="there is no PostgreSQL on this machine")
+from tests.servers import postgres_server
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """Run a PostgreSQL of its own, as an ordinary user because it refuses to be root, and give its URL."""
-    with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
-        yield from _running(Path(directory))
-
-
-def _running(directory: Path) -> Iterator[str]:
-    assert PROGRAMS is not None
-    user: list[str] = []
-    if os.getuid() == 0:
-        user = [str(shutil.which("runuser")), "-u", "nobody", "--"]
-        shutil.chown(directory, "nobody")
-    data, port = directory / "data", free_port()
-    made = [*user, str(PROGRAMS / "initdb"), "-D", str(data), "-A", "trust", "-U", "bot", "--no-sync"]
-    subprocess.run(made, check=True, capture_output=True)
-    options = f"-p {port} -k {directory} -c listen_addresses=127.0.0.1 -c fsync=off"
-    control = [*user, str(PROGRAMS / "pg_ctl"), "-D", str(data), "-l", str(directory / "log"), "-w"]
-    subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
-    try:
-        yield f"postgresql://bot@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture

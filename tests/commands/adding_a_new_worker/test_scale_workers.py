@@ -177,15 +177,63 @@ async def test_what_it_does_to_the_forecast(ask: Ask, raw: Redis, samples: Sampl
     await raw.rpush("bull:nova-email:wait", *map(str, range(600)))
     await raw.set("bull:nova-email:id", 1000)
     await raw.client_setname("bull:bm92YS1lbWFpbA==")
-    moment = now - timedelta(seconds=60)
-    values = {"waiting": 540, "unfinished": 540, "added": 820, "workers": 1, "paused": 0}
-    await samples.add([Sample(f"queue/email/{name}", moment, float(value)) for name, value in values.items()])
+    await remember(samples, now, net=1, into=3)
     notes = (await ask(4)).notes
     assert notes[0] == (
         "email: 600 waiting; now never at this rate (grows by 60 a minute); with 4 expected: empty in about 10 min"
     )
     assert notes[1] == "webhook: 0 waiting; now no workers connected"
     assert (await ask(0, yes_zero=True)).notes[0].endswith("; afterwards nobody works on it")
+
+
+@pytest.fixture
+async def backlog(raw: Redis, samples: Samples, now: datetime) -> None:
+    """600 emails wait, one worker takes two a second, and one a second comes in."""
+    await raw.rpush("bull:nova-email:wait", *map(str, range(600)))
+    await raw.set("bull:nova-email:id", 1000)
+    await raw.client_setname("bull:bm92YS1lbWFpbA==")
+    await remember(samples, now, net=-1, into=1)
+
+
+async def remember(samples: Samples, now: datetime, *, net: int, into: int) -> None:
+    """Keep the last minute of a queue that grows by ``net`` jobs a second while ``into`` a second come in."""
+    for ago in range(60, 0, -10):
+        waiting = 600 - net * ago
+        values = {"waiting": waiting, "unfinished": waiting, "added": 1000 - into * ago, "workers": 1, "paused": 0}
+        moment = now - timedelta(seconds=ago)
+        await samples.add([Sample(f"queue/email/{name}", moment, float(value)) for name, value in values.items()])
+
+
+@pytest.mark.usefixtures("backlog")
+async def test_fewer_workers_under_a_backlog_are_a_warning(ask: Ask, kubernetes: KubernetesServer) -> None:
+    kubernetes.answers[f"GET {DEPLOYMENTS}/novapulse-worker"] = deployment(
+        spec=_replicas(4), status={"readyReplicas": 4}
+    )
+    assert (await ask(3)).warnings == (
+        "600 jobs wait; fewer workers make this longer: email empty in about 20 min instead of in about 10 min.",
+    )
+    assert "email never at this rate (grows by 30 a minute) instead of in about 10 min." in (await ask(1)).warnings[-1]
+    assert (await ask(0, yes_zero=True)).warnings[-1] == "600 jobs wait; without workers they stay where they are."
+    assert (await ask(6)).warnings == ()
+    assert (await ask(3, deployment="api")).warnings == ()
+
+
+async def test_fewer_workers_are_a_warning_also_without_a_forecast(ask: Ask, raw: Redis) -> None:
+    await raw.rpush("bull:nova-email:wait", "1")
+    assert (await ask(1)).warnings == ("1 job waits; fewer workers make this longer.",)
+
+
+async def test_since_when_what_it_needs_is_down(
+    ask: Ask, kubernetes: KubernetesServer, samples: Samples, dead_queues: Queues, now: datetime
+) -> None:
+    for system in ("redis", "cluster"):
+        moments = ((50, 1.0), (44, 0.0))
+        await samples.add([Sample(f"system/{system}/up", now - timedelta(minutes=ago), up) for ago, up in moments])
+    assert (await ask(4, queues=dead_queues)).warnings[0].endswith("connection refused since 08:16 UTC.")
+    kubernetes.answers[f"GET {DEPLOYMENTS}/novapulse-worker"] = status(503, "the server is starting")
+    with pytest.raises(Unavailable) as caught:
+        await ask(4)
+    assert caught.value.reason.endswith("the server is starting since 08:16 UTC")
 
 
 async def test_without_redis_the_effect_is_unknown_and_still_verified(ask: Ask, dead_queues: Queues) -> None:
@@ -214,6 +262,6 @@ async def test_a_cluster_that_cannot_be_read_gives_no_plan(ask: Ask, kubernetes:
 async def test_fewer_pods(ask: Ask) -> None:
     plan = await ask(1)
     assert plan.blast_radius == (
-        "1 pod of novapulse-worker is stopped; jobs they work on are finished or tried again by the others.",
+        "1 pod of novapulse-worker is stopped; jobs it works on are finished or tried again by the others.",
     )
     assert plan.steps[2].title == "Wait until 1 pod is ready"

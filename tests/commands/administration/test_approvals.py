@@ -84,3 +84,17 @@ async def test_many_are_cut_with_a_note(
     assert reply.title == f"{SHOWN + 2} plans wait"
     assert "2 more wait; the oldest are shown." in said(reply)
     assert len(buttons(reply)) == 2 * SHOWN
+
+
+async def test_each_says_when_it_was_planned_and_what_else_waits_for_its_target(
+    database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    elsewhere = stored_plan.plan.model_copy(update={"target": "deployment/other"})
+    other = replace(stored_plan, id="another", request_id="r2")
+    await add(database, plans, stored_plan, other, replace(stored_plan, id="far", request_id="r3", plan=elsewhere))
+    shown = said(await ask(plans, policy, approver, now))
+    assert "Waits for the same target: another" in shown
+    assert f"Waits for the same target: {stored_plan.id}" in shown
+    assert shown.count("Waits for the same target") == 2
+    assert shown.count(", planned ") == 3
+    assert "Each is planned again once it is approved: what no longer fits by then does not start." in shown

@@ -25,6 +25,7 @@ async def test_only_what_this_person_may_run(
     assert "/queue-stats [queue]" in shown
     assert "/scale-workers" not in shown
     assert "2 more need roles that you do not have." in shown
+    assert "1 more needs a role that you do not have." in said(await ask(catalog, policy, operator))
     assert "/scale-workers <replicas>" in said(await ask(catalog, policy, operator))
     everything = said(await ask(catalog, policy, approver))
     assert all(command.usage in everything for command in catalog.commands.values())
@@ -49,6 +50,7 @@ async def test_one_command_is_explained(catalog: Catalog, policy: PolicyFile, op
     assert reply.title == "/scale-workers"
     assert "Usage | /scale-workers <replicas> [--deployment api|worker] [--yes-zero]" in shown
     assert "replicas: How many pods to run" in shown
+    assert "watched to its end, and for workers the connections" in shown
     assert "--deployment api|worker (worker): Which deployment" in shown
     assert "--yes-zero: 0 is meant" in shown
     assert "/scale-workers 4 --deployment api" in shown
@@ -67,12 +69,18 @@ async def test_a_reading_command_needs_no_approval(catalog: Catalog, policy: Pol
 
 async def test_a_command_one_may_not_run_says_who_may(catalog: Catalog, policy: PolicyFile, viewer: Actor) -> None:
     reply = await ask(catalog, policy, viewer, "scale-workers")
-    assert "You may not run it." in said(reply)
+    assert "You may not run it.\n This needs the permission" in said(reply)
     assert "Who may: Olga Operator" in said(reply)
     assert not [part for part in reply.parts if isinstance(part, Buttons)]
 
 
 async def test_an_unknown_command_has_a_nearest(catalog: Catalog, policy: PolicyFile, viewer: Actor) -> None:
-    with pytest.raises(UsageError, match="There is no command /scale-worker") as caught:
+    with pytest.raises(UsageError, match="There is no command “/scale-worker”") as caught:
         await ask(catalog, policy, viewer, "scale-worker")
     assert caught.value.nearest == "/scale-workers"
+
+
+async def test_a_name_of_any_length_is_said_back_short(catalog: Catalog, policy: PolicyFile, viewer: Actor) -> None:
+    with pytest.raises(UsageError, match=r"10,00. characters in all") as caught:
+        await ask(catalog, policy, viewer, "x" * 10_000)
+    assert len(caught.value.message) < 100

@@ -1,7 +1,7 @@
 """``/failed-jobs``: what failed and why, and never what the jobs were about."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from bot.policy_file import PolicyFile
 from bot.reply import Level, Log, Reply, Text, When
 from bot.slack.blocks import render
 from bot.slack.limits import problems
+from bot.stores.samples import Sample, Samples
 from commands.clearing_failed_jobs.failed_jobs import failed_jobs
 from tests.clients.pretend_api import NAMES, PretendApi, wrapped
 from tests.commands.said import line, said
@@ -26,9 +27,10 @@ EMAIL = "nova-email"
 
 
 @pytest.fixture
-def ask(queues: Queues, api: NovaPulseApi, policy: PolicyFile) -> Ask:
+def ask(queues: Queues, api: NovaPulseApi, policy: PolicyFile, samples: Samples, now: datetime) -> Ask:
     async def asked(queue: str = "", **other: Any) -> Reply:
-        reply = await failed_jobs.handler(queue, **{"queues": queues, "api": api, "policy": policy, **other})
+        needed = {"queues": queues, "api": api, "policy": policy, "samples": samples, "now": now}
+        reply = await failed_jobs.handler(queue, **needed | other)
         assert isinstance(reply, Reply)
         return reply
 
@@ -179,3 +181,21 @@ def test_the_alert_leads_here(policy: PolicyFile, catalog: Catalog) -> None:
         ("run", "/failed-jobs report"),
         ("run", "/queue-stats report"),
     ]
+
+
+async def test_since_when_the_sources_are_down(
+    ask: Ask, dead_queues: Queues, dead_api: NovaPulseApi, samples: Samples, now: datetime
+) -> None:
+    for system in ("redis", "api"):
+        moments = ((50, 1.0), (44, 0.0))
+        await samples.add([Sample(f"system/{system}/up", now - timedelta(minutes=ago), up) for ago, up in moments])
+    reply = await ask(queues=dead_queues, api=dead_api)
+    assert line(reply, "Redis").value == "Redis could not be read: connection refused since 08:16 UTC."
+    assert line(reply, "NovaPulse API").value.endswith("since 08:16 UTC.")
+
+
+async def test_an_unknown_queue_of_any_length_is_said_back_short(ask: Ask) -> None:
+    with pytest.raises(UsageError, match="10,000 characters in all") as caught:
+        await ask("x" * 10_000)
+    assert caught.value.usage == "/failed-jobs [queue]"
+    assert len(caught.value.message) < 200

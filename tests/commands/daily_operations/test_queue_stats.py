@@ -158,7 +158,7 @@ async def test_the_oldest_job_the_rates_and_the_forecast(
     assert "the oldest has waited about 6 min" in line(reply, "email").value
     assert "no workers connected" in line(reply, "email").value
     (chart,) = [part for part in reply.parts if isinstance(part, Chart)]
-    assert chart.values == (70.0, 40.0)
+    assert (chart.label, chart.values) == ("email, waiting, last 60 s", (70.0, 40.0))
 
 
 async def test_a_forecast_from_what_was_recorded(
@@ -168,9 +168,10 @@ async def test_a_forecast_from_what_was_recorded(
     await fill(raw, "wait", 100)
     await raw.set("bull:nova-email:id", 500)
     await raw.client_setname("bull:bm92YS1lbWFpbA==")
-    moment = now - timedelta(seconds=60)
-    values = {"waiting": 160, "unfinished": 160, "added": 440, "workers": 1, "paused": 0}
-    await samples.add([Sample(f"queue/email/{name}", moment, float(value)) for name, value in values.items()])
+    for seconds, waiting, added in ((60, 160, 440), (30, 130, 470)):
+        values = {"waiting": waiting, "unfinished": waiting, "added": added, "workers": 1, "paused": 0}
+        moment = now - timedelta(seconds=seconds)
+        await samples.add([Sample(f"queue/email/{name}", moment, float(value)) for name, value in values.items()])
     value = line(await ask("email"), "email").value
     assert "1 worker · in 60 and out 120 a minute · empty in about 2 min" in value
 
