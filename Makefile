@@ -4,7 +4,7 @@ UV := .uv/bin/uv
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test tour pictures test-kill test-replicas test-mongo bench check lint docs lock clean
+.PHONY: help sandbox test tour pictures test-kill test-replicas test-mongo test-cluster bench check lint docs lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,10 @@ test-replicas: .venv/ready sandbox/node_modules/ready ## two replicas on one Pos
 
 test-mongo: .venv/ready ## the database tests on the MongoDB that MONGO_TEST_URL names, else on the stand-in
 	$(RUN) -m pytest -q -rs tests/clients/test_mongo_contract.py
+
+test-cluster: .venv/ready ## the cluster tests in a namespace of their own on the cluster that KUBECONFIG names
+	@test -n "$(KUBECONFIG)" || { echo "Say which cluster: make test-cluster KUBECONFIG=path"; exit 2; }
+	KUBECONFIG="$(KUBECONFIG)" TEST_CLUSTER=yes $(RUN) -m pytest -rs --timeout 600 tests/clients/test_cluster_changes.py
 
 tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itself; exits 0 or 1
 	@sandbox/packages.sh redis-server

@@ -17,12 +17,12 @@ from bot import log
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
-from bot.clients.cluster import Cluster
-from bot.clients.cluster_parts import cluster_parts
 from bot.clients.mongo import Mongo
 from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
 from bot.clients.mongo_server import MongoServer
+from bot.clients.platform_parts import by_type, platform_parts
+from bot.clients.queue_parts import queue_parts
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.clients.webhooks import Webhooks
@@ -36,9 +36,10 @@ from bot.dispatch.execute import Engine
 from bot.dispatch.gate import Gate, Starter
 from bot.dispatch.notices import Notices
 from bot.dispatch.operations import Operations
-from bot.dispatch.pipeline import Dispatcher, Rooms
+from bot.dispatch.pipeline import Dispatcher
 from bot.dispatch.planner import Planner
 from bot.dispatch.questions import Questions
+from bot.dispatch.rooms import Rooms
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
 from bot.overview import Overview
@@ -50,8 +51,10 @@ from bot.schedule import Schedules
 from bot.scheduler import Scheduler, ScheduleStores, Work
 from bot.settings import Settings
 from bot.slack.app import EVENTS_PATH, SlackRoom
+from bot.stores.archive import Archive
 from bot.stores.database import Database
 from bot.stores.fires import Fires
+from bot.stores.freezes import Freezes
 from bot.stores.history import plain_queues
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
@@ -94,22 +97,19 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         stack.push_async_callback(database.close)
         await database.migrate()
         api, queues, redis = NovaPulseApi(settings.api), Queues(settings.redis), RedisServer(settings.redis)
-        mongo, cluster = Mongo(settings.mongo), Cluster(settings.platform)
-        for client in (api, queues, redis, mongo, cluster):
+        mongo = Mongo(settings.mongo)
+        for client in (api, queues, redis, mongo):
             stack.push_async_callback(client.close)
         queues.remember_plain(await plain_queues(Samples(database), queues.shorts, clock()))
         systems: dict[str, object] = {
-            "api": api, "queues": queues, "redis": redis, "mongo": mongo, "cluster": cluster
+            "api": api, "queues": queues, "redis": redis, "mongo": mongo,
+            "replica_set": ReplicaSet(mongo), "mongo_server": MongoServer(mongo), "indexes": Indexes(mongo),
+            "webhooks": Webhooks(api, mongo), "freezes": Freezes(database),
         }  # fmt: skip
-        systems |= {
-            "replica_set": ReplicaSet(mongo),
-            "mongo_server": MongoServer(mongo),
-            "indexes": Indexes(mongo),
-            "webhooks": Webhooks(api, mongo),
-        }
+        systems |= queue_parts(stack, settings.redis, queues, Archive(database), clock=clock)
         vault = Vault(database, settings.slack.sealing_key)
         areas = (settings.platform, settings.redis)
-        systems |= cluster_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
+        systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
 
@@ -135,14 +135,14 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     channel = core.settings.slack.alerts_channel
     database, policy = core.database, core.policy
     notices = Notices(database, core.outbox, core.catalog, policy, alerts_channel=channel)
-    planner = Planner(core.catalog, dependencies, policy)
+    planner = Planner(core.catalog, dependencies, policy, Freezes(database))
     approvals = Approvals(database, notices, policy, reached)
     questions = Questions(database, planner, notices, policy)
     steps = Steps(database, Operations(core.systems), questions, notices, reached, clock)
     engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
     again = Again(database, planner, approvals)
-    rooms = Rooms(planner, approvals, gate, again, questions, notices)
+    rooms = Rooms(planner, approvals, gate, again, questions, notices, clock)
     sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
     dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)
     clocks = Clocks(database, approvals, gate, notices, policy)
@@ -152,9 +152,9 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
 def _dependencies(core: Core) -> dict[type, object]:
     """Return what commands and schedules may ask for by type."""
     database = core.database
-    own = (core.catalog, core.policy, core.outbox)
+    own = (core.catalog, core.policy, core.outbox, Archive(database))
     stores = (Plans(database), Runs(database), Requests(database), Samples(database), Incidents(database))
-    return {type(part): part for part in (*core.systems.values(), *own, *stores, Fires(database))}
+    return by_type(core.systems) | {type(part): part for part in (*own, *stores, Fires(database))}
 
 
 def _scheduler(core: Core, name: str, found: dict[type, object]) -> Scheduler:
@@ -174,7 +174,8 @@ def _scheduler(core: Core, name: str, found: dict[type, object]) -> Scheduler:
     async def forget(now: datetime) -> None:
         await core.outbox.forget(now - KEEP_MESSAGES)
 
-    work = Work(core.catalog, found.__getitem__, alerting.tick, (samples.prune, forget, Vault(database, None).prune))
+    prune = (samples.prune, forget, Vault(database, None).prune, Archive(database).prune)
+    work = Work(core.catalog, found.__getitem__, alerting.tick, prune)
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder
     return Scheduler(stores, work, policy=policy, channel=channel, holder=holder, clock=clock)

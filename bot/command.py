@@ -136,7 +136,7 @@ def command(
                 for parameter in signature.parameters.values()
                 if parameter.kind is inspect.Parameter.KEYWORD_ONLY
             },
-            changes=hints.get("return") is Plan,
+            changes=hints.get("return") is not Reply,
             handler=handler,
         )
         _check(declared, hints.get("return"))
@@ -184,7 +184,7 @@ def _check(declared: Command, returned: object) -> None:
         f"{declared.name!r} is not a slash command of 2 to 32 characters": not NAME.fullmatch(declared.name),
         f"{declared.permission!r} is not resource:action": not PERMISSION.fullmatch(declared.permission),
         "the section is empty": not declared.section,
-        "the handler must return Reply or Plan": returned not in (Reply, Plan),
+        "the handler must return Reply or Plan": returned not in (Reply, Plan, Reply | Plan),
         "the handler must be async": not inspect.iscoroutinefunction(declared.handler),
         "the description is too long": len(declared.description) > MAXIMUM_DESCRIPTION,
         "a secret must default to an empty text: the form asks for it": any(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -14,9 +13,11 @@ from bot.clients.queue_changes import QueueChanges, is_writable
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.errors import BotError, Refused, UsageError, UserError
+from bot.nearest import nearest, shown
 from bot.policy import Duration
 
 ALL: Final = "all"
+_NAMED: Final = 10
 # One clean-up at a time: two would share what Redis can spare.
 TARGET: Final = "queues/failed"
 TIMEOUT: Final = 6 * 3600.0  # seconds; a Redis that is slow makes the work wait
@@ -45,7 +46,7 @@ class Asked:
         try:
             return self.at - TypeAdapter[timedelta](Duration).validate_python(self.older_than)
         except (ValidationError, OverflowError):
-            message = f"{self.older_than[:40]!r} is no duration: write 30m, 2h or 7d."
+            message = f"{shown(self.older_than)} is no duration: write 30m, 2h or 7d."
             raise UsageError(message, argument="older_than") from None
 
 
@@ -125,18 +126,14 @@ async def choose(asked: Asked, queues: Queues, changes: QueueChanges) -> Choice:
 
 
 def _shorts(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    asked = queue.lower()
-    if asked == ALL:
+    if queue.casefold() == ALL:
         return known
-    if asked not in known:
-        message = (
-            f"There is no queue {queue[:60]!r}; there are {', '.join(known)}, and {ALL}."
-            if queue
-            else (f"Say which queue: {', '.join(known)}, or {ALL}.")
-        )
-        nearest = get_close_matches(asked, known, n=1)
-        raise UsageError(message, nearest=next(iter(nearest), ""), argument="queue")
-    return (asked,)
+    found = tuple(short for short in known if short.casefold() == queue.casefold())
+    if not found:
+        there = f"{', '.join(known)}, and {ALL}"
+        message = f"There is no queue {shown(queue)}; there are {there}." if queue else f"Say which queue: {there}."
+        raise UsageError(message, nearest=nearest(queue, (*known, ALL)), argument="queue")
+    return found
 
 
 async def _survey(asked: Asked, until: datetime, seen: QueueSnapshot | MissingQueue, changes: QueueChanges) -> Survey:
@@ -150,28 +147,31 @@ async def _survey(asked: Asked, until: datetime, seen: QueueSnapshot | MissingQu
     if seen.counts.failed is None:
         raise UserError(f"What is in {seen.name}:failed is no list: how many jobs failed is unknown.")
     if not asked.is_whole:
-        message = f"{seen.short} is kept in a plain list: its entries tell neither name nor time for sure."
-        raise UsageError(message, usage=f"without a cluster, a name and a time: {seen.short}")
+        message = f"{seen.short} is kept in a plain list, which can only be taken as a whole."
+        raise UserError(message, hint="Leave out the cluster, the name and the age.")
     return Survey(seen, seen.counts.failed, seen.counts.failed, until.timestamp() * 1000)
 
 
 def _nothing(asked: Asked, surveys: Sequence[Survey], problems: Sequence[BotError]) -> UserError:
     total = sum(survey.total for survey in surveys)
-    where = f"in {asked.queue}" if asked.queue.lower() != ALL else "in any queue"
+    where = f"in {asked.queue.casefold()}" if asked.queue.casefold() != ALL else "in any queue"
     unread = " ".join(map(why, problems))
     if not total:
         return UserError(f"No job has failed {where}: there is nothing to do.", hint=unread)
     if asked.is_whole:
         return UserError(f"No job failed {where} before this was asked; {total:,} did since.", hint=unread)
-    clusters = {name: count for survey in surveys for name, count in survey.clusters.items()}
-    names = {name: count for survey in surveys for name, count in survey.names.items()}
-    near = [*get_close_matches(asked.job, names, n=1), *get_close_matches(asked.cluster, clusters, n=1)]
+    clusters = sorted({name for survey in surveys for name in survey.clusters})
+    names = sorted({name for survey in surveys for name in survey.names})
     message = f"None of the {total:,} failed jobs {where} is meant by this."
-    if asked.cluster and asked.cluster not in clusters and clusters:
-        message += f" There are the clusters {', '.join(sorted(clusters)[:10])}."
-    if asked.job and asked.job not in names and names:
-        message += f" There are the names {', '.join(sorted(names)[:10])}."
-    return UsageError(message, nearest=next(iter(near), ""))
+    if asked.cluster and clusters and asked.cluster not in clusters:
+        near, argument = nearest(asked.cluster, clusters), "cluster"
+        message += f" There are the clusters {', '.join(clusters[:_NAMED])}."
+    elif asked.job and names and asked.job not in names:
+        near, argument = nearest(asked.job, names), "job"
+        message += f" There are the names {', '.join(names[:_NAMED])}."
+    else:
+        near, argument = "", ""
+    return UsageError(message, nearest=near, argument=argument)
 
 
 def _note(survey: Survey) -> str:

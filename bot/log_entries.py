@@ -5,16 +5,20 @@ The application's logger (winston) colours its lower-case level, opens a brace a
 is logged at error level too, which is noise, unlike a 5xx.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from bot.log_grouping import group_key, group_message, sample_of
+from bot.log_grouping import GroupKeys, group_message, sample_of
 from bot.log_lines import Line, Source, plain_level, read_line
 
 ENTRY_LIMIT: Final = 16_000
 GROUP_LIMIT: Final = 200
+_PIECE: Final = 64 * 1024
+_LINE_LIMIT: Final = 64 * 1024
+_LINE_END: Final = 2 * 1024
 _ERROR_LEVELS: Final = ("error", "fatal")
 
 
@@ -52,60 +56,109 @@ class ErrorGroup:
     first: datetime | None
     last: datetime | None
     sample: str
+    level: str = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Errors:
     """The errors of a log, the most frequent first.
 
-    ``total`` counts every error that is no noise, ``noise`` the 4xx answers, ``ungrouped`` the errors beyond the
-    groups that are kept.
+    ``total`` counts every error that is no noise, ``noise`` the 4xx answers (by status in ``noise_by_status``),
+    ``ungrouped`` the errors beyond the groups that are kept.
     """
 
     groups: tuple[ErrorGroup, ...]
     total: int
     noise: int
     ungrouped: int
+    noise_by_status: tuple[tuple[int, int], ...] = ()
 
 
-def entries(data: bytes) -> Iterator[Entry]:
-    """Read a log entry by entry, in one pass and with a bounded memory, whatever bytes are in it.
+class EntryReader:
+    """Reads a log that comes in pieces, whatever bytes are in it; keeps no more than the entry that is still open.
 
     A mebibyte takes up to half a second or so: read larger logs off the event loop.
     """
-    current: _Open | None = None
-    for raw in _lines(data):
-        line = read_line(raw)
+
+    def __init__(self) -> None:
+        self._line = b""
+        self._current: _Open | None = None
+
+    def feed(self, piece: bytes) -> Iterator[Entry]:
+        """Return the entries that this piece ends."""
+        *whole, rest = (self._line + piece).split(b"\n")
+        # Of a line without an end, only so much is looked at anyway.
+        self._line = rest if len(rest) <= _LINE_LIMIT else rest[:_LINE_LIMIT] + rest[-_LINE_END:]
+        for raw in whole:
+            yield from self._take(raw)
+
+    def end(self) -> Iterator[Entry]:
+        """Return what was still open when the log ended."""
+        if self._line:
+            yield from self._take(self._line)
+        if self._current is not None:
+            yield self._current.entry()
+        self._line, self._current = b"", None
+
+    def _take(self, raw: bytes) -> Iterator[Entry]:
+        line, current = read_line(raw), self._current
         if current is not None and line.goes_on(inside=current.inside, stack=current.stack_due):
             current.add(line)
-            continue
+            return
         if current is not None:
             yield current.entry()
-        current = _Open.start(line) if line.text else None
-    if current is not None:
-        yield current.entry()
+        self._current = _Open.start(line) if line.text else None
+
+
+def entries(data: bytes) -> Iterator[Entry]:
+    """Read a log that is there as a whole, in one pass."""
+    reader = EntryReader()
+    for start in range(0, len(data), _PIECE):
+        yield from reader.feed(data[start : start + _PIECE])
+    yield from reader.end()
+
+
+class Grouping:
+    """Groups errors as they are read; what exceeds ``group_limit`` groups is counted, not kept.
+
+    An error at 4xx is counted as noise, by status.
+    """
+
+    def __init__(self, group_limit: int = GROUP_LIMIT) -> None:
+        self._limit = group_limit
+        self._keys = GroupKeys()
+        self._groups: dict[str, _Group] = {}
+        self._noise: Counter[int] = Counter()
+        self._total = self._ungrouped = 0
+
+    def add(self, entry: Entry) -> None:
+        """Count an entry, whatever its level is."""
+        if entry.is_noise:
+            self._noise[entry.status or 0] += 1
+            return
+        self._total += 1
+        key = f"{entry.status} {self._keys.of(entry.message)}"
+        if key in self._groups:
+            self._groups[key].add(entry)
+        elif len(self._groups) < self._limit:
+            self._groups[key] = _Group(entry, first=entry.at, last=entry.at)
+        else:
+            self._ungrouped += 1
+
+    def errors(self) -> Errors:
+        """Return what was found."""
+        kept = sorted((group.close() for group in self._groups.values()), key=lambda group: -group.count)
+        by_status = tuple(sorted(self._noise.items()))
+        return Errors(tuple(kept), self._total, sum(self._noise.values()), self._ungrouped, by_status)
 
 
 def errors_in(found: Iterable[Entry], *, group_limit: int = GROUP_LIMIT) -> Errors:
-    """Group the errors that are no noise; what exceeds ``group_limit`` groups is counted, not kept."""
-    groups: dict[str, _Group] = {}
-    total = noise = ungrouped = 0
+    """Group the errors that are no noise."""
+    grouping = Grouping(group_limit)
     for entry in found:
-        if not entry.is_error:
-            continue
-        if entry.is_noise:
-            noise += 1
-            continue
-        total += 1
-        key = f"{entry.status} {group_key(entry.message)}"
-        if key in groups:
-            groups[key].add(entry)
-        elif len(groups) < group_limit:
-            groups[key] = _Group(entry, first=entry.at, last=entry.at)
-        else:
-            ungrouped += 1
-    kept = sorted((group.close() for group in groups.values()), key=lambda group: -group.count)
-    return Errors(groups=tuple(kept), total=total, noise=noise, ungrouped=ungrouped)
+        if entry.is_error:
+            grouping.add(entry)
+    return grouping.errors()
 
 
 @dataclass(slots=True)
@@ -163,14 +216,4 @@ class _Group:
     def close(self) -> ErrorGroup:
         message = group_message(self.entry.message)
         sample = sample_of(self.entry.message)
-        return ErrorGroup(message, self.entry.status, self.count, self.first, self.last, sample)
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        if end < 0:
-            end = len(data)
-        yield data[start:end]
-        start = end + 1
+        return ErrorGroup(message, self.entry.status, self.count, self.first, self.last, sample, self.entry.level)

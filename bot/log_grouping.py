@@ -9,6 +9,7 @@ MESSAGE_LIMIT: Final = 200
 SAMPLE_LIMIT: Final = 1_000
 # So much of a message decides which group it is in.
 _KEY_LENGTH: Final = 500
+_KNOWN: Final = 2_000
 
 _VARYING: Final = re.compile(
     r"(?P<url>[a-z][a-z0-9+.-]{1,20}+://[^\s\"'<>]++)"
@@ -25,6 +26,27 @@ _VARYING: Final = re.compile(
 def group_key(message: str) -> str:
     """Return what two errors that say the same have in common; it is not for showing."""
     return _VARYING.sub(_placeholder, " ".join(mask(message[:_KEY_LENGTH]).split()))
+
+
+class GroupKeys:
+    """Finds the keys of many errors.
+
+    What is the same before it is masked is so afterwards, and masking takes most of the time: so the keys that were
+    found are remembered, up to a limit.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, message: str) -> str:
+        """Return ``group_key`` of an error, or that of one which says the same."""
+        plain = _VARYING.sub(_placeholder, " ".join(message[:_KEY_LENGTH].split()))
+        key = self._known.get(plain)
+        if key is None:
+            key = group_key(message)
+            if len(self._known) < _KNOWN:
+                self._known[plain] = key
+        return key
 
 
 def group_message(message: str) -> str:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bot.alert import Severity
+from bot.oncall import OnCall
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -59,11 +60,12 @@ class _Section(BaseModel):
 class PersonEntry(_Section):
     """Somebody: the Slack user id is the key. ``console`` is the login name on the machine that runs the console.
 
-    ``email`` is reserved for the second path of an alert; nothing uses it yet.
+    ``email`` and ``phone`` are how ``/oncall`` says to reach them.
     """
 
     name: str
     email: str = ""
+    phone: str = ""
     console: str = ""
 
 
@@ -200,6 +202,7 @@ class Policy(_Section):
     roles: dict[str, Role]
     approvals: dict[str, ApprovalRule]
     break_glass: BreakGlass = BreakGlass()
+    oncall: OnCall = OnCall()
     limits: dict[Literal["api", "worker"], ScaleLimit]
     schedules: dict[str, ScheduleRule]
     alerts: tuple[AlertRule, ...]

@@ -93,6 +93,9 @@ def _problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
 
 
 def _people_problems(policy: Policy) -> Iterator[_Problem]:
+    for level, person in policy.oncall.people():
+        if person not in policy.people:
+            yield ("oncall", "levels", level, "people"), f"oncall names {person!r}, who is not under [people]"
     logins: dict[str, str] = {}
     for person, entry in policy.people.items():
         if entry.console and logins.setdefault(entry.console, person) != person:

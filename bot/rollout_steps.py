@@ -7,13 +7,18 @@ from pydantic import JsonValue
 from bot.plan import Step
 
 ROLLOUT_TIMEOUT: Final = 900.0
+# Docker Compose is done only when the last container has had its time to stop; Kubernetes answers at once.
+CHANGE_TIMEOUT: Final = 300.0
 CONNECT_TIMEOUT: Final = 120.0
 
 
 def restarted(role: str, name: str, uid: str, stamp: str, at: str) -> tuple[Step, ...]:
     """Restart a deployment under this stamp and watch it; ``at`` is the moment, ISO 8601."""
     arguments: dict[str, JsonValue] = {"role": role, "stamp": stamp, "at": at, "expect_uid": uid}
-    return (Step(title=f"Restart {name}", operation="restarts.restart", arguments=arguments), rolled_out(role, name))
+    restart = Step(
+        title=f"Restart {name}", operation="restarts.restart", arguments=arguments, timeout=CHANGE_TIMEOUT
+    )
+    return (restart, rolled_out(role, name))
 
 
 def rolled_out(role: str, name: str) -> Step:

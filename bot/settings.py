@@ -76,7 +76,7 @@ class MongoSettings(_Area):
 
 
 class PlatformSettings(_Area):
-    """Where NovaPulse runs; what needs the platform refuses on ``compose``."""
+    """Where NovaPulse runs: a namespace of Kubernetes, or a project of Docker Compose on one Docker Engine."""
 
     platform: Literal["kubernetes", "compose"] = "kubernetes"
     kubeconfig: Path | None = None
@@ -84,8 +84,17 @@ class PlatformSettings(_Area):
     api_deployment: str = "novapulse-api"
     worker_deployment: str = "novapulse-worker"
     redis_statefulset: str = "redis"
-    compose_file: Path | None = None
+    compose_file: Path | None = Field(default=None, description="several are written file:file, as Compose does")
     compose_project: str | None = None
+    docker_host: str | None = None
+    docker_tls_verify: str | None = None
+    docker_cert_path: str | None = None
+
+    @property
+    def docker_environment(self) -> dict[str, str]:
+        """How to reach the engine, in the variables that Docker's own programs and library read."""
+        names = ("docker_host", "docker_tls_verify", "docker_cert_path")
+        return {name.upper(): value for name in names if (value := getattr(self, name)) is not None}
 
 
 class StateSettings(_Area):

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from bot.attempt import is_missing, why
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
-from bot.clients.cluster import Cluster
 from bot.clients.mongo import Mongo
+from bot.clients.platform import Platform
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.errors import BotError, Forbidden, TimedOut, Unavailable
@@ -58,7 +58,7 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
     queues: Queues,
     redis: RedisServer,
     mongo: Mongo,
-    cluster: Cluster,
+    cluster: Platform,
     fires: Fires,
     plans: Plans,
     samples: Samples,

@@ -9,9 +9,9 @@ from bot.alert import Severity
 from bot.attempt import attempt, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
-from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import PodLog, PodState, Workload
 from bot.clients.metrics_text import parse_metrics
+from bot.clients.platform import Platform
 from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.errors import BotError
@@ -97,7 +97,7 @@ def _severity(policy: Policy, metric: str, labels: Mapping[str, str], value: flo
     return "critical" if "critical" in found else next(iter(found), None)
 
 
-async def error_log(cluster: Cluster) -> list[Part]:
+async def error_log(cluster: Platform) -> list[Part]:
     """Read the last day of every API pod's log; 4xx answers, which are logged as errors too, are counted apart."""
     logs = await cluster.logs(
         "api", tail_lines=LOG_LINES, since_seconds=int(DAY.total_seconds()), seconds=20.0, limit_bytes=LOG_BYTES
@@ -136,7 +136,7 @@ def _is_cut(log: PodLog) -> bool:
     return log.cut or (log.data is not None and log.data.count(b"\n") >= LOG_LINES)
 
 
-async def pods(cluster: Cluster, role: Workload, now: datetime) -> list[Part]:
+async def pods(cluster: Platform, role: Workload, now: datetime) -> list[Part]:
     """Count the pods that are ready and how often they were restarted; one that was in the last day is not well."""
     deployment, found = await asyncio.gather(cluster.deployment(role), cluster.pods(role))
     present = [pod for pod in found if not pod.terminating]

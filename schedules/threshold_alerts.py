@@ -8,8 +8,8 @@ from typing import Final
 from bot.attempt import attempt, is_missing, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import SYSTEM as API
-from bot.clients.cluster import Cluster
 from bot.clients.mongo import Mongo
+from bot.clients.platform import Platform
 from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
@@ -40,7 +40,7 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
     redis: RedisServer,
     mongo: Mongo,
     api: NovaPulseApi,
-    cluster: Cluster,
+    cluster: Platform,
     samples: Samples,
     now: datetime,
 ) -> list[Observation]:

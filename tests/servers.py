@@ -85,11 +85,11 @@ class NodeQueues:
 
 
 @asynccontextmanager
-async def node_queues(redis_url: str) -> AsyncIterator[NodeQueues]:
-    """Run Node with BullMQ against a Redis."""
+async def node_queues(redis_url: str, library: str = "bullmq") -> AsyncIterator[NodeQueues]:
+    """Run Node with BullMQ (5) or with another version installed beside it ("bullmq6") against a Redis."""
     node = shutil.which("node")
     assert node is not None, "Node is not installed"
-    environment = {**os.environ, "NODE_PATH": str(NODE_MODULES), "REDIS_URL": redis_url}
+    environment = {**os.environ, "NODE_PATH": str(NODE_MODULES), "REDIS_URL": redis_url, "BULLMQ": library}
     process = await asyncio.create_subprocess_exec(
         node, str(QUEUES_JS), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )

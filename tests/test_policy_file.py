@@ -236,3 +236,10 @@ def test_the_policies_that_come_with_the_bot_are_good(name: str) -> None:
         "worker": (10, 3),
         "api": (10, 3),
     }
+
+
+def test_whoever_is_called_has_to_be_known() -> None:
+    text = GOOD + '\n[oncall]\n[[oncall.levels]]\ntitle = "On-call engineer"\npeople = ["U3", "U9"]\n'
+    with pytest.raises(InvalidPolicy, match="oncall names 'U9', who is not under") as raised:
+        read(text, CATALOG)
+    assert raised.value.line == len(text.splitlines())

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from bot import catalog
+from bot.check.compose import compose_lines
 from bot.check.own import paging_lines, policy_lines, schedule_lines, state_lines
 from bot.check.systems import api_lines, cluster_lines, mongo_lines, redis_lines
 from bot.check.tried import Lines, tried
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
+from bot.clients.compose import Compose
 from bot.clients.mongo import Mongo
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
@@ -30,23 +32,24 @@ async def findings(settings: Settings, name: str, clock: Callable[[], datetime])
     state, slack, systems = await asyncio.gather(
         state_lines(settings.state.state_url.get_secret_value(), name, clock()),
         tried("Slack", slack_lines(settings.slack), "Check SLACK_BOT_TOKEN and SLACK_API_URL."),
-        _systems(settings),
+        _systems(settings, clock),
     )
     schedules = schedule_lines(policy, declared, tuple(settings.redis.queues)) if policy is not None else ()
     return _summary(said + state + slack + systems + schedules + paging_lines(settings.paging))
 
 
-async def _systems(settings: Settings) -> Lines:
+async def _systems(settings: Settings, clock: Callable[[], datetime]) -> Lines:
     async with AsyncExitStack() as stack:
         api, queues, redis = NovaPulseApi(settings.api), Queues(settings.redis), RedisServer(settings.redis)
-        mongo, cluster = Mongo(settings.mongo), Cluster(settings.platform)
+        mongo, platform = Mongo(settings.mongo), settings.platform
+        cluster = Compose(platform, clock) if platform.platform == "compose" else Cluster(platform)
         for client in (api, queues, redis, mongo, cluster):
             stack.push_async_callback(client.close)
         found = await asyncio.gather(
             api_lines(api, is_named=bool(settings.api.model_fields_set)),
             redis_lines(redis, queues),
             mongo_lines(mongo),
-            cluster_lines(cluster, settings.platform),
+            compose_lines(cluster) if isinstance(cluster, Compose) else cluster_lines(cluster, platform),
         )
     return tuple(line for lines in found for line in lines)
 

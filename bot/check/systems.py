@@ -131,8 +131,6 @@ async def mongo_lines(mongo: Mongo) -> Lines:
 
 async def cluster_lines(cluster: Cluster, settings: PlatformSettings) -> Lines:
     """Try the cluster, the bot's rights in it, and whether the configured deployments exist."""
-    if settings.platform == "compose":
-        return (problem("Platform", "this version cannot work on Docker Compose", "Set PLATFORM=kubernetes."),)
     mend = "Check KUBECONFIG, and that this machine may reach it."
     reached = await tried("Cluster", _version(cluster), mend, forbidden="Check the account that KUBECONFIG names.")
     if reached[0].level is not Level.OK:

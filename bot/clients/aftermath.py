@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from bot.clients.cluster_pod_changes import PodChanges
 from bot.clients.cluster_quantities import as_memory
-from bot.clients.cluster_usage import ListedPod, PodMetrics
+from bot.clients.cluster_usage import ListedPod
+from bot.clients.platform import PodChanging, PodReading
 from bot.clients.queue_layout import QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
@@ -40,8 +40,8 @@ class Aftermath:
 
     def __init__(
         self,
-        pods: PodChanges,
-        metrics: PodMetrics,
+        pods: PodChanging,
+        metrics: PodReading,
         queues: Queues,
         jobs: WorkingJobs,
         *,

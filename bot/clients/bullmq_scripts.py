@@ -5,6 +5,7 @@ exception that the caller has to mind: in version 5 a paused queue's jobs lie in
 """
 
 import asyncio
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any, Final, Literal
 
 from redis.asyncio import Redis
 
-Script = Literal["pack", "take", "put_back", "restore", "cleanJobsInSet", "reprocessJob"]
+Script = Literal["pack", "take", "put_back", "restore", "set_paused", "promote_due", "cleanJobsInSet", "reprocessJob"]
 
 _OURS: Final = Path(__file__).parent / "lua"
+# Where one of ours takes in one of the library's.
+_INCLUDED: Final = re.compile(r"^-- bullmq: (\w+)$", re.MULTILINE)
 # The library's scripts, with what is put round each: of a thousand removed ids only their number has to travel.
 _LIBRARY: Final = {"cleanJobsInSet": "local function clean()\n{}\nend\nreturn #clean()", "reprocessJob": "{}"}
 
@@ -38,9 +41,12 @@ class Scripts:
 
 @cache
 def _texts() -> dict[str, str]:
-    ours = {path.stem: path.read_text(encoding="utf-8") for path in _OURS.glob("*.lua")}
     spec = find_spec("bullmq")
     folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
     # The number behind the name is how many keys a script takes; it changes when its meaning does.
     library = {path.stem.partition("-")[0]: path for folder in folders for path in folder.glob("commands/*-*.lua")}
+    ours = {
+        path.stem: _INCLUDED.sub(lambda found: library[found[1]].read_text("utf-8"), path.read_text("utf-8"))
+        for path in _OURS.glob("*.lua")
+    }
     return ours | {name: round_it.format(library[name].read_text("utf-8")) for name, round_it in _LIBRARY.items()}

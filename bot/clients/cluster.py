@@ -1,7 +1,7 @@
 """NovaPulse's Kubernetes namespace: what runs there, who else scales it, and the changes the bot makes to it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from kubernetes.aio import client
@@ -10,13 +10,14 @@ from pydantic import JsonValue
 from bot.clients import cluster_objects as objects
 from bot.clients.cluster_autoscalers import AutoscalerReader, from_marks, or_problem
 from bot.clients.cluster_connection import SYSTEM, ClusterConnection
-from bot.clients.cluster_logs import LogQuery, read_logs
+from bot.clients.cluster_logs import LogQuery, hand_over_logs, read_logs
 from bot.clients.cluster_pods import deployment_state, pod_state
 from bot.clients.cluster_rights import Right, missing_rights
 from bot.clients.cluster_rollout import rollout_of
 from bot.clients.cluster_state import (
     Autoscaler,
     DeploymentState,
+    Feed,
     PodLog,
     PodState,
     Rollout,
@@ -30,6 +31,7 @@ from bot.settings import PlatformSettings
 
 POD_LIMIT: Final = 500
 LOG_LIMIT: Final = 1024 * 1024
+STREAM_LIMIT: Final = 64 * 1024 * 1024  # of a log that is not kept
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _ENDED: Final = frozenset({"Failed", "Succeeded"})
@@ -43,6 +45,8 @@ class Cluster:
     Workloads are named by role (``api``, ``worker``); any other name is a UsageError. Every method raises
     Unavailable, TimedOut, Forbidden or NotConfigured where the cluster could not be read.
     """
+
+    product: Final = "Kubernetes"
 
     def __init__(self, settings: PlatformSettings, *, seconds: float = 5.0) -> None:
         self._namespace = settings.kube_namespace
@@ -117,6 +121,24 @@ class Cluster:
             limit_bytes=limit_bytes,
         )
         return await read_logs(self._connection, await self.pods(role), query, seconds)
+
+    async def hand_over_logs(
+        self,
+        role: str,
+        feed_of: Callable[[str], Feed],
+        *,
+        tail_lines: int,
+        since_seconds: int,
+        seconds: float = 15.0,
+    ) -> list[PodLog]:
+        """Give the log of every pod to the feed of its name as it comes; what is returned says how that went."""
+        query = LogQuery(
+            namespace=self._namespace, tail_lines=tail_lines, since_seconds=since_seconds, limit_bytes=STREAM_LIMIT
+        )
+        return await hand_over_logs(self._connection, await self.pods(role), query, seconds, feed_of)
+
+    async def check_scale(self, role: str, replicas: int) -> None:
+        """Do nothing: a deployment can have as many pods as somebody asks for."""
 
     async def access_review(self, rights: Sequence[Right]) -> list[Right]:
         """Return which of the rights the bot does not have in the namespace."""

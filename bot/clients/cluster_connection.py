@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import aiohttp
 from kubernetes.aio import client, config
 from pydantic import BaseModel, ValidationError
 
+from bot.clients.cluster_state import Feed
 from bot.clients.deadline import deadline
 from bot.errors import BotError, Forbidden, NotConfigured, PermanentError, Unavailable, UserError
 from bot.masking import cut, mask
@@ -31,6 +33,7 @@ _CHUNK: Final = 64 * 1024
 _MESSAGE_LIMIT: Final = 300
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
+_FAILURE: Final = 300  # and above
 _REFUSED: Final = (400, 422)
 
 Call = Callable[[Any], Awaitable[aiohttp.ClientResponse]]
@@ -81,19 +84,41 @@ class ClusterConnection:
             _raise_for(status, body)
             return body, more
 
+    async def hand_over(self, call: Call, seconds: float, *, limit: int, feed: Feed) -> bool:
+        """Give at most ``limit`` bytes of an answer that is no JSON to ``feed``; return whether there was more.
+
+        Nothing of it is kept, and the next piece is read when ``feed`` has taken the last one.
+        """
+        async with deadline(SYSTEM, seconds, aiohttp.ClientError, ValueError), self._answer(call) as response:
+            if response.status >= _FAILURE:
+                _raise_for(response.status, (await _body(response, ANSWER_LIMIT))[0])
+            left = limit
+            async for piece in response.content.iter_chunked(_CHUNK):
+                await feed(piece[:left])
+                left -= len(piece)
+                if left < 0:
+                    return True
+            return False
+
     async def _send(self, call: Call, limit: int) -> tuple[int, bytes, bool]:
+        async with self._answer(call) as response:
+            return response.status, *await _body(response, limit)
+
+    @asynccontextmanager
+    async def _answer(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
         api = await self._open()
         async with await call(api) as response:
             if response.status != _UNAUTHORIZED:
-                return response.status, *await _body(response, limit)
+                yield response
+                return
         # Tokens from a file or a plug-in expire; a call that was refused for that has changed nothing.
         await self._load(api.configuration)
         async with await call(api) as response:
-            return response.status, *await _body(response, limit)
+            yield response
 
     async def _open(self) -> Any:
         if self.platform != "kubernetes":
-            message = f"PLATFORM={self.platform}: this version works on Kubernetes only; nothing was read or changed."
+            message = f"PLATFORM={self.platform}: this works on Kubernetes only; nothing was read or changed."
             raise UserError(message, hint="What this does stands in the runbook, to be done by hand.")
         async with self._opening:
             if self._client is None:

@@ -1,14 +1,14 @@
 """The logs of every pod of a workload, read concurrently; one pod that cannot be read holds up no other."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from kubernetes.aio import client
 
 from bot.clients.cluster_connection import Call, ClusterConnection
-from bot.clients.cluster_state import PodLog, PodState
+from bot.clients.cluster_state import Feed, PodLog, PodState
 from bot.errors import PermanentError, Unavailable
 
 # Each pod's log is a connection to its node through the API server.
@@ -45,6 +45,34 @@ async def _read_in_time(
         return PodLog(pod=pod.name, data=None, problem=f"no answer within {seconds:g} s")
     # The node stops at the limit, give or take a line, so a log of that length was cut there.
     return PodLog(pod=pod.name, data=data, cut=more or len(data) >= query.limit_bytes)
+
+
+async def hand_over_logs(
+    connection: ClusterConnection,
+    pods: Sequence[PodState],
+    query: LogQuery,
+    seconds: float,
+    feed_of: Callable[[str], Feed],
+) -> list[PodLog]:
+    """Give each pod's log to its own feed, piece by piece; what is returned holds no log, and says how it went.
+
+    A pod whose reading broke off says so as its ``problem``, with what was read of it in the feed.
+    """
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(pod: PodState) -> PodLog:
+        try:
+            async with asyncio.timeout(seconds), turns:
+                more = await connection.hand_over(
+                    _call(pod, query), seconds, limit=query.limit_bytes, feed=feed_of(pod.name)
+                )
+        except (Unavailable, PermanentError) as error:
+            return PodLog(pod=pod.name, data=None, problem=str(error))
+        except TimeoutError:
+            return PodLog(pod=pod.name, data=None, problem=f"not read to its end within {seconds:g} s")
+        return PodLog(pod=pod.name, data=b"", cut=more)
+
+    return list(await asyncio.gather(*map(one, pods)))
 
 
 def _call(pod: PodState, query: LogQuery) -> Call:

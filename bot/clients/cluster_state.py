@@ -1,5 +1,6 @@
 """What the bot says about the workloads: plain data, the same for every platform NovaPulse runs on."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -10,6 +11,8 @@ from bot.masking import cut
 
 Workload = Literal["api", "worker"]
 WORKLOADS: Final[tuple[Workload, ...]] = ("api", "worker")
+# Takes a log piece by piece; the next one comes when it has returned.
+Feed = Callable[[bytes], Awaitable[None]]
 Owner = Literal["HPA", "KEDA", "GitOps"]
 
 

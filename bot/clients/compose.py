@@ -9,16 +9,16 @@ from typing import Final
 from docker import APIClient
 from pydantic import JsonValue
 
-from bot.clients.cluster_state import Autoscaler, DeploymentState, PodLog, PodState, Rollout, Workload, workload
+from bot.clients.cluster_state import Autoscaler, DeploymentState, Feed, PodLog, PodState, Rollout, Workload, workload
 from bot.clients.compose_containers import Container, deployment_state, pod_state
 from bot.clients.compose_logs import read_log
-from bot.clients.compose_program import CHANGE_SECONDS
 from bot.clients.compose_project import Project
 from bot.errors import PermanentError, Unavailable, UsageError
 from bot.plan import Progress, condition, operation
 from bot.settings import PlatformSettings
 
 LOG_LIMIT: Final = 1024 * 1024
+HANDED_OVER: Final = 8 * LOG_LIMIT  # of each container: here it is read whole before it is handed over
 NO_ROLLOUTS: Final = "Docker Compose has no rollouts and keeps no history of them"
 
 
@@ -30,7 +30,6 @@ class Compose:
     """
 
     product: Final = "Docker"
-    change_seconds: Final = CHANGE_SECONDS + 30
 
     def __init__(self, settings: PlatformSettings, clock: Callable[[], datetime], *, seconds: float = 5.0) -> None:
         self.project = Project(settings, clock, seconds=seconds)
@@ -96,6 +95,23 @@ class Compose:
             since = await self.project.engine_time() - timedelta(seconds=since_seconds)
             query["since"] = f"{since.timestamp():.3f}"
         return list(await asyncio.gather(*(self._log(each, query, seconds, limit_bytes) for each in containers)))
+
+    async def hand_over_logs(
+        self,
+        role: str,
+        feed_of: Callable[[str], Feed],
+        *,
+        tail_lines: int,
+        since_seconds: int,
+        seconds: float = 15.0,
+    ) -> list[PodLog]:
+        """Give the log of every container to the feed of its name; what is returned says how that went."""
+        logs = await self.logs(
+            role, tail_lines=tail_lines, since_seconds=since_seconds, seconds=seconds, limit_bytes=HANDED_OVER
+        )
+        for log in logs:
+            await feed_of(log.pod)(log.data or b"")
+        return logs
 
     async def check_scale(self, role: str, replicas: int) -> None:
         """Raise Refused where the service cannot have that many containers: a fixed name, a fixed port of the host."""

@@ -81,7 +81,9 @@ class ComposeRestarts:
         del stamp
         found = await self._project.containers(role)
         if expect_uid != f"{self._project.name}/{self._project.service(role)}":
-            raise PermanentError(f"{self._project.service(role)} is another service than in the plan: nothing was done.")
+            raise PermanentError(
+                f"{self._project.service(role)} is another service than in the plan: nothing was done."
+            )
         since = await self._project.engine_time(datetime.fromisoformat(at))
         old = [each for each in found if not each.is_running or each.started_at is None or each.started_at < since]
         await _all(self._restart(container) for container in old)

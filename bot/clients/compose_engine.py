@@ -1,9 +1,11 @@
 """The Docker Engine, asked through a library that blocks: in threads, each call with a deadline of its own."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final, TypeVar
 
 import requests
@@ -18,6 +20,7 @@ from bot.masking import cut, mask
 SYSTEM: Final = "Docker"
 # An engine that hangs holds a thread until the call's own timeout; more than these wait for their turn.
 _THREADS: Final = 8
+_OWN: Final = "unix:///var/run/docker.sock"
 _MESSAGE_LIMIT: Final = 300
 _BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = (401, 403)
@@ -52,7 +55,8 @@ class Engine:
         """Return what a call returns; the call runs in a thread, which may outlive the deadline by its timeout.
 
         Raises Unavailable, TimedOut after ``seconds``, Forbidden, PermanentError where the engine refuses the call
-        itself, or TemporaryError where it is busy with the container (409). An answer that is none of the engine's is Unavailable too.
+        itself, or TemporaryError where it is busy with the container (409). An answer that is none of the engine's is
+        Unavailable too.
         """
         limit = self.seconds if seconds is None else seconds
         loop = asyncio.get_running_loop()
@@ -75,13 +79,20 @@ class Engine:
     def _open(self) -> APIClient:
         with self._opening:
             if self._client is None:
+                self._check_socket()
                 arguments = kwargs_from_env(self._environment) if self._environment else {}
-                self._client = APIClient(**arguments, version="auto", timeout=self.seconds)
+                self._client = APIClient(**arguments, version="auto", timeout=math.ceil(self.seconds))
             return self._client
+
+    def _check_socket(self) -> None:
+        # The library leaves its own end open where there is no other, once for every call.
+        scheme, _, path = self._environment.get("DOCKER_HOST", _OWN).partition("://")
+        if scheme == "unix" and not Path(path).exists():
+            raise Unavailable(SYSTEM, "no engine runs there: its socket does not exist, see DOCKER_HOST")
 
 
 def _failure(error: APIError) -> BotError:
-    status = error.response.status_code
+    status = 0 if error.response is None else error.response.status_code
     message = cut(mask(str(error.explanation or "")).strip(), _MESSAGE_LIMIT) or f"HTTP {status}"
     if status in _FORBIDDEN:
         return Forbidden(SYSTEM, message)

@@ -29,7 +29,7 @@ def read_log(
         try:
             response.raise_for_status()
         except requests.HTTPError as error:
-            create_api_error_from_http_exception(error)  # type: ignore[no-untyped-call]
+            create_api_error_from_http_exception(error)
         kept = bytearray()
         chunks: Iterator[bytes] = response.iter_content(_CHUNK)
         for piece in chunks if container.config.tty else _payloads(chunks):

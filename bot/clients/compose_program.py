@@ -118,6 +118,8 @@ class Program:
     async def _compose(self, *arguments: str, seconds: float) -> _Ended:
         if not self._files:
             raise NotConfigured(SYSTEM, "COMPOSE_FILE")
+        if not self._project:  # the program would make one up
+            raise NotConfigured(SYSTEM, "COMPOSE_PROJECT")
         if missing := next((file for file in self._files if not file.exists()), None):
             raise Unavailable(SYSTEM, f"the file that COMPOSE_FILE names does not exist ({missing.name})")
         command = await self._command()

@@ -39,8 +39,9 @@ class Project:
         self._candidates: dict[str, tuple[str, ...]] = dict(_CANDIDATES)
         self._found: dict[str, str] = {}
         for role in ("api", "worker"):
-            if f"{role}_deployment" in settings.model_fields_set:
-                self._candidates[role] = (getattr(settings, f"{role}_deployment"),)
+            field = f"{role}_deployment"
+            if (own := getattr(settings, field)) != PlatformSettings.model_fields[field].default:
+                self._candidates[role] = (own,)
 
     @property
     def name(self) -> str:
@@ -65,9 +66,11 @@ class Project:
         listed = await self._listed()
         names = {each.labels.get(SERVICE, "") for each in listed}
         service = await self._called(role, names)
-        ids = [each.id for each in listed if each.labels.get(SERVICE) == service]
-        found = await asyncio.gather(*(self.container(each) for each in ids))
-        return sorted(filter(None, found), key=lambda container: container.created_at)
+        return await self._inspected([each for each in listed if each.labels.get(SERVICE) == service])
+
+    async def all_containers(self) -> list[Container]:
+        """Return every container of the project, oldest first."""
+        return await self._inspected(await self._listed())
 
     async def container(self, name: str) -> Container | None:
         """Return a container by its id or name; None where there is none."""
@@ -87,7 +90,6 @@ class Project:
 
     async def file(self) -> ComposeFile:
         """Return what the compose file says; raises as ``Program.file`` does."""
-        del self.name  # without it the program would make one up
         return await self.program.file()
 
     async def check_scale(self, role: str, replicas: int) -> None:
@@ -96,16 +98,25 @@ class Project:
         service = self.service(role)
         if service not in file.services:
             raise Refused(f"The compose file has no service {service}: it has {', '.join(sorted(file.services))}.")
-        problem = file.services[service].problem
-        if not problem and (fixed := [each.name for each in found if each.has_fixed_name(self.name, service)]):
-            problem = f"its container has the fixed name {fixed[0]}"
-        if problem and replicas > 1:
+        fixed = self._fixed(service, found, file)
+        if fixed and replicas > 1:
             hint = "Take it out of the compose file and make the container anew, then scale."
-            raise Refused(f"The service {service} cannot have {replicas} containers: {problem}.", hint=hint)
+            raise Refused(f"The service {service} cannot have {replicas} containers: {fixed}.", hint=hint)
         if file.blanks and replicas > len(found):
             names = ", ".join(file.blanks)
             message = f"The compose file uses {names}, which nobody has set here: new containers would get a blank."
             raise Refused(message, hint="Set it in the .env file beside the compose file.")
+
+    async def fixed(self, role: str) -> str:
+        """Return why a service can have only one container; empty where it can have more. Without a file, by names."""
+        found = await self.containers(role)
+        file = await self.file() if self.program.is_configured else ComposeFile(services={}, blanks=())
+        return self._fixed(self.service(role), found, file)
+
+    def _fixed(self, service: str, found: list[Container], file: ComposeFile) -> str:
+        problem = file.services[service].problem if service in file.services else ""
+        names = [each.name for each in found if each.has_fixed_name(self.name, service)]
+        return problem or (f"its container has the fixed name {names[0]}" if names else "")
 
     async def engine_time(self, at: datetime | None = None) -> datetime:
         """Return what the engine's clock says now, or said at a moment of the bot's clock."""
@@ -115,6 +126,11 @@ class Project:
         except ValidationError:
             raise Unavailable(SYSTEM, "it does not say what time it is") from None
         return now if at is None else at + (now - self._clock())
+
+    async def _inspected(self, listed: list[Listed]) -> list[Container]:
+        """Look at each; one that is gone by then is left out."""
+        found = await asyncio.gather(*(self.container(each.id) for each in listed))
+        return sorted(filter(None, found), key=lambda container: container.created_at)
 
     async def _listed(self) -> list[Listed]:
         labels = [f"{PROJECT}={self.name}", f"{ONE_OFF}=False"]
@@ -132,7 +148,8 @@ class Project:
         wanted = self._candidates[role]
         present = [name for name in wanted if name in names]
         if not present and self.program.is_configured:
-            present = [name for name in wanted if name in (await self.file()).services]
+            declared = (await self.file()).services
+            present = [name for name in wanted if name in declared]
         if not present:
             there = ", ".join(sorted(filter(None, names))) or "none"
             words = f"no service {' or '.join(wanted)} in the project {self.name}, only {there}; see COMPOSE_PROJECT"

@@ -24,10 +24,10 @@ REASON_LIMIT: Final = 2_000
 # Twice what is kept is masked: a secret that the cut would halve is still seen as one.
 _MASKED: Final = 2 * REASON_LIMIT
 # What is longer is not fetched: a hundred of them have to fit into the memory.
-_FETCHED: Final = 65_536
+FETCHED: Final = 65_536
 _NAME_LIMIT: Final = 80
 _FIELDS: Final = ("name", "atm", "attemptsMade", "finishedOn")
-_TOO_LONG: Final = f"(a reason of more than {_FETCHED:,} bytes, which was not read)"
+_TOO_LONG: Final = f"(a reason of more than {FETCHED:,} bytes, which was not read)"
 # Whom a job was for stands in the reasons of mail servers.
 _ADDRESS: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,64}+\.[\w.-]{1,100}+")
 
@@ -89,12 +89,13 @@ def masked(queues: Mapping[str, FailedJobs | MissingQueue]) -> dict[str, FailedJ
 def masked_jobs(jobs: Iterable[FailedJob]) -> tuple[FailedJob, ...]:
     """Mask and cut the reason and the name of each job."""
     return tuple(
-        replace(job, reason=_clean(job.reason), name=cut(mask(job.name[:_MASKED]), _NAME_LIMIT) if job.name else None)
+        replace(job, reason=clean(job.reason), name=cut(mask(job.name[:_MASKED]), _NAME_LIMIT) if job.name else None)
         for job in jobs
     )
 
 
-def _clean(reason: str) -> str:
+def clean(reason: str) -> str:
+    """Mask a text about a job, addresses included, and cut it."""
     shown = _ADDRESS.sub("<email>", mask(reason[:_MASKED]))
     return shown if len(shown) <= REASON_LIMIT else f"{shown[: REASON_LIMIT - 1]}\u2026"
 
@@ -117,7 +118,7 @@ async def read_jobs(redis: Redis, key: str, found: Sequence[tuple[str, str]]) ->
     How long the reasons are is asked first, so that no giant is fetched. They are not masked yet.
     """
     lengths = await _ask(redis, [("HSTRLEN", f"{key}:{job}", "failedReason") for job, _ in found])
-    fits = [isinstance(length, int) and length <= _FETCHED for length in lengths]
+    fits = [isinstance(length, int) and length <= FETCHED for length in lengths]
     commands: list[Command] = [
         ("HMGET", f"{key}:{job}", *_FIELDS, *(("failedReason",) if fit else ()))
         for (job, _), fit in zip(found, fits, strict=True)
@@ -142,7 +143,7 @@ async def _plain_batch(redis: Redis, key: str, start: int) -> list[FailedJob | N
 def _plain_job(entry: str) -> FailedJob:
     """Read an entry of a plain list: only fields of these names are taken, never the job's data."""
     try:
-        fields = json.loads(entry) if len(entry) <= _FETCHED else {}
+        fields = json.loads(entry) if len(entry) <= FETCHED else {}
     except (ValueError, RecursionError):
         fields = {}
     if not isinstance(fields, dict):

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from bot.clients.failed_jobs import FailedJob, masked_jobs, moment_of, read_jobs, scored
 from bot.clients.queue_layout import QueueSnapshot
-from bot.log_grouping import group_key
+from bot.log_grouping import GroupKeys
 
 # So many jobs are looked at to find those of a cluster or a name, the oldest first; in steps of the second number.
 LOOKED_AT: Final = 10_000
@@ -43,9 +43,10 @@ class Selection:
         """Whether every job up to that moment is meant, so that none has to be read."""
         return not self.cluster and not self.job
 
-    def fits(self, job: FailedJob) -> bool:
-        """Say whether a job, masked, is meant."""
-        return self.job in ("", job.name) and self.cluster in ("", cluster_of(job))
+    def of_those(self, jobs: Iterable[FailedJob], keys: GroupKeys) -> list[FailedJob]:
+        """Return which of these jobs, masked, are meant."""
+        named = [job for job in jobs if self.job in ("", job.name)]
+        return [job for job in named if not self.cluster or cluster_of(job, keys) == self.cluster]
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,14 @@ class Survey:
     names: Counter[str] = field(default_factory=Counter)
 
 
-def cluster_of(job: FailedJob) -> str:
-    """Name the cluster of a masked job: six characters that errors which say the same have in common."""
-    return hashlib.sha256(group_key(job.reason).encode(errors="replace")).hexdigest()[:6]
+def cluster_of(job: FailedJob, keys: GroupKeys) -> str:
+    """Name the cluster of a masked job: eight characters that errors which say the same have in common."""
+    return hashlib.sha256(keys.of(job.reason).encode(errors="replace")).hexdigest()[:8]
 
 
 async def chosen_of(redis: Redis, key: str, found: Sequence[tuple[str, str]], selection: Selection) -> list[FailedJob]:
     """Return which of these jobs, given as id and score, are meant; raises the errors of the library."""
-    jobs = await _read(redis, key, found)
-    return [job for job in jobs if selection.fits(job)]
+    return selection.of_those(await _read(redis, key, found), GroupKeys())
 
 
 async def survey(redis: Redis, queue: QueueSnapshot, selection: Selection) -> Survey:
@@ -91,16 +91,16 @@ async def survey(redis: Redis, queue: QueueSnapshot, selection: Selection) -> Su
 
 async def _looked_at(redis: Redis, queue: QueueSnapshot, selection: Selection, total: int) -> Survey:
     names, clusters, moments = Counter[str](), Counter[str](), list[datetime | None]()
-    chosen, looked, until = 0, 0, selection.until
+    chosen, looked, until, keys = 0, 0, selection.until, GroupKeys()
     while looked < LOOKED_AT:
         failed = f"{queue.name}:failed"
         found = await scored(redis, "ZRANGEBYSCORE", failed, "-inf", selection.until, looked, _STEP)
         jobs = await _read(redis, queue.name, found)
-        fits = [job for job in jobs if selection.fits(job)]
+        fits = selection.of_those(jobs, keys)
         chosen += len(fits)
         moments += [job.failed_at for job in fits]
         names.update(job.name for job in jobs if job.name)
-        clusters.update(map(cluster_of, jobs))
+        clusters.update(cluster_of(job, keys) for job in jobs)
         looked += len(found)
         if len(found) < _STEP:
             return Survey(queue, total, chosen, until, *_ends(moments), False, clusters, names)

@@ -42,7 +42,7 @@ class LatencyGuard:
 
     async def begin(self) -> None:
         """Learn how long a PING usually takes; raises the errors of the library."""
-        usual = min([await self._ping() for _ in range(_CALM_PINGS)])
+        usual = min([await self.ping() for _ in range(_CALM_PINGS)])
         self._limit = max(LIMIT, _USUAL_TIMES * usual)
 
     @asynccontextmanager
@@ -68,14 +68,19 @@ class LatencyGuard:
         elif worst < self._limit / 3:
             self.jobs = min(MOST, self.jobs * 2)
 
+    def saw(self, seconds: float) -> None:
+        """Take note of how long a PING took."""
+        self._worst = max(self._worst, seconds)
+
     async def _watch(self) -> None:
         while True:
             # A Redis that is gone is noticed by the work itself.
             with suppress(RedisError, OSError):
-                self._worst = max(self._worst, await self._ping())
+                self.saw(await self.ping())
             await asyncio.sleep(self._interval)
 
-    async def _ping(self) -> float:
+    async def ping(self) -> float:
+        """Return how long a PING takes, in seconds; raises the errors of the library."""
         began = self._clock()
         await self._redis.ping()
         return self._clock() - began
@@ -87,6 +92,6 @@ class LatencyGuard:
             if self._clock() > until:
                 raise TemporaryError(f"Redis is slow: another client waits {1000 * worst:,.0f} ms for an answer")
             await asyncio.sleep(self._interval)
-            took = await self._ping()
+            took = await self.ping()
             worst, quick = (took, 0) if took > self._limit else (worst, quick + 1)
         self._worst = 0.0

@@ -24,6 +24,7 @@ from bot.clients.queues import Queues
 from bot.clients.redis_connection import RedisConnection, redis_deadline
 from bot.errors import PermanentError
 from bot.plan import Report, operation
+from bot.settings import RedisSettings
 
 
 class Archive(Protocol):
@@ -39,17 +40,15 @@ class Archive(Protocol):
 
 
 class QueueChanges:
-    """What changes failed jobs; ``connection`` is its own, so that its pieces and PINGs hold up no reading.
+    """What changes failed jobs, on connections of its own: its pieces and PINGs hold up no reading.
 
     Its operations raise ``PermanentError`` before anything is touched where the queue is missing or of a version of
     BullMQ that is not known. ``patience`` is how long a slow Redis is waited for, in seconds.
     """
 
-    def __init__(
-        self, queues: Queues, connection: RedisConnection, archive: Archive, *, patience: float = 30.0
-    ) -> None:
+    def __init__(self, settings: RedisSettings, queues: Queues, archive: Archive, *, patience: float = 30.0) -> None:
+        self._connection = RedisConnection(settings)
         self._queues = queues
-        self._connection = connection
         self._archive = archive
         self._patience = patience
 
@@ -74,14 +73,13 @@ class QueueChanges:
                 gone = await self._cleared(work, failed, archive, found.batch)
                 done, left = done + gone, left + found.left
                 skip += found.looked - (found.batch.jobs if gone else 0)
-                await work.told(f"{done:,} jobs removed")
-        said = f"{await self._jobs_in(archive, queue):,} jobs removed, kept for 7 days as archive {archive}"
-        return said + (f"; {left:,} were left because another job waits for them" if left else "")
+                await work.told(f"{_jobs(done)} removed")
+        said = f"{_jobs(await self._jobs_in(archive, queue))} removed, kept for 7 days as archive {archive}"
+        waits = "because another waits for it" if left == 1 else "because others wait for them"
+        return said + (f"; {_jobs(left)} left {waits}" if left else "")
 
     @operation
-    async def clear_list(  # noqa: PLR0913 - a step's arguments are plain values
-        self, queue: str, key: str, entries: int, archive: str, at: float, *, progress: Report
-    ) -> str:
+    async def clear_list(self, queue: str, key: str, entries: int, archive: str, at: float, *, progress: Report) -> str:
         """Copy a plain list of failed jobs into the archive where it still has ``entries``, and then remove it."""
         async with self._working(queue, progress, key) as work:
             plain = PlainFailed(work.redis, key)
@@ -91,8 +89,8 @@ class QueueChanges:
                 await self._remove(work, plain, archive, batch)
             while (batch := await work.piece(plain.pack(work.jobs))).jobs:
                 await self._cleared(work, plain, archive, batch)
-                await work.told(f"{await self._jobs_in(archive, queue):,} of {entries:,} entries removed")
-        return f"{await self._jobs_in(archive, queue):,} entries removed, kept for 7 days as archive {archive}"
+                await work.told(f"{await self._jobs_in(archive, queue):,} of {_jobs(entries)} removed")
+        return f"{_jobs(await self._jobs_in(archive, queue))} removed, kept for 7 days as archive {archive}"
 
     @operation
     async def retry(
@@ -114,14 +112,12 @@ class QueueChanges:
                 done = await work.piece(failed.retry(jobs)) if jobs else 0
                 retried, left = retried + done, left - len(found)
                 skip += len(found) - (len(jobs) if done else 0)
-                await work.told(f"{retried:,} jobs wait again, {left:,} to look at")
+                await work.told(f"{_jobs(retried)} {'waits' if retried == 1 else 'wait'} again, {left:,} to look at")
                 await asyncio.sleep(pause if done and left > 0 else 0)
-        return f"{retried:,} jobs wait again"
+        return f"{_jobs(retried)} {'waits' if retried == 1 else 'wait'} again"
 
     @operation
-    async def retry_list(  # noqa: PLR0913 - a step's arguments are plain values
-        self, queue: str, key: str, entries: int, wave: int, pause: float, *, progress: Report
-    ) -> str:
+    async def retry_list(self, queue: str, key: str, entries: int, wave: int, pause: float, *, progress: Report) -> str:
         """Move a plain list of failed jobs, where it still has ``entries``, to those that wait, in waves."""
         retried = 0
         async with self._working(queue, progress, key) as work:
@@ -129,9 +125,9 @@ class QueueChanges:
             await work.piece(plain.take(entries))
             while moved := await work.piece(plain.retry(min(wave, work.jobs))):
                 retried += moved
-                await work.told(f"{retried:,} of {entries:,} entries wait again")
+                await work.told(f"{retried:,} of {_jobs(entries)} wait again")
                 await asyncio.sleep(pause if retried < entries else 0)
-        return f"{retried:,} entries wait again"
+        return f"{_jobs(retried)} {'waits' if retried == 1 else 'wait'} again"
 
     @operation
     async def restore(self, queue: str, archive: str, *, progress: Report) -> str:
@@ -143,8 +139,10 @@ class QueueChanges:
             while (batch := await self._archive.next(archive, queue)) is not None:
                 done = await self._restored(work, archive, batch)
                 back, there = back + done, there + batch.jobs - done
-                await work.told(f"{back:,} jobs are back")
-        return f"{back:,} jobs are back" + (f", {there:,} were there or had lost their data" if there else "")
+                await work.told(f"{_jobs(back)} back")
+        said = f"{_jobs(back)} {'is' if back == 1 else 'are'} back"
+        were = "was" if there == 1 else "were"
+        return said + (f"; {_jobs(there)} {were} there, or without its data" if there else "")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -215,4 +213,10 @@ class QueueChanges:
 
 def is_writable(queue: QueueSnapshot) -> bool:
     """Say whether it is known how this queue is changed; one of an unknown version of BullMQ is only read."""
-    return queue.layout != "bullmq"
+    # BullMQ Pro keeps groups besides, of which the scripts know nothing.
+    library = (queue.version or "").rpartition(":")[0]
+    return queue.layout != "bullmq" and library in ("", "bullmq")
+
+
+def _jobs(number: int) -> str:
+    return f"{number:,} {'job' if number == 1 else 'jobs'}"

@@ -11,6 +11,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from bot.clients.failed_job import JobDetails, details, read_job
 from bot.clients.failed_jobs import FailedJobs, masked, read_failed
 from bot.clients.queue_layout import (
     RUNBOOK_PREFIX,
@@ -94,6 +95,12 @@ class Queues:
                 seen = snapshots[short]
                 found[short] = await read_failed(redis, seen) if isinstance(seen, QueueSnapshot) else seen
         return await asyncio.to_thread(masked, found)
+
+    async def failed_job(self, queue: QueueSnapshot, job: str, *, seconds: float = 5.0) -> JobDetails | None:
+        """Read one job of a BullMQ queue as it may be shown; None where there is none. Raises as ``snapshot`` does."""
+        async with redis_deadline(seconds):
+            found = await read_job(self._connection.open(), queue, job)
+        return None if found is None else await asyncio.to_thread(details, found)
 
     @condition
     async def workers_connected(self, minimum: int) -> Progress:

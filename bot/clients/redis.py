@@ -1,7 +1,8 @@
 """NovaPulse's Redis as a server: does it answer, how fast, and in what state is it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
@@ -10,10 +11,20 @@ from bot.settings import RedisSettings
 
 
 @dataclass(frozen=True)
+class Replica:
+    """A replica as its primary sees it; ``lag`` is the seconds since it last answered, None where that is not said."""
+
+    address: str
+    state: str
+    lag: int | None
+
+
+@dataclass(frozen=True)
 class RedisInfo:
     """What ``INFO`` says; None where this server (or its access rules) does not say it.
 
-    ``role`` is "master" or "slave"; memory is in bytes, ``maxmemory`` 0 means no limit.
+    ``role`` is "master" or "slave"; memory is in bytes, ``maxmemory`` 0 means no limit. ``saved_at`` is the last
+    snapshot, ``changes_since_save`` how many writes it does not hold. ``primary_link`` is "up" or "down" on a replica.
     """
 
     version: str | None
@@ -24,6 +35,16 @@ class RedisInfo:
     connected_clients: int | None
     evicted_keys: int | None
     persistence_ok: bool | None
+    uptime: int | None = None
+    blocked_clients: int | None = None
+    maxclients: int | None = None
+    fragmentation: float | None = None
+    saved_at: datetime | None = None
+    changes_since_save: int | None = None
+    appends: bool | None = None
+    loading: bool | None = None
+    primary_link: str | None = None
+    replicas: tuple[Replica, ...] = ()
 
 
 class RedisServer:
@@ -69,7 +90,24 @@ def _read_info(fields: Mapping[str, Any]) -> RedisInfo:
         connected_clients=_number(fields, "connected_clients"),
         evicted_keys=_number(fields, "evicted_keys"),
         persistence_ok=_persistence(fields),
+        uptime=_number(fields, "uptime_in_seconds"),
+        blocked_clients=_number(fields, "blocked_clients"),
+        maxclients=_number(fields, "maxclients"),
+        fragmentation=_fraction(fields, "mem_fragmentation_ratio"),
+        saved_at=_moment(fields, "rdb_last_save_time"),
+        changes_since_save=_number(fields, "rdb_changes_since_last_save"),
+        appends=_flag(fields, "aof_enabled"),
+        loading=_flag(fields, "loading"),
+        primary_link=_text(fields, "master_link_status"),
+        replicas=tuple(_replicas(fields)),
     )
+
+
+def _replicas(fields: Mapping[str, Any]) -> Iterator[Replica]:
+    for number in range(_number(fields, "connected_slaves") or 0):
+        if isinstance(found := fields.get(f"slave{number}"), Mapping):
+            address = f"{found.get('ip', '?')}:{found.get('port', '?')}"
+            yield Replica(address, str(found.get("state", "unknown")), _number(found, "lag"))
 
 
 def _persistence(fields: Mapping[str, Any]) -> bool | None:
@@ -90,3 +128,18 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
 def _number(fields: Mapping[str, Any], name: str) -> int | None:
     value = fields.get(name)
     return value if isinstance(value, int) else None
+
+
+def _fraction(fields: Mapping[str, Any], name: str) -> float | None:
+    value = fields.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool | None:
+    value = _number(fields, name)
+    return None if value is None else bool(value)
+
+
+def _moment(fields: Mapping[str, Any], name: str) -> datetime | None:
+    seconds = _number(fields, name)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None

@@ -6,14 +6,14 @@ from types import NoneType
 from typing import Any, get_args
 
 from bot.catalog import Catalog
-from bot.errors import InvalidDeclaration, NotConfigured
+from bot.errors import InvalidDeclaration, NotConfigured, Refused
 from bot.request import Actor, Request
 
 _PER_CALL = (Request, Actor, datetime)
 
 
 class Dependencies:
-    """Objects by the type they are asked for. A ``NotConfigured`` in an object's place is raised when it is needed."""
+    """Objects by the type they are asked for; a ``NotConfigured`` or ``Refused`` in one's place is raised when needed."""
 
     def __init__(self, found: Mapping[type, object]) -> None:
         self._found = dict(found)
@@ -28,7 +28,7 @@ class Dependencies:
                     raise InvalidDeclaration(f"{declared}: nothing provides {name}: {kind}")
 
     def resolve(self, wanted: Mapping[str, Any], request: Request, now: datetime) -> dict[str, object]:
-        """Return what is asked for; raises ``NotConfigured``, unless ``X | None`` is asked for."""
+        """Return what is asked for; raises ``NotConfigured`` or ``Refused``, unless ``X | None`` is asked for."""
         found = self._found | {Request: request, Actor: request.actor, datetime: now}
         return {name: _pick(found, kind) for name, kind in wanted.items()}
 
@@ -44,7 +44,7 @@ def _options(kind: Any) -> tuple[Any, ...]:
 def _pick(found: Mapping[Any, object], kind: Any) -> object:
     value = next((found[option] for option in _options(kind) if option in found), None)
     optional = NoneType in get_args(kind)
-    if isinstance(value, NotConfigured):
+    if isinstance(value, NotConfigured | Refused):
         if optional:
             return None
         raise value

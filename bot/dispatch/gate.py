@@ -132,9 +132,7 @@ class Gate:
             current = await self._plans.locked(connection, stored.id)
             if current is None or current.status != "approved" or current.is_due(now):
                 return False
-            missing, needed = await self._approvals.missing(connection, current)
-            if missing > 0 and not current.break_glass:
-                reason = f"The policy changed: {needed} approval(s) are needed now, {needed - missing} count."
+            if reason := await self._why_not(connection, current, now):
                 await self._approvals.close(connection, current, "stale", reason, now)
                 await self._notices.card(connection, current.id, now)
                 return False
@@ -148,6 +146,15 @@ class Gate:
             await self._notices.card(connection, stored.id, now)
             await self._notices.superseded(connection, run, now)
         return True
+
+    async def _why_not(self, connection: AsyncConnection, current: StoredPlan, now: datetime) -> str:
+        """Return why the plan may not start, as everything stands in this very transaction."""
+        missing, needed = await self._approvals.missing(connection, current)
+        if missing > 0 and not current.break_glass:
+            return f"The policy changed: {needed} approval(s) are needed now, {needed - missing} count."
+        # A freeze that was set while it was planned again.
+        frozen = await self._planner.frozen(self._planner.command(current.command), now, connection)
+        return f"{frozen.message} {frozen.hint}" if frozen else ""
 
     def _run(self, stored: StoredPlan, now: datetime) -> StoredRun:
         steps = tuple(

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from bot.errors import NotConfigured, PermanentError
+from bot.errors import NotConfigured, PermanentError, Refused
 from bot.plan import Step, kind_of
 
 Operation = Callable[..., Awaitable[Any]]
@@ -17,10 +17,10 @@ class Operations:
         self._systems = dict(systems)
 
     def find(self, step: Step) -> Operation:
-        """Return the marked method; raises ``PermanentError`` or ``NotConfigured``, and then nothing was touched."""
+        """Return the marked method; raises ``PermanentError``, ``NotConfigured`` or ``Refused``, and then nothing was touched."""
         system, _, method = step.operation.partition(".")
         owner = self._systems.get(system)
-        if isinstance(owner, NotConfigured):
+        if isinstance(owner, NotConfigured | Refused):
             raise owner
         found = getattr(owner, method, None) if method.isidentifier() and not method.startswith("_") else None
         if found is None or kind_of(found) != step.kind:

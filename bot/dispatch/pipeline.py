@@ -4,50 +4,28 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from bot.command import Command
-from bot.dispatch.again import Again
-from bot.dispatch.answers import Answer, done, failed, refused, too_old, unavailable
-from bot.dispatch.approve import Approvals
+from bot.dispatch.answers import Answer, failed, refused, too_old, unavailable
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
-from bot.dispatch.gate import Gate
-from bot.dispatch.notices import Notices
-from bot.dispatch.parse import MissingArguments
-from bot.dispatch.planner import Planner
-from bot.dispatch.proposal import Proposal
-from bot.dispatch.questions import Questions
+from bot.dispatch.rooms import Rooms
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Clock
 from bot.errors import PermanentError, Refused, Unavailable, UserError
-from bot.plan import Plan
 from bot.reply import Reply
 from bot.request import Decision, Request
 from bot.stores.database import Database
 from bot.stores.executors import Executors
-from bot.stores.plans import StoredPlan
 from bot.stores.requests import Requests
 
 log = structlog.get_logger(__name__)
 
 TOO_OLD: Final = timedelta(minutes=15)
 _RESTARTING: Final = "The bot is restarting."
-
-
-@dataclass(frozen=True)
-class Rooms:
-    """The parts of dispatch that a request may be led to."""
-
-    planner: Planner
-    approvals: Approvals
-    gate: Gate
-    again: Again
-    questions: Questions
-    notices: Notices
 
 
 class Dispatcher:
@@ -146,34 +124,16 @@ class Dispatcher:
             await self._requests.close(item.id, answer.status, answer.outcome, self._clock())
 
     def form(self, request: Request) -> Command | None:
-        """Return the command whose form is to be opened: authorized, and required arguments not typed. Else None.
-
-        What nobody may see is never typed, so that a command that takes such a thing always opens its form.
-
-        Raises ``UserError`` where the request is wrong or not allowed.
-        """
-        command = self._rooms.planner.command(request.command)
-        self._rooms.planner.authorize(command, request)
-        if request.arguments is not None or (request.text.strip() and not command.secrets):
-            return None
-        try:
-            self._rooms.planner.arguments(command, request)
-        except MissingArguments:
-            return command
-        return command if command.secrets else None
+        """Return the command whose form is to be opened: see ``Rooms.form``."""
+        return self._rooms.form(request)
 
     def check(self, request: Request) -> None:
         """Raise the ``UserError`` that the request would meet before its handler is called."""
-        command = self._rooms.planner.command(request.command)
-        self._rooms.planner.authorize(command, request)
-        self._rooms.planner.arguments(command, request)
+        self._rooms.check(request)
 
     async def check_decision(self, decision: Decision) -> None:
         """Raise the ``UserError`` that the decision would meet once it has its reason."""
-        if _is_about_a_step(decision):
-            await self._rooms.questions.check(decision)
-        else:
-            await self._rooms.approvals.check(decision, self._clock())
+        await self._rooms.check_decision(decision)
 
     async def tick(self, now: datetime) -> None:
         """Take up what was accepted by a process that is gone, this one's own before its restart included."""
@@ -222,7 +182,7 @@ class Dispatcher:
         try:
             if self._draining:
                 return refused(Refused(_RESTARTING, hint="Please ask again in half a minute; nothing was done."))
-            return await (self._command(item) if isinstance(item, Request) else self._decision(item))
+            return await (self._rooms.command(item) if isinstance(item, Request) else self._rooms.decision(item))
         except UserError as error:
             return refused(error)
         except Unavailable as error:
@@ -231,34 +191,3 @@ class Dispatcher:
             error_id = secrets.token_hex(4)
             log.exception("unexpected error", error_id=error_id, request=item.id)
             return failed(error_id)
-
-    async def _command(self, request: Request) -> Answer:
-        planner = self._rooms.planner
-        command = planner.command(request.command)
-        planner.authorize(command, request)  # before the arguments: nobody mends a line only to be refused
-        arguments = planner.arguments(command, request)
-        result = await planner.call(command, arguments, request, self._clock())
-        if not isinstance(result, Plan):
-            return done(result)
-        proposal = Proposal(request, command.name, arguments, result)
-        return await self._proposed(await self._rooms.approvals.propose(proposal, self._clock()))
-
-    async def _proposed(self, stored: StoredPlan) -> Answer:
-        await self._rooms.gate.advance(stored.id, self._clock())
-        return Answer("planned", f"plan {stored.id}", None, plan_id=stored.id)
-
-    async def _decision(self, decision: Decision) -> Answer:
-        now = self._clock()
-        if decision.action == "undo":
-            return await self._proposed(await self._rooms.again.undo(decision, now))
-        if decision.action == "replan":
-            return await self._proposed(await self._rooms.again.replan(decision, now))
-        if _is_about_a_step(decision):
-            return Answer("done", await self._rooms.questions.answer(decision, now), None)
-        answer = await self._rooms.approvals.decide(decision, now)
-        await self._rooms.gate.advance(decision.subject, self._clock())
-        return answer
-
-
-def _is_about_a_step(decision: Decision) -> bool:
-    return ":" in decision.subject or decision.action == "confirm"

@@ -5,19 +5,22 @@ from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import access
 from bot.catalog import Catalog
 from bot.command import Command
 from bot.dispatch.dependencies import Dependencies
 from bot.dispatch.parse import bind, parse, validate
-from bot.errors import TimedOut, UsageError
+from bot.errors import Refused, TimedOut, UsageError
+from bot.freeze import covering
 from bot.masking import cut, mask
 from bot.nearest import SHOWN
 from bot.plan import Plan
 from bot.policy import PolicyInForce
 from bot.reply import Reply
 from bot.request import Request
+from bot.stores.freezes import Freezes
 
 DEADLINE: Final = 25.0  # seconds a handler may take
 
@@ -26,11 +29,18 @@ class Planner:
     """Calls handlers; nothing here changes anything. ``deadline`` is in seconds."""
 
     def __init__(
-        self, catalog: Catalog, dependencies: Dependencies, policy: PolicyInForce, *, deadline: float = DEADLINE
+        self,
+        catalog: Catalog,
+        dependencies: Dependencies,
+        policy: PolicyInForce,
+        freezes: Freezes,
+        *,
+        deadline: float = DEADLINE,
     ) -> None:
         self._catalog = catalog
         self._dependencies = dependencies
         self._policy = policy
+        self._freezes = freezes
         self._deadline = deadline
 
     def command(self, name: str) -> Command:
@@ -53,10 +63,21 @@ class Planner:
         if refusal is not None:
             raise refusal
 
+    async def frozen(
+        self, command: Command, now: datetime, connection: AsyncConnection | None = None
+    ) -> Refused | None:
+        """Return None where no freeze covers the command, else the refusal; joins the given transaction."""
+        if not command.changes:
+            return None
+        freeze = covering(await self._freezes.in_force(now, connection), command)
+        return freeze.refusal(now) if freeze else None
+
     async def call(
         self, command: Command, arguments: dict[str, JsonValue], request: Request, now: datetime
     ) -> Reply | Plan:
-        """Return what the handler says; raises what it raises, and ``TimedOut`` after the deadline."""
+        """Return what the handler says; raises what it raises, ``Refused`` in a freeze, ``TimedOut`` if it is slow."""
+        if refused := await self.frozen(command, now):
+            raise refused
         dependencies = self._dependencies.resolve(command.dependencies, request, now)
         try:
             async with asyncio.timeout(self._deadline) as scope:

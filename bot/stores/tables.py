@@ -231,3 +231,15 @@ secrets = sa.Table(
     _column("fingerprint", sa.String(20)),
     _column("kept_at", Moment, index=True),
 )
+
+# What may not be changed for a while. One row a scope; one whose time is over means nothing any more.
+freezes = sa.Table(
+    "freezes",
+    metadata,
+    _column("scope", sa.String(100), primary_key=True),
+    _column("id", sa.String(200)),  # of the request that set it
+    _column("actor_id", sa.String(100)),
+    _column("actor_name", sa.Text),
+    _column("since", Moment),
+    _column("until", Moment),
+)

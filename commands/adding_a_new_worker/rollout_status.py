@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.attempt import why
-from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import WORKLOADS, DeploymentState, PodState, Rollout, Workload
+from bot.clients.platform import Platform
 from bot.command import command
 from bot.elapsed import elapsed
 from bot.errors import BotError
@@ -27,7 +27,7 @@ from bot.stores.samples import Samples
 async def rollout_status(
     deployment: Annotated[Literal["api", "worker"] | None, Field(description="One only; both when left out")] = None,
     *,
-    cluster: Cluster,
+    cluster: Platform,
     samples: Samples,
     now: datetime,
 ) -> Reply:
@@ -47,7 +47,7 @@ async def rollout_status(
     return say(titles[level], *parts, level=level)
 
 
-async def _deployment(cluster: Cluster, role: Workload, outages: Outages) -> tuple[Line, list[Part]]:
+async def _deployment(cluster: Platform, role: Workload, outages: Outages) -> tuple[Line, list[Part]]:
     name = cluster.name(role)
     found, rollout, pods = await asyncio.gather(
         outages.attempt(cluster.deployment(role)),

@@ -9,8 +9,8 @@ from pydantic import Field, JsonValue
 
 from bot.attempt import is_missing, why
 from bot.backlog import Backlog, backlog
-from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Workload
+from bot.clients.platform import Platform
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
@@ -22,6 +22,7 @@ from bot.plan import Change, Plan, Step, Undo
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.request import Request
+from bot.rollout_steps import CHANGE_TIMEOUT
 from bot.stores.samples import Samples
 
 ROLLOUT_TIMEOUT: Final = 600.0
@@ -69,7 +70,7 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
         bool, Field(description="0 is meant: nothing runs afterwards", json_schema_extra={"form": False})
     ] = False,
     *,
-    cluster: Cluster,
+    cluster: Platform,
     queues: Queues,
     working_jobs: WorkingJobs,
     samples: Samples,
@@ -95,6 +96,7 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     if found.replicas == replicas:
         hint = f"{found.ready} of them are ready: /rollout-status {deployment} shows more."
         raise UserError(f"{found.name} is already set to {_pods(replicas)}: there is nothing to change.", hint=hint)
+    await cluster.check_scale(deployment, replicas)
     waiting = None
     if deployment == "worker" and not isinstance(seen, BotError):
         waiting = await backlog(seen, samples, now)
@@ -140,7 +142,7 @@ def _steps(scale: _Scale) -> tuple[Step, ...]:
     scaling: dict[str, JsonValue] = {"role": role, "replicas": to, "expect_uid": scale.found.uid}
     steps = [
         *spared(role, scale.before, to),
-        Step(title=f"Scale {name} to {to}", operation="cluster.scale", arguments=scaling),
+        Step(title=f"Scale {name} to {to}", operation="cluster.scale", arguments=scaling, timeout=CHANGE_TIMEOUT),
         Step(
             title="Wait for the rollout",
             kind="wait",

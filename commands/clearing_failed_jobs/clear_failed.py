@@ -13,6 +13,7 @@ from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import UsageError, UserError
 from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
 from bot.request import Request
 from bot.stores.archive import Archive
@@ -34,7 +35,7 @@ _FORMAT: Final = "%Y-%m-%d %H:%M UTC"
     examples=(
         "/clear-failed email",
         "/clear-failed all --older-than 7d",
-        "/clear-failed webhook --cluster 3fa91c",
+        "/clear-failed webhook --cluster 3fa91c02",
         "/clear-failed --restore 5d41402abc",
     ),
 )
@@ -78,11 +79,13 @@ def _clearing(choice: Choice, archive: str) -> Plan:
             title="Bring them back as failed",
             command="/clear-failed",
             arguments={"restore": archive},
-            expects={"archive": archive, "clean-up": "done"},
+            expects={"archive": archive},
         ),
         blast_radius=(
-            f"{_jobs(choice.jobs)} can then only be retried after they were brought back. Jobs that wait, run or "
-            "fail from now on are not touched.",
+            (
+                f"{_jobs(choice.jobs)} can then only be retried after they were brought back. Jobs that wait, run or "
+                "fail from now on are not touched."
+            ),
         ),
         warnings=choice.warnings,
         notes=(*choice.notes, f"The archive is in the bot's own database for {KEPT_FOR.days} days, job data included."),
@@ -112,7 +115,7 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
     held = [one for one in await archive.find(name) if now - one.created_at < KEPT_FOR]
     if not held:
         hint = f"The card of the clean-up names it; it is kept for {KEPT_FOR.days} days."
-        raise UserError(f"There is no archive {name[:40]!r} any more.", hint=hint)
+        raise UserError(f"There is no archive {shown(name)}.", hint=hint)
     there = [one for one in held if one.jobs]
     if not there:
         raise UserError(f"Everything in the archive {name} was brought back before.")
@@ -123,7 +126,7 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
         changes=tuple(
             Change(what=f"{one.queue}: {_jobs(one.jobs)}", before=f"archive {name}", after="failed") for one in there
         ),
-        facts={"archive": name, "clean-up": "done", "jobs": jobs},
+        facts={"archive": name, "jobs": jobs},
         steps=tuple(
             Step(
                 title=f"Bring back the failed jobs of {one.queue}",

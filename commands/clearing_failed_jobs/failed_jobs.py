@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -11,24 +11,27 @@ from pydantic import Field
 from bot.attempt import why
 from bot.clients.api import NovaPulseApi
 from bot.clients.failed_jobs import FailedJob, FailedJobs
+from bot.clients.failed_selection import cluster_of
 from bot.clients.queue_layout import MissingQueue, QueueCounts
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.errors import BotError, UsageError
-from bot.log_grouping import group_key, group_message
+from bot.errors import BotError, UsageError, UserError
+from bot.job_view import NO_REASON, WITHHELD, job_reply
+from bot.log_grouping import GroupKeys, group_message
 from bot.nearest import nearest, shown
 from bot.outages import Outages
 from bot.plain_text import ELLIPSIS
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
-from bot.reply import Bold, Level, Line, Log, Note, Part, Reply, Span, Text, When, say, worst
+from bot.reply import Bold, Button, Buttons, Code, Level, Line, Log, Note, Part, Reply, Span, Text, When, say, worst
 from bot.stores.samples import Samples
 
 _CLUSTERS_SHOWN: Final = 8
+# So many clusters get buttons of their own.
+_OFFERED: Final = 2
+_LATELY: Final = timedelta(minutes=10)
 _NAMES_SHOWN: Final = 3
 _SAMPLE_LIMIT: Final = 400
-_NO_REASON: Final = "(no reason is recorded)"
-_WITHHELD: Final = "Job data is never shown: it may hold personal data and secrets."
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class _Cluster:
     """Failed jobs of one queue whose errors say the same, the newest first where that is known."""
 
     queue: str
+    name: str
     jobs: list[FailedJob]
 
 
@@ -43,11 +47,12 @@ class _Cluster:
     "/failed-jobs",
     permission="queues:read",
     section="Clearing Failed Jobs",
-    runbook=("BullMQ Dashboard: navigate to failed jobs",),
-    examples=("/failed-jobs", "/failed-jobs email"),
+    runbook=("Navigate to failed jobs",),
+    examples=("/failed-jobs", "/failed-jobs email", "/failed-jobs email 1042"),
 )
-async def failed_jobs(
+async def failed_jobs(  # noqa: PLR0913 - two arguments of the command, five things it needs
     queue: Annotated[str, Field(description="One queue only, by its short name such as email")] = "",
+    id: Annotated[str, Field(description="One job of that queue, by its id")] = "",  # noqa: A002 - as people call it
     *,
     queues: Queues,
     api: NovaPulseApi,
@@ -55,8 +60,13 @@ async def failed_jobs(
     samples: Samples,
     now: datetime,
 ) -> Reply:
-    """Show how many jobs failed in each queue, and why: errors that say the same are counted together."""
+    """Show how many jobs failed in each queue, and why: errors that say the same are counted together.
+
+    With an id, show one job: its times, its reason, its last stack trace and log, and which fields its data has.
+    """
     shorts = _chosen(queue, queues.shorts)
+    if id:
+        return await _one(shorts[0], id, queues)
     outages = Outages(samples, now)
     found = await outages.attempt(queues.failed_jobs(shorts))
     if isinstance(found, BotError):
@@ -64,9 +74,22 @@ async def failed_jobs(
     read = [seen for seen in found.values() if isinstance(seen, FailedJobs)]
     clusters = await asyncio.to_thread(_clusters, read)
     lines = [_line(short, seen, clusters, policy.current) for short, seen in found.items()]
-    groups = [part for cluster in clusters[:_CLUSTERS_SHOWN] for part in _shown(cluster)]
-    notes = [Note.of(note) for note in (_rest(clusters), *map(_plain_note, read), _WITHHELD) if note]
-    return say(_title(found), *lines, *groups, *notes, level=worst(line.level for line in lines))
+    groups = [part for cluster in clusters[:_CLUSTERS_SHOWN] for part in _shown(cluster, now)]
+    notes = [Note.of(note) for note in (_rest(clusters), *map(_plain_note, read), WITHHELD) if note]
+    offered = _offered(clusters, {seen.short for seen in read if seen.layout in ("bullmq5", "bullmq6")})
+    return say(_title(found), *lines, *groups, *offered, *notes, level=worst(line.level for line in lines))
+
+
+async def _one(short: str, job: str, queues: Queues) -> Reply:
+    seen = (await queues.snapshot())[short]
+    if isinstance(seen, MissingQueue):
+        raise UserError(f"The job is unknown. {seen.sentence()}.")
+    if seen.layout == "plain":
+        raise UserError(f"{short} is kept in plain lists, where no job can be looked up by its id.")
+    found = await queues.failed_job(seen, job)
+    if found is None:
+        raise UserError(f"There is no job {shown(job)} in {short}: it was removed, or never was.")
+    return job_reply(short, found)
 
 
 def _chosen(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,11 +120,11 @@ async def _without_redis(
 
 def _clusters(queues: Sequence[FailedJobs]) -> list[_Cluster]:
     """Put together what says the same, the most frequent first."""
-    found: dict[tuple[str, str], _Cluster] = {}
+    found, keys = dict[tuple[str, str], _Cluster](), GroupKeys()
     for queue in queues:
         for job in queue.jobs:
-            key = (queue.short, group_key(job.reason))
-            found.setdefault(key, _Cluster(queue.short, [])).jobs.append(job)
+            key = (queue.short, cluster_of(job, keys))
+            found.setdefault(key, _Cluster(*key, [])).jobs.append(job)
     return sorted(found.values(), key=lambda cluster: -len(cluster.jobs))
 
 
@@ -139,18 +162,41 @@ def _level(policy: Policy, short: str, failed: int) -> Level:
     return worst([Level.OK, *(Level(severity) for rule in rules if (severity := rule.severity_of(failed)))])
 
 
-def _shown(cluster: _Cluster) -> list[Part]:
+def _offered(clusters: Sequence[_Cluster], changeable: set[str]) -> list[Buttons]:
+    """Offer to retry and to clear the most frequent errors."""
+    names = [(one.queue, one.name) for one in clusters if one.queue in changeable][:_OFFERED]
+    buttons = [
+        Button(label=f"{word} {name}", action="run", value=f"{line} {queue} --cluster {name}")
+        for queue, name in names
+        for word, line in (("Retry", "/retry-failed"), ("Clear", "/clear-failed"))
+    ]
+    return [Buttons(buttons=tuple(buttons))] if buttons else []
+
+
+def _shown(cluster: _Cluster, now: datetime) -> list[Part]:
     """Say what a cluster's errors have in common, how many, since when; and show one of them."""
     newest = cluster.jobs[0].reason
-    message = group_message(newest) or _NO_REASON
+    message = group_message(newest) or NO_REASON
     spans: list[Span] = [Bold(text=f"{len(cluster.jobs):,}x "), message, "\n", " · ".join(_about(cluster))]
     moments = [job.failed_at for job in cluster.jobs if job.failed_at]
     if moments:
-        spans += [" · first ", When(at=min(moments)), " · last ", When(at=max(moments))]
+        spans += [" · first ", When(at=min(moments)), " · last ", When(at=max(moments)), _slope(moments, now)]
+    if cluster.jobs[0].id:
+        spans += ["\ncluster ", Code(text=cluster.name), f" · such as job {cluster.jobs[0].id}"]
     sample = newest if len(newest) <= _SAMPLE_LIMIT else f"{newest[:_SAMPLE_LIMIT]}{ELLIPSIS}"
     same = " ".join(newest.split()) == message or not newest
     said = Text(spans=tuple(spans))
     return [said] if same else [said, Log(text=sample, name="reason.txt")]
+
+
+def _slope(moments: Sequence[datetime], now: datetime) -> str:
+    """Say whether these errors become more: how many in the last ten minutes, and in the ten before."""
+    lately = sum(moment > now - _LATELY for moment in moments)
+    before = sum(now - 2 * _LATELY < moment <= now - _LATELY for moment in moments)
+    if not lately and not before:
+        return " · none in the last 20 min"
+    word = "rising" if lately > before else "falling" if lately < before else "steady"
+    return f" · {word}: {lately:,} in the last 10 min, {before:,} in the 10 before"
 
 
 def _about(cluster: _Cluster) -> list[str]:

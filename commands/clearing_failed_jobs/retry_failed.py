@@ -18,7 +18,7 @@ from bot.request import Request
     permission="failed-jobs:retry",
     section="Clearing Failed Jobs",
     runbook=("Select and delete or retry",),
-    examples=("/retry-failed email", "/retry-failed webhook --cluster 3fa91c --wave 50 --pause 10"),
+    examples=("/retry-failed email", "/retry-failed webhook --cluster 3fa91c02 --wave 50 --pause 10"),
 )
 async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three things it needs
     queue: Annotated[str, Field(description="The queue's short name such as email, or all")],
@@ -49,8 +49,10 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three t
         steps=tuple(_step(choice, survey, wave, pause) for survey in choice.surveys),
         no_undo="A job that a worker has taken up cannot be taken back.",
         blast_radius=(
-            f"{number} are done again, {wave:,} at once with {pause:g} s between. What they did before they failed, "
-            "such as a mail that went out, they may do twice.",
+            (
+                f"{number} are done again, {wave:,} at once with {pause:g} s between. What they did before failing, "
+                "such as a mail that went out, they may do twice."
+            ),
         ),
         warnings=(*choice.warnings, *_unworked(choice)),
         notes=(*choice.notes, "BullMQ forgets why a job failed when it is retried; the stack traces stay with it."),

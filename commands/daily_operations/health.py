@@ -8,9 +8,9 @@ from typing import Final
 from bot.attempt import attempt, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
-from bot.clients.cluster import Cluster
 from bot.clients.cluster_state import PodState, Workload
 from bot.clients.mongo import Mongo
+from bot.clients.platform import Platform
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.command import command
@@ -43,7 +43,7 @@ async def health(  # noqa: PLR0913 - each is a system it looks at
     api: NovaPulseApi,
     redis: RedisServer,
     mongo: Mongo,
-    cluster: Cluster,
+    cluster: Platform,
     queues: Queues,
     samples: Samples,
     now: datetime,
@@ -163,11 +163,11 @@ async def _mongo(mongo: Mongo) -> Line:
     return _line(Level.OK, f"{answers}, {len(members)} members")
 
 
-async def _cluster(cluster: Cluster) -> Line:
-    return _line(Level.OK, f"answers, Kubernetes {await cluster.reachable()}")
+async def _cluster(cluster: Platform) -> Line:
+    return _line(Level.OK, f"answers, {cluster.product} {await cluster.reachable()}")
 
 
-async def _pods(cluster: Cluster, role: Workload) -> Line:
+async def _pods(cluster: Platform, role: Workload) -> Line:
     deployment, pods = await asyncio.gather(cluster.deployment(role), cluster.pods(role))
     present = [pod for pod in pods if not pod.terminating]
     ready = sum(pod.ready for pod in present)

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from bot.clients.cluster_usage import ListedPod, PodMetrics
-from bot.clients.cluster_workloads import Workloads
+from bot.clients.cluster_usage import ListedPod
+from bot.clients.platform import PodReading, WorkloadReading
 from bot.command import command
 from bot.errors import UsageError
 from bot.forecast import duration
@@ -30,8 +30,8 @@ _WELL: Final = frozenset({"ready", "succeeded", "Completed"})
 async def pods(
     app: Annotated[str | None, Field(description="One app only, such as api, worker or redis")] = None,
     *,
-    workloads: Workloads,
-    pod_metrics: PodMetrics,
+    workloads: WorkloadReading,
+    pod_metrics: PodReading,
     now: datetime,
 ) -> Reply:
     """Show the pods: ready, restarts and why, age, node and image."""
@@ -49,7 +49,7 @@ async def pods(
     return say(title, *parts, Text.of(images), level=Level.WARNING if unwell else Level.OK)
 
 
-def _of(app: str, found: list[ListedPod], workloads: Workloads) -> list[ListedPod]:
+def _of(app: str, found: list[ListedPod], workloads: WorkloadReading) -> list[ListedPod]:
     """Return an app's pods, by its name or by its role; raises UsageError naming those that exist."""
     roles = {role: workloads.name(role) for role in ("api", "worker", "redis")}
     wanted = roles.get(app.lower(), app.lower())

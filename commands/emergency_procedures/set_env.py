@@ -52,25 +52,29 @@ async def set_env(
     paused = [one.metadata.name for one in found.values() if one.spec.paused]
     if paused:
         raise Refused(f"Rollouts of {' and '.join(paused)} are paused: the value would not arrive.")
-    called = " and ".join(one.metadata.name for one in found.values())
-    facts: dict[str, JsonValue] = {"value (fingerprint)": fingerprint}
-    for role, one in found.items():
-        facts |= {f"{role} uid": one.metadata.uid, f"{role} now": _origin(role, one, name)}
-        facts[f"{role} revision"] = one.metadata.annotations.get(REVISION, "unknown")
+    undo = _undo(found)
     return Plan(
-        title=f"Set {name} on {called}",
+        title=f"Set {name} on {' and '.join(one.metadata.name for one in found.values())}",
         target=f"deployment/{next(iter(found.values())).metadata.name}",
         changes=tuple(
             Change(what=f"{name} of {one.metadata.name}", before=_origin(role, one, name), after="the new value")
             for role, one in found.items()
         ),
-        facts=facts,
+        facts=_facts(found, name, fingerprint),
         steps=_steps(found, name, value),
-        undo=_undo(found),
-        no_undo="" if len(found) == 1 else "each goes back on its own: /rollback api and /rollback worker",
+        undo=undo,
+        no_undo="" if undo else "each goes back on its own, with /rollback api and /rollback worker",
         blast_radius=tuple(f"Every pod of {one.metadata.name} is replaced." for one in found.values()),
         warnings=_warnings(read, found, name),
     )
+
+
+def _facts(found: _Found, name: str, fingerprint: str) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = {"value (fingerprint)": fingerprint}
+    for role, one in found.items():
+        facts |= {f"{role} uid": one.metadata.uid, f"{role} now": _origin(role, one, name)}
+        facts[f"{role} revision"] = one.metadata.annotations.get(REVISION, "unknown")
+    return facts
 
 
 def _origin(role: str, found: WorkloadObject, name: str) -> str:

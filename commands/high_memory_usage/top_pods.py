@@ -5,7 +5,8 @@ from typing import Final
 
 from bot.attempt import attempt, why
 from bot.clients.cluster_quantities import as_cores, as_memory
-from bot.clients.cluster_usage import ListedPod, PodMetrics, PodUsage
+from bot.clients.cluster_usage import ListedPod, PodUsage
+from bot.clients.platform import PodReading
 from bot.command import command
 from bot.errors import BotError
 from bot.reply import Level, Line, Note, Part, Reply, Table, say
@@ -21,7 +22,7 @@ CPU_MARK: Final = 0.80  # the runbook: "High CPU usage (> 80%)"
     runbook=("kubectl top pods -n novapulse",),
     examples=("/top-pods",),
 )
-async def top_pods(*, pod_metrics: PodMetrics) -> Reply:
+async def top_pods(*, pod_metrics: PodReading) -> Reply:
     """Show the memory and CPU of each pod against its requests and limits.
 
     Over 85 % of the memory limit or 80 % of the CPU limit is marked.
@@ -54,7 +55,7 @@ def _said(rows: list[str], marked: list[str], used: dict[str, PodUsage], parts: 
         parts.append(Note.of(f"Not measured (yet): {', '.join(unknown)}."))
     measured = sorted(one.at for one in used.values() if one.at)
     if measured:
-        parts.append(Note.of(f"Measured at {measured[0]:%H:%M:%S} UTC, by metrics.k8s.io."))
+        parts.append(Note.of(f"Measured at {measured[0]:%H:%M:%S} UTC."))
     if marked:
         return say(f"{len(marked)} of {len(rows)} pods use much of what they may", *parts, level=Level.WARNING)
     level = Level.UNKNOWN if unknown or any(isinstance(p, Line) for p in parts) else Level.OK

@@ -7,15 +7,15 @@ from typing import Final
 from pydantic import JsonValue
 
 from bot.attempt import attempt, is_missing
-from bot.clients.cluster_pod_changes import PodChanges
 from bot.clients.cluster_usage import ListedPod
-from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.clients.cluster_workloads import WorkloadObject
+from bot.clients.platform import PodChanging, WorkloadReading
 from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
 from bot.draining import in_flight
 from bot.errors import Refused
 from bot.plan import Change, Plan, Step
-from bot.rollout_steps import ROLLOUT_TIMEOUT, connected
+from bot.rollout_steps import CHANGE_TIMEOUT, ROLLOUT_TIMEOUT, connected
 
 STALLED_AFTER: Final = 75.0  # seconds: a lock of 30, a look every 30, and some time to write
 STALLED_TIMEOUT: Final = 300.0
@@ -33,7 +33,7 @@ STALLED_TIMEOUT: Final = 300.0
     examples=("/force-restart-workers",),
 )
 async def force_restart_workers(
-    *, workloads: Workloads, pods: PodChanges, working_jobs: WorkingJobs, now: datetime
+    *, workloads: WorkloadReading, pods: PodChanging, working_jobs: WorkingJobs, now: datetime
 ) -> Plan:
     """End every worker pod at once and wait for new ones, if a graceful restart fails.
 
@@ -67,7 +67,7 @@ def _steps(deployment: WorkloadObject, found: list[ListedPod], *, verifies: bool
     pods: dict[str, JsonValue] = {pod.name: pod.uid for pod in found}
     waiting: dict[str, JsonValue] = {"role": "worker", "uids": [pod.uid for pod in found], "replicas": replicas}
     steps = (
-        Step(title="Delete the pods", operation="pods.delete", arguments={"pods": pods}, timeout=60.0),
+        Step(title="Delete the pods", operation="pods.delete", arguments={"pods": pods}, timeout=CHANGE_TIMEOUT),
         Step(
             title="Wait for new pods",
             kind="wait",

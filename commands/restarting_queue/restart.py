@@ -7,7 +7,8 @@ from pydantic import Field, JsonValue
 
 from bot.attempt import attempt, is_missing
 from bot.clients.cluster_restarts import RESTARTED_AT
-from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.clients.cluster_workloads import WorkloadObject
+from bot.clients.platform import WorkloadReading
 from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
 from bot.draining import in_flight
@@ -39,7 +40,7 @@ _BLAST: Final = {
 async def restart(
     workload: Annotated[_Role, Field(description="What to restart")],
     *,
-    workloads: Workloads,
+    workloads: WorkloadReading,
     working_jobs: WorkingJobs,
     request: Request,
 ) -> Plan:
@@ -89,6 +90,8 @@ def _warnings(found: WorkloadObject) -> tuple[str, ...]:
     spec, status, warnings = found.spec, found.status, []
     if status.ready_replicas < spec.replicas:
         warnings.append(f"Only {status.ready_replicas} of {spec.replicas} pods are ready now.")
+    if spec.update_strategy.type == "Recreate":
+        warnings.append("All of it stops and starts at the same time: for that long nothing of it runs.")
     if spec.update_strategy.type == "OnDelete":
         warnings.append("Its update strategy is OnDelete: each pod has to be deleted by hand.")
     return tuple(warnings)

@@ -1,6 +1,7 @@
 """What a request to the cluster's API asks for, read from its address."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -9,6 +10,17 @@ from sandbox.cluster.resources import RESOURCES
 from sandbox.cluster.store import ApiError, Object, labels_fit
 
 _WRITES = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    content_type: str
+    body: Any
 
 
 def resource_of(request: web.Request) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.cluster import autoscaler, rollout
+from sandbox.cluster.asked import Asked
 from sandbox.cluster.kubelet import Kubelet, Starter
 from sandbox.cluster.objects import API, NAMESPACE, WORKER, create_all
 from sandbox.cluster.pods import active, is_ready
-from sandbox.cluster.server import TOKEN, Asked, ClusterServer
+from sandbox.cluster.server import TOKEN, ClusterServer
 from sandbox.cluster.store import ApiError, ObjectStore, labels_fit
 from sandbox.http_part import HttpPart
 
@@ -67,6 +68,10 @@ class Cluster:
     def forbid(self, on: bool) -> None:
         """Take every right away from the bot, or give them back."""
         self._server.forbidden = on
+
+    def has_metrics(self, yes: bool) -> None:
+        """Have a metrics server, or none."""
+        self._server.has_metrics = yes
 
     def changes(self) -> list[dict[str, Any]]:
         """Return the requests that changed something, oldest first; what controllers did is not among them."""

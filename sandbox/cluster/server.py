@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.cluster import streams
-from sandbox.cluster.asked import address_of, resource_of, selector_of, verb_of
+from sandbox.cluster.asked import Asked, address_of, resource_of, selector_of, verb_of
 from sandbox.cluster.kubelet import Kubelet
 from sandbox.cluster.patches import MERGE, patched
 from sandbox.cluster.resources import RESOURCES
@@ -38,17 +38,6 @@ class Change:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One request as it came."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    content_type: str
-    body: Any
-
-
 class ClusterServer:
     """Answers requests from the store.
 
@@ -59,6 +48,7 @@ class ClusterServer:
         self.changes: list[Change] = []
         self.asked: deque[Asked] = deque(maxlen=REMEMBERED)
         self.forbidden = False
+        self.has_metrics = True
         self._store = store
         self._kubelet = kubelet
         self._namespace = namespace
@@ -128,6 +118,8 @@ class ClusterServer:
         return web.json_response(review | {"status": {"allowed": allowed, "reason": reason}}, status=201)
 
     async def _usage(self, request: web.Request) -> web.Response:
+        if not self.has_metrics:
+            raise web.HTTPNotFound
         selector = request.query.get("labelSelector", "")
         pods = [pod for pod in self._store.list("pods", self._namespace) if labels_fit(pod, selector)]
         at = stamp(self._store.now())

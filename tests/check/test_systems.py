@@ -203,7 +203,10 @@ async def test_a_cluster_with_rights_and_deployments_missing(tmp_path: Path) -> 
         server.answers[f"GET {DEPLOYMENTS}/novapulse-worker"] = deployment()
         found = await cluster_said(PlatformSettings(kubeconfig=server.kubeconfig(tmp_path)))
     assert found[0] == "ok Cluster: answers, Kubernetes v1.33.1"
-    assert found[1].startswith("critical Cluster rights: missing in namespace novapulse: list pods, get pods/log.")
+    assert found[1].startswith(
+        "critical Cluster rights: missing in namespace novapulse: "
+        "list pods, patch pods, delete pods, list pods.metrics.k8s.io, get pods/log."
+    )
     assert found[1].endswith("Apply deploy/kubernetes/rbac.yaml, and let the bot use its account.")
     assert found[2].startswith("critical Deployment api: there is no deployment novapulse-api in namespace novapulse")
     assert found[3] == "ok Deployment worker: novapulse-worker exists, 2 of 2 pods ready"
@@ -216,20 +219,18 @@ async def test_a_cluster_that_grants_everything_or_refuses_the_account(tmp_path:
         server.answers[f"POST {REVIEWS}"] = {"kind": "SelfSubjectAccessReview", "status": {"allowed": True}}
         server.answers[f"GET {DEPLOYMENTS}/novapulse-worker"] = status(403, "deployments is forbidden")
         found = await cluster_said(settings)
-        assert found[1] == "ok Cluster rights: all 8 are granted in namespace novapulse"
+        assert found[1] == "ok Cluster rights: all 18 are granted in namespace novapulse"
         assert "deployments is forbidden. Apply deploy/kubernetes/rbac.yaml" in found[3]
         server.answers["GET /version/"] = status(401, "Unauthorized")
         (refused,) = await cluster_said(settings)
     assert refused.endswith("Check the account that KUBECONFIG names.")
 
 
-async def test_a_cluster_that_is_not_there_not_configured_or_no_kubernetes(tmp_path: Path) -> None:
+async def test_a_cluster_that_is_not_there_or_not_configured(tmp_path: Path) -> None:
     (missing,) = await cluster_said(PlatformSettings(kubeconfig=tmp_path / "none"))
     assert missing.startswith("critical Cluster: the file that KUBECONFIG names does not exist")
     (none,) = await cluster_said(PlatformSettings())
     assert none.startswith("info Cluster: The cluster is not configured: set KUBECONFIG")
-    (compose,) = await cluster_said(PlatformSettings(platform="compose"))
-    assert compose.startswith("critical Platform: this version cannot work on Docker Compose")
 
 
 async def test_an_api_that_nobody_named_and_that_is_not_there() -> None:

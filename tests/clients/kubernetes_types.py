@@ -71,8 +71,8 @@ def fits(value: Any, kind: str, where: str) -> None:
         for name, item in value.items():
             fits(item, inner[1], f"{where}.{name}")
     elif kind in ("str", "int", "bool", "float", "datetime"):
-        wanted = {"int": int, "bool": bool, "float": (int, float)}.get(kind, str)
-        assert isinstance(value, wanted), f"{where}: {value!r} is no {kind}"
+        wanted: dict[str, tuple[type, ...]] = {"int": (int,), "bool": (bool,), "float": (int, float)}
+        assert isinstance(value, wanted.get(kind, (str,))), f"{where}: {value!r} is no {kind}"
         assert isinstance(value, bool) is (kind == "bool"), f"{where}: {value!r} is no {kind}"
     else:
         _fits_model(value, kind, where)

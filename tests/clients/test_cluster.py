@@ -543,7 +543,7 @@ async def test_another_platform_is_said_and_kubernetes_is_left_alone(server: Kub
     settings = PlatformSettings(platform="compose", kubeconfig=server.kubeconfig(tmp_path))
     cluster = Cluster(settings)
     for call in (cluster.reachable(), cluster.deployment("worker"), cluster.pods("api"), cluster.autoscalers("worker")):
-        with pytest.raises(UserError, match="PLATFORM=compose: this version works on Kubernetes only"):
+        with pytest.raises(UserError, match="PLATFORM=compose: this works on Kubernetes only"):
             await call
     with pytest.raises(UserError, match="PLATFORM=compose"):
         await cluster.scale("worker", 5, "uid-1")

@@ -1,6 +1,8 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -9,7 +11,7 @@ from redis.asyncio import Redis
 from bot.clients.redis import RedisServer
 from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable, UserError
 from bot.settings import RedisSettings
-from tests.servers import free_port
+from tests.servers import free_port, redis_server
 
 
 def server_at(url: str) -> RedisServer:
@@ -37,6 +39,29 @@ async def test_info(server: RedisServer, raw: Redis) -> None:
     assert info.connected_clients is not None
     assert info.connected_clients >= 2
     assert (info.evicted_keys, info.persistence_ok) == (0, True)
+
+
+async def test_info_tells_of_clients_persistence_and_uptime(server: RedisServer) -> None:
+    info = await server.info()
+    assert (info.loading, info.appends, info.blocked_clients, info.replicas) == (False, False, 0, ())
+    assert (info.maxclients or 0) > 0
+    assert (info.uptime, info.changes_since_save, info.fragmentation) != (None, None, None)
+    assert (info.primary_link, info.saved_at is None) == (None, False)
+
+
+async def test_info_names_the_replicas(server: RedisServer, redis_url: str, tmp_path: Path) -> None:
+    primary = urlsplit(redis_url)
+    with redis_server(tmp_path) as url:
+        async with Redis.from_url(url) as replica:
+            await replica.replicaof(primary.hostname, primary.port)  # type: ignore[no-untyped-call]
+            async with asyncio.timeout(30):
+                while not (found := (await server.info()).replicas) or found[0].state != "online":
+                    await asyncio.sleep(0.05)
+            assert found[0].address.endswith(f":{urlsplit(url).port}")
+            copy = server_at(url)
+            assert ((await copy.info()).role, (await copy.info()).primary_link) == ("slave", "up")
+            await copy.close()
+            await replica.replicaof("NO", "ONE")  # type: ignore[no-untyped-call]
 
 
 async def test_close_and_open_again(server: RedisServer) -> None:

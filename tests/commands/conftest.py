@@ -1,8 +1,10 @@
 """The systems the commands speak to: real Redis, real HTTP, a real database of the bot's own."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -11,6 +13,7 @@ from redis.asyncio import Redis
 from bot.catalog import Catalog, load
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
+from bot.clients.cluster_parts import cluster_parts
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.plan import Change, Plan, Step
@@ -22,6 +25,8 @@ from bot.stores.plans import Plans, StoredPlan
 from bot.stores.requests import Requests
 from bot.stores.runs import Runs
 from bot.stores.samples import Samples
+from bot.stores.vault import Vault
+from tests.clients.any_cluster import AnyCluster, any_cluster
 from tests.clients.kubernetes_server import (
     DEPLOYMENTS,
     HPAS,
@@ -243,3 +248,32 @@ async def cluster(kubernetes: KubernetesServer, tmp_path: Path) -> AsyncIterator
 async def data() -> AsyncIterator[Data]:
     async with novapulse_data() as running:
         yield running
+
+
+# The sandbox's cluster, for what changes more than a scale
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[AnyCluster]:
+    async with any_cluster(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def systems(
+    world: AnyCluster, redis_settings: RedisSettings, queues: Queues, database: Database
+) -> AsyncIterator[dict[str, Any]]:
+    """Every system that steps may name, under its name."""
+    vault, samples = Vault(database, SecretStr("a-key")), Samples(database)
+    async with AsyncExitStack() as stack:
+        parts = cluster_parts(
+            stack,
+            (world.settings, redis_settings),
+            queues,
+            vault,
+            trend=samples,
+            clock=lambda: datetime.now(UTC) + timedelta(minutes=10),
+        )
+        cluster = Cluster(world.settings)
+        stack.push_async_callback(cluster.close)
+        yield {**parts, "cluster": cluster, "queues": queues, "vault": vault}

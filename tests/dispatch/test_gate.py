@@ -1,8 +1,20 @@
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from pydantic import JsonValue
+
+from bot.dispatch.checkpoint import NoCheckpoint
+from bot.dispatch.dependencies import Dependencies
+from bot.dispatch.gate import Gate
+from bot.dispatch.planner import Planner
 from bot.errors import Refused, Unavailable
-from tests.dispatch.world import AMIR, OLGA, SANA, World, buttons_of, opened, policy, text_of
+from bot.freeze import Freeze
+from bot.plan import Plan
+from bot.request import Request
+from bot.stores.database import Database
+from bot.stores.freezes import Freezes
+from tests.dispatch.world import AMIR, OLGA, OTTO, SANA, World, buttons_of, opened, policy, text_of
 
 
 async def approved(world: World, line: str = "/scale 5") -> str:
@@ -232,3 +244,72 @@ async def test_a_plan_that_is_made_again_was_asked_for_where_it_was(world: World
     fresh = await world.plans.of_request(await world.click("replan", stored.id, SANA))
     assert fresh is not None
     assert fresh.source == "form"
+
+
+def frozen(world: World, scope: str = "all") -> dict[str, JsonValue]:
+    now = world.clock()
+    freeze = Freeze(id="f1", scope=scope, actor=OTTO, since=now, until=now + timedelta(hours=1))
+    return freeze.model_dump(mode="json")
+
+
+async def test_a_freeze_refuses_what_is_asked_for_and_leaves_reading_alone(world: World) -> None:
+    await Freezes(world.database).freeze(frozen(world))
+    asked = await world.say("/scale 5")
+    assert (await world.record(asked)).status == "refused"
+    assert "frozen by Otto Oncall until 2026-03-02 10:00 UTC" in text_of(await world.reply(asked))
+    assert world.moods.calls == []
+    assert (await world.record(await world.say("/read"))).status == "done"
+
+
+async def test_a_freeze_of_something_else_refuses_nothing(world: World) -> None:
+    await Freezes(world.database).freeze(frozen(world, "mongo"))
+    assert (await world.propose()).status == "waiting"
+
+
+async def test_what_waits_for_approval_is_refused_in_a_freeze_that_another_replica_set(world: World) -> None:
+    stored = await world.propose()
+    replica = Database(world.url)
+    await Freezes(replica).freeze(frozen(world))
+    await replica.close()
+    await world.click("approve", stored.id, AMIR)
+    assert (await world.plan(stored.id)).status == "stale"
+    assert "frozen by Otto Oncall" in text_of(await world.card(stored.id))
+    assert (await world.record(stored.request_id)).status == "refused"
+    assert world.noted.started == []
+
+
+async def test_a_freeze_that_is_set_while_it_is_planned_again_still_counts(world: World) -> None:
+    stored = await world.propose()
+    freezes = Freezes(world.database)
+
+    class Late(Planner):
+        """The freeze comes when it has been planned again and has not started."""
+
+        async def plan(self, request: Request, now: datetime) -> tuple[dict[str, JsonValue], Plan]:
+            found = await super().plan(request, now)
+            await freezes.freeze(frozen(world))
+            return found
+
+    systems = Dependencies({type(part): part for part in (world.cluster, world.moods)})
+    planner = Late(world.catalog, systems, world.policy, freezes)
+    gate = Gate(world.database, planner, world.approvals, world.notices, world.noted, NoCheckpoint())
+    async with world.database.transaction() as connection:
+        await world.plans.move(
+            connection,
+            stored.id,
+            ("waiting",),
+            status="approved",
+            break_glass=True,
+            execute_by=world.clock() + timedelta(minutes=5),
+        )
+    await gate.advance(stored.id, world.clock())
+    assert (await world.plan(stored.id)).status == "stale"
+    assert world.noted.started == []
+
+
+async def test_a_freeze_ends_by_itself(world: World) -> None:
+    await Freezes(world.database).freeze(frozen(world))
+    world.clock.forward(hours=1)
+    stored = await world.propose()
+    await world.click("approve", stored.id, AMIR)
+    assert (await world.plan(stored.id)).status == "started"

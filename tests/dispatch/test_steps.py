@@ -166,3 +166,13 @@ async def test_only_marked_methods_can_be_steps(running: World, operation: str, 
 async def test_a_step_of_a_system_that_is_not_configured_names_the_variable(running: World) -> None:
     running.moods.extra = (Step(title="Odd", operation="absent.scale"),)
     assert "SYSTEM_URL" in (await ran(running)).outcome
+
+
+async def test_an_operation_says_how_far_it_is_while_it_goes_on(running: World) -> None:
+    running.moods.extra = (Step(title="Drain", operation="cluster.drain", arguments={"jobs": 7}),)
+    run_id = await approved(running)
+    await asked(running, run_id, 3)
+    assert "7 jobs left, token=***" in text_of(await running.card(run_id))
+    running.cluster.drained.set()
+    run = await running.ended(run_id)
+    assert (run.status, run.steps[3].message) == ("succeeded", "drained")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SecretStr
 
 from bot.catalog import Catalog
 from bot.command import Command, command
@@ -24,20 +24,24 @@ from bot.dispatch.execute import Engine
 from bot.dispatch.gate import Gate
 from bot.dispatch.notices import Notices
 from bot.dispatch.operations import Operations
-from bot.dispatch.pipeline import Dispatcher, Rooms
+from bot.dispatch.pipeline import Dispatcher
 from bot.dispatch.planner import Planner
 from bot.dispatch.questions import Questions
+from bot.dispatch.rooms import Rooms
+from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
 from bot.errors import NotConfigured
-from bot.plan import Change, Plan, Progress, Step, Undo, condition, operation
+from bot.plan import Change, Plan, Progress, Report, Step, Undo, condition, operation
 from bot.policy import Policy
 from bot.reply import Button, Buttons, Code, Note, Reply, Text, say
 from bot.request import Actor, Decision, Request
 from bot.stores.database import Database
+from bot.stores.freezes import Freezes
 from bot.stores.outbox import Outbox
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.requests import AuditEntry, Requests
 from bot.stores.runs import Locks, Runs, StoredRun
+from bot.stores.vault import Vault
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SECTION = "Adding a New Worker"
@@ -56,6 +60,7 @@ class Cluster:
         self._path = path
         self.trouble: list[Exception] = []
         self.sight: list[Exception | Progress] = []
+        self.drained = asyncio.Event()
         if not path.exists():
             self._write({"replicas": 2, "changes": [], "calls": [], "restarts": []})
 
@@ -110,6 +115,12 @@ class Cluster:
                 raise seen
             return seen
         return Progress(done=self.replicas == replicas, message=f"{self.replicas} of {replicas} ready")
+
+    @operation
+    async def drain(self, jobs: int, *, progress: Report) -> str:
+        await progress(f"{jobs} jobs left, token=hunter2")
+        await self.drained.wait()
+        return "drained"
 
     async def unmarked(self) -> None:
         self.set(99, "unmarked")
@@ -219,6 +230,18 @@ async def perhaps(*, system: Missing | None) -> Reply:
     return say(f"system is {system}")
 
 
+@command("/keep", permission="queues:read", section="Queues")
+async def keep(
+    name: Annotated[str, Field(description="Which")],
+    value: Annotated[str, Field(description="What", json_schema_extra={"secret": True})] = "",
+    *,
+    moods: Moods,
+) -> Reply:
+    """Take something that nobody may see."""
+    moods.calls.append(f"keep {name} {value}")
+    return say("Kept")
+
+
 POLICY: dict[str, Any] = {
     "people": {actor.id: {"name": actor.name} for actor in (OLGA, AMIR, SANA, OTTO, VERA)},
     "roles": {
@@ -305,7 +328,7 @@ class World:
         self.moods = Moods()
         self.policy = InForce(policy())
         self.ids = Ids(name)
-        declared: list[Command] = [scale, free, read, missing, perhaps]
+        declared: list[Command] = [scale, free, read, missing, perhaps, keep]
         self.catalog = Catalog({found.name: found for found in declared}, {})
         self.outbox = Outbox(self.database)
         reached = checkpoint or NoCheckpoint()
@@ -313,7 +336,7 @@ class World:
         dependencies = Dependencies({Cluster: self.cluster, Moods: self.moods, Missing: absent})
         dependencies.check(self.catalog)
         self.notices = Notices(self.database, self.outbox, self.catalog, self.policy, alerts_channel="#alerts")
-        self.planner = Planner(self.catalog, dependencies, self.policy, deadline=deadline)
+        self.planner = Planner(self.catalog, dependencies, self.policy, Freezes(self.database), deadline=deadline)
         self.approvals = Approvals(self.database, self.notices, self.policy, reached)
         questions = Questions(self.database, self.planner, self.notices, self.policy)
         operations = Operations({"cluster": self.cluster, "absent": absent})
@@ -324,8 +347,10 @@ class World:
         starter = self.engine if executes else self.noted
         self.gate = Gate(self.database, self.planner, self.approvals, self.notices, starter, reached)
         again = Again(self.database, self.planner, self.approvals)
-        rooms = Rooms(self.planner, self.approvals, self.gate, again, questions, self.notices)
-        self.dispatcher = Dispatcher(name, self.database, rooms, self.clock, checkpoint=reached)
+        rooms = Rooms(self.planner, self.approvals, self.gate, again, questions, self.notices, self.clock)
+        self.vault = Vault(self.database, SecretStr("a-key"))
+        sealing = Sealing(self.catalog, self.vault)
+        self.dispatcher = Dispatcher(name, self.database, rooms, self.clock, checkpoint=reached, sealing=sealing)
         self.clocks = Clocks(self.database, self.approvals, self.gate, self.notices, self.policy)
         self.plans, self.runs, self.locks = Plans(self.database), Runs(self.database), Locks(self.database)
         self.requests = Requests(self.database)

@@ -1,7 +1,7 @@
 // Does with NovaPulse's own queue library what a test asks for: one line of JSON in, one line of JSON out.
 "use strict";
 
-const { Queue, Worker } = require("bullmq");
+const { FlowProducer, Queue, Worker } = require(process.env.BULLMQ || "bullmq");
 
 const { hostname, port } = new URL(process.env.REDIS_URL);
 const connection = () => ({ host: hostname, port: Number(port), maxRetriesPerRequest: null });
@@ -42,20 +42,44 @@ async function fail(order) {
   await taker.close(true);
 }
 
+/** Works like NovaPulse's workers until so many jobs were done, and says which, in order. */
+async function work(order) {
+  const done = [];
+  let finished;
+  const all = new Promise((resolve) => (finished = resolve));
+  const options = { connection: connection(), prefix: order.prefix || "bull", concurrency: 1 };
+  const worker = new Worker(
+    order.name,
+    async (job) => {
+      done.push(job.id);
+    },
+    options,
+  );
+  worker.on("error", () => {});
+  worker.on("completed", () => done.length >= order.jobs && finished());
+  await all;
+  await worker.close();
+  return { done };
+}
+
 const operations = {
   open: (order) => queue(order).waitUntilReady(),
   add: (order) => queue(order).addBulk(order.jobs.map((opts) => ({ name: order.job || "job", data: order.data || {}, opts }))),
   pause: (order) => queue(order).pause(),
+  resume: (order) => queue(order).resume(),
+  log: (order) => queue(order).addJobLog(order.id, order.line),
+  flow: (order) => new FlowProducer({ connection: connection() }).add(order.flow),
   counts: (order) => queue(order).getJobCounts(),
   worker,
   take,
   fail,
+  work,
 };
 
 async function obey(order) {
   await queue(order).waitUntilReady();
   const result = await operations[order.op](order);
-  return order.op === "counts" ? result : {};
+  return ["counts", "work"].includes(order.op) ? result : {};
 }
 
 const lines = require("node:readline").createInterface({ input: process.stdin });

@@ -1,6 +1,6 @@
 """``/scale-workers``: what the plan binds, what it warns about, and what is refused before there is one."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,7 +32,22 @@ HPA = {
 
 
 @pytest.fixture
-def ask(cluster: Cluster, queues: Queues, samples: Samples, policy: PolicyFile, operator: Actor, now: datetime) -> Ask:
+async def working_jobs(redis_settings: RedisSettings) -> AsyncIterator[WorkingJobs]:
+    client = WorkingJobs(redis_settings)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def ask(
+    cluster: Cluster,
+    queues: Queues,
+    working_jobs: WorkingJobs,
+    samples: Samples,
+    policy: PolicyFile,
+    operator: Actor,
+    now: datetime,
+) -> Ask:
     async def asked(replicas: int, *, source: str = "slash", queues: Queues = queues, **arguments: Any) -> Plan:
         request = Request.model_validate(
             {"id": "r", "actor": operator, "command": "/scale-workers", "source": source, "received_at": now}
@@ -42,7 +57,7 @@ def ask(cluster: Cluster, queues: Queues, samples: Samples, policy: PolicyFile, 
             **arguments,
             cluster=cluster,
             queues=queues,
-            working_jobs=WorkingJobs(redis_settings),
+            working_jobs=working_jobs,
             samples=samples,
             policy=policy,
             request=request,
@@ -261,7 +276,9 @@ async def test_a_cluster_that_cannot_be_read_gives_no_plan(ask: Ask, kubernetes:
 
 async def test_fewer_pods(ask: Ask) -> None:
     plan = await ask(1)
+    assert plan.notes[-1] == "No job is in flight."
+    assert plan.steps[0].operation == "pods.spare_the_busy"
     assert plan.blast_radius == (
         "1 pod of novapulse-worker is stopped; jobs it works on are finished or tried again by the others.",
     )
-    assert plan.steps[2].title == "Wait until 1 pod is ready"
+    assert plan.steps[3].title == "Wait until 1 pod is ready"

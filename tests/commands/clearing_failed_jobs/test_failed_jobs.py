@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.queues import Queues
-from bot.errors import UsageError
+from bot.errors import UsageError, UserError
 from bot.next_steps import next_steps
 from bot.policy_file import PolicyFile
-from bot.reply import Level, Log, Reply, Text, When
+from bot.reply import Buttons, Code, Level, Log, Reply, Text, When
 from bot.slack.blocks import render
 from bot.slack.limits import problems
 from bot.stores.samples import Sample, Samples
@@ -28,9 +28,9 @@ EMAIL = "nova-email"
 
 @pytest.fixture
 def ask(queues: Queues, api: NovaPulseApi, policy: PolicyFile, samples: Samples, now: datetime) -> Ask:
-    async def asked(queue: str = "", **other: Any) -> Reply:
+    async def asked(queue: str = "", job: str = "", **other: Any) -> Reply:
         needed = {"queues": queues, "api": api, "policy": policy, "samples": samples, "now": now}
-        reply = await failed_jobs.handler(queue, **needed | other)
+        reply = await failed_jobs.handler(queue, job, **needed | other)
         assert isinstance(reply, Reply)
         return reply
 
@@ -47,7 +47,9 @@ async def fill(raw: Redis, reasons: list[str], queue: str = EMAIL, **fields: Any
 
 
 def texts(reply: Reply) -> list[str]:
-    return ["".join(_word(span) for span in part.spans) for part in reply.parts if isinstance(part, Text)]
+    """Return the paragraphs without the names of the clusters, which a test of their own looks at."""
+    said = ["".join(_word(span) for span in part.spans) for part in reply.parts if isinstance(part, Text)]
+    return [text.partition("\ncluster ")[0] for text in said]
 
 
 def _word(span: Any) -> str:
@@ -68,7 +70,7 @@ async def test_errors_that_say_the_same_are_counted_together(ask: Ask, node: Nod
     assert reply.title == "4 failed jobs in email"
     assert reply.level is Level.OK
     assert line(reply, "email").value == "4 failed · 2 kinds of error"
-    assert [text.removesuffix(" · first  · last ") for text in texts(reply)] == [
+    assert [text.partition(" · first ")[0] for text in texts(reply)] == [
         "3x Timeout of <n> ms for job <n>\nemail · sendEmail · 1 attempt",
         "1x <n> no such mailbox <email>\nemail · sendEmail · 1 attempt",
     ]
@@ -82,7 +84,9 @@ async def test_first_and_last_seen_and_attempts(ask: Ask, raw: Redis) -> None:
     await fill(raw, ["it broke"] * 3, atm="3")
     await raw.hset("bull:nova-email:1", mapping={"atm": "1", "name": "other"})
     reply = await ask("email")
-    assert texts(reply) == ["3x it broke\nemail · job, other · 1 to 3 attempts · first  · last "]
+    assert texts(reply) == [
+        "3x it broke\nemail · job, other · 1 to 3 attempts · first  · last  · none in the last 20 min"
+    ]
     (text,) = [part for part in reply.parts if isinstance(part, Text)]
     moments = [span.at for span in text.spans if isinstance(span, When)]
     assert moments == [datetime.fromtimestamp(1_700_000_000 + second, UTC) for second in (1, 3)]
@@ -197,5 +201,74 @@ async def test_since_when_the_sources_are_down(
 async def test_an_unknown_queue_of_any_length_is_said_back_short(ask: Ask) -> None:
     with pytest.raises(UsageError, match="10,000 characters in all") as caught:
         await ask("x" * 10_000)
-    assert caught.value.usage == "/failed-jobs [queue]"
+    assert caught.value.usage == "/failed-jobs [queue] [id]"
     assert len(caught.value.message) < 200
+
+
+async def test_clusters_have_names_a_slope_and_buttons(ask: Ask, raw: Redis, now: datetime) -> None:
+    await fill(raw, ["it broke 1", "it broke 2", "it broke 3", "other"])
+    for job, minutes in (("1", 1), ("2", 2), ("3", 15)):
+        await raw.hset(f"bull:{EMAIL}:{job}", "finishedOn", str((now.timestamp() - 60 * minutes) * 1000))
+    reply = await ask("email")
+    said_ = next(part for part in reply.parts if isinstance(part, Text))
+    name = next(span.text for span in said_.spans if isinstance(span, Code))
+    assert " · rising: 2 in the last 10 min, 1 in the 10 before" in said_.spans
+    assert said_.spans[-1] == " · such as job 3"
+    (row,) = [part for part in reply.parts if isinstance(part, Buttons)]
+    assert [button.value for button in row.buttons][:2] == [
+        f"/retry-failed email --cluster {name}",
+        f"/clear-failed email --cluster {name}",
+    ]
+
+
+async def test_one_job_is_shown_without_what_it_was_about(ask: Ask, node: NodeQueues) -> None:
+    data = {"to": "somebody@example.org", "secret": "hunter2", "tries": 3, "list": []}
+    await node.ask("add", EMAIL, job="sendEmail", data=data, jobs=[{"attempts": 1, "priority": 4}])
+    await node.ask("log", EMAIL, id="1", line="sent to jane@example.org with token=hunter2")
+    await node.ask("fail", EMAIL, reasons=["550 no such mailbox jane@example.org"])
+    reply = await ask("email", "1")
+    assert (reply.title, reply.level) == ("Job 1 of email: sendEmail", Level.CRITICAL)
+    text = said(reply)
+    for expected in (
+        "attempt 1 of 1",
+        "priority 4",
+        "550 no such mailbox <email>",
+        "sent to <email> with token=***",
+        "Its data has to (text), secret (text), tries (number), list (list).",
+        "at ",
+    ):
+        assert expected in text
+    for secret in ("hunter2", "somebody", "jane"):
+        assert secret not in text
+    assert problems(render(reply).blocks) == []
+
+
+async def test_a_job_that_is_none_is_said(ask: Ask, raw: Redis) -> None:
+    await raw.set(f"bull:{EMAIL}:text", "no job")
+    for job in ("17", "text"):
+        with pytest.raises(UserError, match="There is no job"):
+            await ask("email", job)
+
+
+async def test_a_job_that_does_not_fail_any_more_is_shown(ask: Ask, node: NodeQueues) -> None:
+    await node.ask("add", EMAIL, jobs=[{}])
+    reply = await ask("email", "1")
+    assert reply.level is Level.INFO
+    assert "not among the failed jobs" in said(reply)
+
+
+async def test_giants_are_not_fetched(ask: Ask, raw: Redis) -> None:
+    await fill(raw, ["x" * 100_000], data="y" * 100_000, stacktrace="z" * 100_000, opts="o" * 100_000)
+    await raw.rpush(f"bull:{EMAIL}:1:logs", "l" * 100_000)
+    reply = await ask("email", "1")
+    assert len(said(reply)) < 2_000
+    assert "more than 65,536 bytes" in said(reply)
+
+
+async def test_plain_lists_and_missing_queues_have_no_single_jobs(ask: Ask, raw: Redis) -> None:
+    await raw.delete("bull:nova-email:meta", "bull:nova-webhook:meta")
+    await raw.rpush("nova:email:failed", "1")
+    with pytest.raises(UserError, match="plain lists"):
+        await ask("email", "1")
+    with pytest.raises(UserError, match="The job is unknown"):
+        await ask("webhook", "1")

@@ -1,0 +1,61 @@
+"""A freeze: until it ends or is lifted, changing commands are refused, whoever asks and whoever has approved."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from bot.catalog import Catalog
+from bot.command import Command
+from bot.elapsed import elapsed
+from bot.errors import Refused
+from bot.request import Actor
+
+EVERYTHING: Final = "all"
+# Setting and lifting a freeze changes nothing but the bot's own state, and has to work while everything is frozen.
+_OWN: Final = "freeze"
+
+
+class Freeze(BaseModel):
+    """Who stopped what, and until when. ``id`` is the request's that set it, ``scope`` a resource or ``all``.
+
+    A resource is what a permission names before the colon: ``workers`` covers every command that needs
+    ``workers:scale`` or ``workers:configure``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    scope: str
+    actor: Actor
+    since: datetime
+    until: datetime
+
+    def covers(self, command: Command) -> bool:
+        """Say whether the command may not run under it."""
+        resource = resource_of(command)
+        return command.changes and resource != _OWN and self.scope in (EVERYTHING, resource)
+
+    def refusal(self, now: datetime) -> Refused:
+        """Return what whoever wants to change something is told."""
+        what = "Every change" if self.scope == EVERYTHING else f"Every change of {self.scope}"
+        left = elapsed(self.until - now)
+        message = f"{what} is frozen by {self.actor.name} until {self.until:%Y-%m-%d %H:%M} UTC ({left} from now)."
+        return Refused(message, hint="Whoever may set a freeze ends it before with /freeze off.")
+
+
+def covering(freezes: Iterable[Freeze], command: Command) -> Freeze | None:
+    """Return the freeze that keeps the command from running for the longest time, None where none does."""
+    return max((one for one in freezes if one.covers(command)), key=lambda one: one.until, default=None)
+
+
+def scopes(catalog: Catalog) -> tuple[str, ...]:
+    """Return everything that can be frozen: ``all``, and the resources of the commands that change something."""
+    changing = {resource_of(command) for command in catalog.commands.values() if command.changes}
+    return (EVERYTHING, *sorted(changing - {_OWN}))
+
+
+def resource_of(command: Command) -> str:
+    """Return what the command is about, as its permission says."""
+    return command.permission.partition(":")[0]

@@ -1,0 +1,137 @@
+"""``/freeze``: a plan to refuse changing commands for a while, or to allow them again."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from bot.catalog import Catalog
+from bot.command import command
+from bot.elapsed import elapsed
+from bot.errors import UsageError, UserError
+from bot.freeze import EVERYTHING, Freeze, scopes
+from bot.nearest import nearest, shown
+from bot.plan import Change, Plan, Step, Undo
+from bot.policy import Duration
+from bot.request import Request
+from bot.stores.freezes import Freezes
+from bot.stores.runs import Runs
+
+LONGEST: Final = timedelta(days=14)
+_OFF: Final = "off"
+_ALLOWED: Final = "allowed"
+# One lock for every freeze, so that setting and lifting never overtake each other.
+_TARGET: Final = "freeze"
+_DURATION: Final = TypeAdapter[timedelta](Duration)
+
+
+@command(
+    "/freeze",
+    permission="freeze:set",
+    section="Administration",
+    examples=("/freeze", "/freeze 2h", "/freeze workers 30m", "/freeze off"),
+)
+async def freeze(  # noqa: PLR0913 - a declaration
+    scope: Annotated[str, Field(description="What may not be changed, such as workers; or off")] = EVERYTHING,
+    duration: Annotated[str, Field(description="For how long, such as 30m, 4h or 2d; or off")] = "1h",
+    *,
+    freezes: Freezes,
+    runs: Runs,
+    catalog: Catalog,
+    request: Request,
+    now: datetime,
+) -> Plan:
+    """Refuse every changing command for a while, also those that are approved and have not started.
+
+    A scope is what a command's permission names before the colon; all is everything. It ends by itself, or with off,
+    which lifts one scope or, without a scope, everything. What runs already goes on to its end. This command is never
+    frozen.
+    """
+    scope, duration = _sorted_out(scope.lower(), duration.lower(), scopes(catalog))
+    in_force = await freezes.in_force(now)
+    if duration == _OFF:
+        return _lift([one for one in in_force if scope in (EVERYTHING, one.scope)], scope)
+    # From the request's own time on, so that planning it again plans the same.
+    length = _length(duration)
+    since = request.received_at
+    new = Freeze(id=request.id, scope=scope, actor=request.actor, since=since, until=since + length)
+    running = [run.target for run in await runs.running() if run.target != _TARGET]
+    return _set(new, next((one for one in in_force if one.scope == scope), None), running)
+
+
+def _sorted_out(scope: str, duration: str, known: tuple[str, ...]) -> tuple[str, str]:
+    """Return the scope and the duration; the scope may be left out."""
+    if scope == _OFF or (scope not in known and scope[:1].isdigit()):
+        scope, duration = EVERYTHING, scope
+    if scope not in known:
+        message = f"There is nothing called {shown(scope)} to freeze: there are {', '.join(known)}."
+        raise UsageError(message, nearest=nearest(scope, (*known, _OFF)), argument="scope")
+    return scope, duration
+
+
+def _length(text: str) -> timedelta:
+    try:
+        length = _DURATION.validate_python(text)
+    except (ValidationError, OverflowError):
+        length = timedelta(0)
+    if not timedelta(0) < length <= LONGEST:
+        message = f"duration is a number and a unit, such as 30m, 4h or 2d, at most {LONGEST.days}d; not {shown(text)}."
+        raise UsageError(message, argument="duration")
+    return length
+
+
+def _set(new: Freeze, former: Freeze | None, running: list[str]) -> Plan:
+    what = "every changing command" if new.scope == EVERYTHING else f"changing commands of {new.scope}"
+    goes_on = f"What runs already goes on to its end: {', '.join(running)}."
+    return Plan(
+        title=f"Freeze {what} for {elapsed(new.until - new.since)}",
+        target=_TARGET,
+        changes=(Change(what=what, before=_state(former), after=_state(new)),),
+        facts=_fact(new.scope, former),
+        steps=(
+            Step(
+                title=f"Refuse {what} until {new.until:%Y-%m-%d %H:%M} UTC",
+                operation="freezes.freeze",
+                arguments={"freeze": new.model_dump(mode="json")},
+            ),
+        ),
+        undo=Undo(
+            title="Lift this freeze",
+            command="/freeze",
+            arguments={"scope": new.scope, "duration": _OFF},
+            expects=_fact(new.scope, new),
+        ),
+        blast_radius=("Everybody, in every channel and on the console; plans that wait are refused when approved.",),
+        warnings=(goes_on,) if running else (),
+    )
+
+
+def _lift(lifted: list[Freeze], scope: str) -> Plan:
+    if not lifted:
+        message = "Nothing is frozen." if scope == EVERYTHING else f"{scope} is not frozen by itself."
+        raise UserError(message, hint="/freeze off lifts every freeze." if scope != EVERYTHING else "")
+    names = ", ".join(one.scope for one in lifted)
+    return Plan(
+        title=f"Lift the freeze of {names}",
+        target=_TARGET,
+        changes=tuple(Change(what=one.scope, before=_state(one), after=_ALLOWED) for one in lifted),
+        facts={name: fact for one in lifted for name, fact in _fact(one.scope, one).items()},
+        steps=(
+            Step(
+                title=f"Allow changes again: {names}",
+                operation="freezes.lift",
+                arguments={"ids": [one.id for one in lifted]},
+            ),
+        ),
+        no_undo="/freeze sets it again.",
+    )
+
+
+def _state(freeze: Freeze | None) -> str:
+    if freeze is None:
+        return _ALLOWED
+    return f"refused until {freeze.until:%Y-%m-%d %H:%M} UTC, by {freeze.actor.name}"
+
+
+def _fact(scope: str, freeze: Freeze | None) -> dict[str, str]:
+    return {f"freeze of {scope}": "none" if freeze is None else freeze.id}

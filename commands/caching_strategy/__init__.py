@@ -1,0 +1,1 @@
+"""Caching Strategy: the documented cached keys, and nothing else."""

@@ -1,0 +1,1 @@
+"""Planned Maintenance: queues drained before it."""

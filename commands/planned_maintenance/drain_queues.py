@@ -1,0 +1,170 @@
+"""``/drain-queues``: a plan to bring the queues to rest before a maintenance."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from bot.backlog import backlog
+from bot.clients.cluster_state import Autoscaler, DeploymentState
+from bot.clients.platform import Platform
+from bot.clients.queue_layout import MissingQueue, QueueSnapshot
+from bot.clients.queues import Queues
+from bot.command import command
+from bot.errors import Refused, UsageError, UserError
+from bot.pausing import Pausable
+from bot.plan import Change, Plan, Step, Undo
+from bot.policy import Duration
+from bot.queue_choice import chosen_queues
+from bot.stores.samples import Samples
+
+# Seconds that a step may take beyond what it waits: it has to resume and to say so.
+_AFTERWARDS: Final = 120.0
+_PODS_GONE: Final = 600.0
+_LONGEST: Final = timedelta(hours=12)
+_DURATION: Final = TypeAdapter[timedelta](Duration)
+_Seen = Mapping[str, QueueSnapshot | MissingQueue]
+
+
+@dataclass(frozen=True)
+class _Workers:
+    found: DeploymentState
+    owners: list[Autoscaler]
+
+
+@command(
+    "/drain-queues",
+    permission="queues:drain",
+    section="Planned Maintenance",
+    runbook=("Scale down workers (drain queues)", "Wait for queues to empty"),
+    examples=("/drain-queues", "/drain-queues email,webhook --within 10m", "/drain-queues all --how scale --within 1h"),
+)
+async def drain_queues(  # noqa: PLR0913 - three arguments of the command, four things it needs
+    queue: Annotated[str, Field(description="The queues' short names with commas, or all")] = "all",
+    how: Annotated[
+        Literal["pause", "scale"],
+        Field(description="pause: nothing new is begun; scale: wait until all is worked off, then no worker is left"),
+    ] = "pause",
+    within: Annotated[str, Field(description="How long to wait, such as 15m; then everything is as before")] = "15m",
+    *,
+    queues: Queues,
+    cluster: Platform,
+    samples: Samples,
+    now: datetime,
+) -> Plan:
+    """Bring the queues to rest before a maintenance, and watch how far it is.
+
+    With `pause` the queues are paused and the jobs in work end; with `scale` the queues are worked off, and then the
+    workers are scaled to 0. Where that takes too long, or somebody resumes a queue, it is as it was before.
+    """
+    shorts, seconds = chosen_queues(queue, queues.shorts, drain_queues.usage), _within(within)
+    if how == "pause":
+        return _pausing(shorts, await queues.snapshot(), seconds)
+    seen, found, owners = await asyncio.gather(
+        queues.snapshot(), cluster.deployment("worker"), cluster.autoscalers("worker")
+    )
+    if set(shorts) != set(queues.shorts):
+        raise UsageError(
+            "Workers work on every queue: scale drains all of them.", usage="/drain-queues all --how scale"
+        )
+    forecasts = (await backlog(seen, samples, now)).forecasts(found.replicas, found.replicas)
+    return _scaling(shorts, seen, _Workers(found, owners), seconds, forecasts)
+
+
+def _within(within: str) -> float:
+    try:
+        found = _DURATION.validate_python(within)
+    except (ValidationError, OverflowError):
+        found = timedelta(0)
+    if not timedelta(0) < found <= _LONGEST:
+        message = f"{within[:40]!r} is no time to wait: write 90s, 15m or 2h, at most 12h."
+        raise UsageError(message, usage=drain_queues.usage, argument="within")
+    return found.total_seconds()
+
+
+def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float) -> Plan:
+    found = Pausable.of(shorts, seen)
+    if found.problems:
+        raise Refused(
+            f"They cannot all be paused: {'. '.join(found.problems)}.", hint="Name the others, or --how scale."
+        )
+    chosen, names = found.paused(are=False), ", ".join(shorts)
+    if not chosen and all(queue.counts.active == 0 for queue in found.found):
+        raise UserError(f"{names}: paused already, and no job is in work. There is nothing to wait for.")
+    step = Step(
+        title=f"Pause {names} and wait until no job is in work",
+        operation="queue_drain.pause_and_finish",
+        arguments={"queues": list(shorts), "pause": list(chosen), "within": seconds},
+        timeout=seconds + _AFTERWARDS,
+    )
+    undo = Undo(
+        title=f"Resume {', '.join(chosen)}",
+        command="/resume-queue",
+        arguments={"queue": ",".join(chosen)},
+        expects={f"{short} paused": True for short in chosen},
+    )
+    return Plan(
+        title=f"Drain {names}",
+        target="queues/drain",
+        changes=tuple(Change(what=f"queue {short}", before="worked on", after="paused") for short in chosen),
+        facts=found.facts,
+        steps=(step,),
+        undo=undo if chosen else None,
+        no_undo="" if chosen else "nothing is changed, it only waits",
+        blast_radius=(f"No job of {names} is begun until somebody resumes it. What is added waits.",),
+        notes=(*found.notes, *(f"To abort it: /resume-queue {chosen[0]}. All are resumed then." for _ in chosen[:1])),
+    )
+
+
+def _scaling(shorts: tuple[str, ...], seen: _Seen, workers: _Workers, seconds: float, notes: tuple[str, ...]) -> Plan:
+    found = workers.found
+    missing = [queue.sentence() for queue in seen.values() if isinstance(queue, MissingQueue)]
+    if missing:
+        raise Refused(f"Whether all queues are worked off could not be seen. {'. '.join(missing)}.")
+    if found.replicas == 0:
+        raise UserError(f"{found.name} is set to 0 pods: nobody would work the queues off.")
+    paused = [queue.short for queue in seen.values() if isinstance(queue, QueueSnapshot) and queue.is_paused]
+    if paused:
+        raise Refused(f"Paused: {', '.join(paused)}. Paused queues are never worked off.", hint="/resume-queue first.")
+    return Plan(
+        title=f"Drain all queues and scale {found.name} to 0",
+        target=f"deployment/{found.name}",
+        changes=(Change(what=f"{found.name} pods", before=f"{found.replicas}", after="0"),),
+        facts={"deployment": found.name, "uid": found.uid, "replicas": found.replicas},
+        steps=_scaling_steps(shorts, found, seconds),
+        undo=Undo(
+            title=f"Back to {found.replicas} pods",
+            command="/scale-workers",
+            arguments={"replicas": found.replicas, "deployment": "worker", "yes_zero": False},
+            expects={"replicas": 0, "uid": found.uid},
+        ),
+        blast_radius=("No job of any queue is worked on until workers are scaled up again. What is added waits.",),
+        warnings=tuple(owner.sentence() for owner in workers.owners),
+        notes=(*notes, "Delayed jobs are not waited for. Whatever is added keeps it waiting: stop the source first."),
+    )
+
+
+def _scaling_steps(shorts: tuple[str, ...], found: DeploymentState, seconds: float) -> tuple[Step, ...]:
+    return (
+        Step(
+            title="Wait until the queues are worked off",
+            operation="queue_drain.worked_off",
+            arguments={"queues": list(shorts), "within": seconds},
+            timeout=seconds + _AFTERWARDS,
+        ),
+        Step(
+            title=f"Scale {found.name} to 0",
+            operation="cluster.scale",
+            arguments={"role": "worker", "replicas": 0, "expect_uid": found.uid},
+        ),
+        Step(
+            title="Wait until no pod is left",
+            kind="wait",
+            operation="cluster.pods_ready",
+            arguments={"role": "worker", "replicas": 0},
+            timeout=_PODS_GONE,
+        ),
+    )

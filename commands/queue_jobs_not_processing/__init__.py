@@ -1,0 +1,1 @@
+"""Queue Jobs Not Processing: queues paused, resumed, and delayed jobs brought forward."""

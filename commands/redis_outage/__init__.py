@@ -1,0 +1,1 @@
+"""Redis Outage: how the server is, and which keys it has."""

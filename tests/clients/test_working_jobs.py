@@ -1,0 +1,96 @@
+"""Jobs in work, with real BullMQ workers from Node where their own fields matter."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from bot.clients.working_jobs import LIMIT, WorkingJobs
+from bot.errors import NotConfigured, Unavailable
+from bot.settings import RedisSettings
+from tests.servers import free_port, redis_server
+
+BEGUN = datetime(2026, 7, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as found:
+        yield found
+
+
+@pytest.fixture
+async def redis(url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(url, decode_responses=True) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def jobs(url: str) -> AsyncIterator[WorkingJobs]:
+    client = WorkingJobs(RedisSettings(redis_url=SecretStr(url)))
+    yield client
+    await client.close()
+
+
+async def _work(redis: Redis, job: str, *, worker: str = "", minutes: float = 0, queue: str = "nova-email") -> None:
+    begun = BEGUN + timedelta(minutes=minutes)
+    fields: Any = {"name": "sendEmail", "processedOn": f"{begun.timestamp() * 1000:.0f}"} | (
+        {"pb": worker} if worker else {}
+    )
+    await redis.hset(f"bull:{queue}:{job}", mapping=fields)
+    await redis.lpush(f"bull:{queue}:active", job)
+
+
+async def test_names_the_longest_running_job(redis: Redis, jobs: WorkingJobs) -> None:
+    await _work(redis, "7", worker="worker-a", minutes=2)
+    await _work(redis, "3", worker="worker-b", queue="nova-report")
+    working = await jobs.read()
+    assert len(working.jobs) == 2
+    assert working.longest is not None
+    said = working.longest.sentence(BEGUN + timedelta(minutes=6))
+    assert said == "report job 3 (sendEmail), running for 6 min on worker-b"
+    assert await jobs.by_worker() == {"worker-a": 1, "worker-b": 1}
+
+
+async def test_a_job_that_names_no_worker_makes_it_unknown(redis: Redis, jobs: WorkingJobs) -> None:
+    assert await jobs.by_worker() == {}
+    await _work(redis, "1", worker="worker-a")
+    await _work(redis, "2")
+    assert await jobs.by_worker() is None
+
+
+async def test_a_job_that_has_just_ended_is_left_out(redis: Redis, jobs: WorkingJobs) -> None:
+    await redis.lpush("bull:nova-email:active", "gone")
+    working = await jobs.read()
+    assert (working.jobs, working.longest) == ((), None)
+
+
+async def test_reads_within_bounds(redis: Redis, jobs: WorkingJobs) -> None:
+    for number in range(LIMIT + 1):
+        await _work(redis, str(number), worker="worker-a")
+    working = await jobs.read()
+    assert (len(working.jobs), working.more) == (LIMIT, True)
+    assert await jobs.by_worker() is None
+
+
+async def test_counts_what_stalled_since_then(redis: Redis, jobs: WorkingJobs) -> None:
+    early, late = (f"{int(moment.timestamp() * 1000)}-0" for moment in (BEGUN, BEGUN + timedelta(minutes=1)))
+    await redis.xadd("bull:nova-email:events", {"event": "stalled", "jobId": "1"}, id=early)
+    await redis.xadd("bull:nova-email:events", {"event": "stalled", "jobId": "2"}, id=late)
+    await redis.xadd("bull:nova-email:events", {"event": "waiting", "jobId": "2"})
+    assert await jobs.stalled_since(BEGUN) == {"email": 2}
+    assert await jobs.stalled_since(BEGUN + timedelta(seconds=30)) == {"email": 1}
+    assert await jobs.stalled_since(BEGUN + timedelta(minutes=2)) == {}
+
+
+async def test_without_a_redis_it_is_unknown() -> None:
+    with pytest.raises(NotConfigured):
+        await WorkingJobs(RedisSettings(redis_url=None)).read()
+    dead = WorkingJobs(RedisSettings(redis_url=SecretStr(f"redis://127.0.0.1:{free_port()}/0")))
+    with pytest.raises(Unavailable):
+        await dead.read()
+    await dead.close()

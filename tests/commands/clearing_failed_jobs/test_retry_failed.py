@@ -1,0 +1,82 @@
+"""``/retry-failed``: what its plan says, and that its steps do it."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.clients.queue_changes import QueueChanges
+from bot.clients.queues import Queues
+from bot.errors import Refused, UsageError, UserError
+from bot.plan import Plan
+from bot.request import Request
+from commands.clearing_failed_jobs.retry_failed import retry_failed
+from tests.servers import NodeQueues
+
+Ages = Callable[..., Awaitable[None]]
+Ask = Callable[..., Awaitable[Plan]]
+Run = Callable[[Plan], Awaitable[list[str]]]
+TWO = ((5, "it broke 1", "sendEmail"), (90, "it broke 2", "sendEmail"))
+
+
+@pytest.fixture
+def ask(queues: Queues, changes: QueueChanges, request_: Request) -> Ask:
+    async def asked(queue: str, **other: Any) -> Plan:
+        plan = await retry_failed.handler(
+            queue, **{"pause": 0, "queues": queues, "changes": changes, "request": request_, **other}
+        )
+        assert isinstance(plan, Plan)
+        return plan
+
+    return asked
+
+
+async def test_the_plan_says_what_happens(ask: Ask, ages: Ages) -> None:
+    await ages("email", *TWO, (-5, "later", "sendEmail"))
+    plan = await ask("email", wave=50, pause=10)
+    assert plan.title == "Retry 2 failed jobs of email"
+    assert "50 at once with 10 s between" in plan.blast_radius[0]
+    assert (plan.undo, plan.no_undo) == (None, "A job that a worker has taken up cannot be taken back.")
+    assert plan.warnings == ("email: no worker is connected, so that the jobs only wait.",)
+    assert (await ask("email", wave=50, pause=10)).digest("x", {}) == plan.digest("x", {})
+
+
+async def test_the_oldest_wait_first_and_later_ones_stay(ask: Ask, ages: Ages, run: Run, raw: Redis) -> None:
+    await ages("email", *TWO, (-5, "later", "sendEmail"))
+    assert await run(await ask("email")) == ["2 jobs wait again"]
+    assert await raw.lrange("bull:nova-email:wait", 0, -1) == ["1", "2"]
+    assert await raw.zrange("bull:nova-email:failed", 0, -1) == ["3"]
+
+
+async def test_a_paused_queue_is_warned_about(ask: Ask, node: NodeQueues, request_: Request) -> None:
+    await node.ask("add", "nova-email", jobs=[{}])
+    await node.ask("fail", "nova-email", reasons=["it broke"])
+    await node.ask("pause", "nova-email")
+    plan = await ask("email", request=request_.model_copy(update={"received_at": datetime.now(UTC)}))
+    assert "email: paused, so that the jobs wait until it is resumed." in plan.warnings
+
+
+async def test_only_some_are_retried(ask: Ask, ages: Ages, run: Run, raw: Redis) -> None:
+    await ages("email", *TWO, (1, "other", "sendReport"))
+    assert await run(await ask("email", job="sendReport", wave=1)) == ["1 job waits again"]
+    assert await raw.lrange("bull:nova-email:wait", 0, -1) == ["3"]
+
+
+async def test_plain_lists_are_retried_as_a_whole(ask: Ask, run: Run, raw: Redis) -> None:
+    await raw.delete("bull:nova-email:meta")
+    await raw.rpush("nova:email:failed", "1", "2")
+    assert await run(await ask("email")) == ["2 jobs wait again"]
+    assert await raw.llen("nova:email:waiting") == 2
+
+
+async def test_what_cannot_be_retried_is_said(ask: Ask, ages: Ages, raw: Redis) -> None:
+    with pytest.raises(UserError, match="No job has failed in email"):
+        await ask("email")
+    with pytest.raises(UsageError, match="There is no queue"):
+        await ask("emial")
+    await ages("email", *TWO)
+    await raw.hset("bull:nova-email:meta", "version", "bullmq:4.1.0")
+    with pytest.raises(Refused, match="only read"):
+        await ask("email")

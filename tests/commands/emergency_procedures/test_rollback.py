@@ -1,0 +1,77 @@
+from typing import Any
+
+import pytest
+
+from bot.errors import Refused, UsageError, UserError
+from bot.plan import Change, Plan
+from bot.rollout_steps import rolled_out
+from commands.emergency_procedures.rollback import rollback
+from tests.clients.any_cluster import AnyCluster
+from tests.commands.performing import perform, planned
+
+Systems = dict[str, Any]
+
+
+async def _deploy(world: AnyCluster, systems: Systems, tag: str) -> None:
+    def change(found: dict[str, Any]) -> None:
+        container = found["spec"]["template"]["spec"]["containers"][0]
+        container |= {"image": f"worker:{tag}", "env": [{"name": "SECRET", "value": f"value-{tag}"}]}
+        found["metadata"].setdefault("annotations", {})["kubernetes.io/change-cause"] = f"release {tag}"
+
+    world.sandbox.store.change("deployments", "novapulse", "novapulse-worker", change)
+    await _settled(systems, tag)
+
+
+async def _settled(systems: Systems, tag: str) -> None:
+    settled = Plan(title="", target="", changes=(), steps=(rolled_out("worker", "novapulse-worker"),))
+    await perform(settled, systems)
+    assert (await systems["cluster"].deployment("worker")).image.endswith(tag)
+
+
+async def test_goes_back_and_undo_goes_forth(systems: Systems, world: AnyCluster) -> None:
+    await _deploy(world, systems, "3.0.0")
+    plan = await planned(rollback, systems, deployment="worker")
+    assert plan.title == "Roll novapulse-worker back from revision 2 to 1"
+    assert plan.changes == (
+        Change(what="containers[worker].env[SECRET].value", before="a value", after="not set"),
+        Change(
+            what="containers[worker].image",
+            before="worker:3.0.0",
+            after="registry.novapulse.example/worker:2.14.0",
+        ),
+    )
+    assert plan.notes[0].startswith("revision 2 (the present one): worker:3.0.0, made ")
+    assert plan.notes[0].endswith("ago, release 3.0.0")
+    assert "value-3" not in plan.model_dump_json()
+    await perform(plan, systems, leave_out=("queues",))
+    await _settled(systems, "2.14.0")
+    undo = plan.undo
+    assert undo is not None
+    back = await planned(rollback, systems, **undo.arguments)
+    assert undo.expects.items() <= back.facts.items()
+    await perform(back, systems, leave_out=("queues",))
+    await _settled(systems, "3.0.0")
+
+
+async def test_to_a_revision_of_choice(systems: Systems, world: AnyCluster) -> None:
+    for tag in ("3.0.0", "3.1.0"):
+        await _deploy(world, systems, tag)
+    plan = await planned(rollback, systems, deployment="worker", to_revision=1)
+    assert plan.facts["revision"] == 1
+    with pytest.raises(UsageError, match="keeps no revision 9, but 2, 1"):
+        await planned(rollback, systems, deployment="worker", to_revision=9)
+    with pytest.raises(UserError, match="the present one"):
+        await planned(rollback, systems, deployment="worker", to_revision=3)
+
+
+async def test_where_there_is_nothing_to_go_back_to(systems: Systems) -> None:
+    with pytest.raises(Refused, match="nothing to go back to"):
+        await planned(rollback, systems, deployment="api")
+
+
+async def test_a_deployment_in_between_moves_the_plan(systems: Systems, world: AnyCluster) -> None:
+    await _deploy(world, systems, "3.0.0")
+    plan = await planned(rollback, systems, deployment="worker")
+    await _deploy(world, systems, "3.1.0")
+    fresh = await planned(rollback, systems, deployment="worker")
+    assert fresh.digest("/x", {}) != plan.digest("/x", {})

@@ -1,0 +1,81 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.clients.cluster import Cluster
+from bot.clients.queue_drain import QueueDrain
+from bot.clients.queue_pause import QueuePause
+from bot.clients.queues import Queues
+from bot.errors import Refused, UsageError, UserError
+from bot.plan import Plan
+from bot.settings import RedisSettings
+from bot.stores.samples import Samples
+from commands.planned_maintenance.drain_queues import drain_queues
+from tests.clients.kubernetes_server import DEPLOYMENTS, KubernetesServer, deployment
+
+
+@pytest.fixture
+def plan(queues: Queues, cluster: Cluster, samples: Samples, now: datetime) -> Callable[..., Any]:
+    async def planned(**arguments: Any) -> Plan:
+        found = await drain_queues.handler(queues=queues, cluster=cluster, samples=samples, now=now, **arguments)
+        assert isinstance(found, Plan)
+        return found
+
+    return planned
+
+
+async def silent(_: str) -> None:
+    """Tell nobody."""
+
+
+async def test_paused_as_planned(
+    plan: Callable[..., Any], queues: Queues, redis_settings: RedisSettings, raw: Redis
+) -> None:
+    await raw.hset("bull:nova-report:meta", "paused", "1")
+    found = await plan(queue="email,report", within="10m")
+    (step,) = found.steps
+    assert step.arguments == {"queues": ["email", "report"], "pause": ["email"], "within": 600.0}
+    assert step.timeout > 600
+    assert found.undo.arguments == {"queue": "email"}
+    assert found.notes[-1].startswith("To abort it: /resume-queue email.")
+    pause = QueuePause(redis_settings, queues)
+    drain = QueueDrain(queues, pause, lambda: datetime.now(UTC))
+    assert (await drain.pause_and_finish(**step.arguments, progress=silent)).startswith("no job is in work")
+    with pytest.raises(UserError, match="nothing to wait for"):
+        await plan(queue="email,report")
+    await pause.close()
+
+
+async def test_worked_off_and_then_scaled_to_nothing(plan: Callable[..., Any]) -> None:
+    found = await plan(how="scale", within="1h")
+    assert [step.operation for step in found.steps] == ["queue_drain.worked_off", "cluster.scale", "cluster.pods_ready"]
+    assert found.target == "deployment/novapulse-worker"
+    assert found.undo.command == "/scale-workers"
+    assert found.undo.expects["replicas"] == 0
+    assert any(note.startswith("email: ") for note in found.notes)
+
+
+async def test_what_cannot_be_drained(plan: Callable[..., Any], raw: Redis, kubernetes: KubernetesServer) -> None:
+    with pytest.raises(UsageError, match="every queue"):
+        await plan(queue="email", how="scale")
+    await raw.hset("bull:nova-email:meta", "paused", "1")
+    with pytest.raises(Refused, match="never worked off"):
+        await plan(how="scale")
+    await raw.delete("bull:nova-email:meta")
+    with pytest.raises(Refused, match="cannot all be paused.*no such keys"):
+        await plan()
+    with pytest.raises(Refused, match="could not be seen"):
+        await plan(how="scale")
+    kubernetes.answers[f"GET {DEPLOYMENTS}/novapulse-worker"] = deployment("novapulse-worker", spec={"replicas": 0})
+    await raw.hset("bull:nova-email:meta", "version", "bullmq:5.65.1")
+    with pytest.raises(UserError, match="nobody would work"):
+        await plan(how="scale")
+
+
+@pytest.mark.parametrize("within", ["soon", "13h", "0s"])
+async def test_how_long_has_to_be_sensible(plan: Callable[..., Any], within: str) -> None:
+    with pytest.raises(UsageError, match="no time to wait"):
+        await plan(within=within)

@@ -1,0 +1,58 @@
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.clients.working_jobs import WorkingJobs
+from bot.errors import Refused
+from bot.settings import RedisSettings
+from commands.restarting_queue.force_restart_workers import force_restart_workers
+from tests.clients.any_cluster import AnyCluster
+from tests.commands.performing import perform, planned
+
+Systems = dict[str, Any]
+
+
+async def test_ends_exactly_the_pods_shown_and_counts_what_stalled(systems: Systems, raw: Redis) -> None:
+    await raw.hset("bull:nova-email:9", mapping={"name": "sendEmail", "pb": "worker-a"})
+    await raw.lpush("bull:nova-email:active", "9")
+    plan = await planned(force_restart_workers, systems)
+    before = {pod.name: pod.uid for pod in await systems["pods"].of("worker")}
+    assert plan.facts["pods"] == before
+    assert plan.notes == ("Jobs in flight: email 1.",)
+    assert [step.operation for step in plan.steps] == [
+        "pods.delete",
+        "pods.replaced",
+        "queues.workers_connected",
+        "aftermath.stalls_counted",
+    ]
+    await raw.xadd("bull:nova-email:events", {"event": "stalled", "jobId": "9"}, id="32503680000000-0")
+    said = await perform(plan, systems, leave_out=("queues",))
+    assert said == [
+        "2 told to end",
+        "0 of 2 old pods left, 2 of 2 new ones ready",
+        "jobs that stalled and were put back: email 1",
+    ]
+    again = await perform(plan, systems, leave_out=("queues",))
+    assert again[0] == "0 told to end, 2 gone already"
+
+
+async def test_pods_that_were_replaced_meanwhile_move_the_plan(systems: Systems) -> None:
+    plan = await planned(force_restart_workers, systems)
+    await perform(plan, systems, leave_out=("queues", "aftermath"))
+    fresh = await planned(force_restart_workers, systems)
+    assert fresh.digest("/x", {}) != plan.digest("/x", {})
+
+
+async def test_without_pods_there_is_nothing_to_end(systems: Systems, world: AnyCluster) -> None:
+    await systems["cluster"].scale("worker", 0)
+    await world.sandbox.wait_ready("novapulse-worker", 0)
+    with pytest.raises(Refused, match="no pod of novapulse-worker"):
+        await planned(force_restart_workers, systems)
+
+
+async def test_without_a_redis_the_pods_are_ended_all_the_same(systems: Systems) -> None:
+    systems["working_jobs"] = WorkingJobs(RedisSettings(redis_url=None))
+    plan = await planned(force_restart_workers, systems)
+    assert plan.notes == ()
+    assert [step.operation for step in plan.steps] == ["pods.delete", "pods.replaced"]

@@ -1,0 +1,139 @@
+"""A Docker Engine of the tests' own, without a network, and a Compose project on it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+import docker
+import pytest
+import yaml
+from docker import APIClient
+
+from bot.clients.compose import Compose
+from bot.settings import PlatformSettings
+
+PROJECT = "novapulse"
+IMAGE = "novapulse:test"
+NEEDED = ("dockerd", "docker-compose", "busybox")
+# It ends at once when it is told to stop, as a worker without a job does.
+RUN = "trap 'echo bye; exit 0' TERM; echo started $$NAME; while :; do sleep 3600 & wait $$!; done"
+STUBBORN = "trap '' TERM; echo started; while :; do sleep 3600 & wait $$!; done"
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running engine that has the image; skips where none can be started."""
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        pytest.skip(f"no Docker Engine: {', '.join(missing) or 'only root can start one'}")
+    directory = tmp_path_factory.mktemp("docker")
+    with _running(directory) as client:
+        _make_image(client, directory)
+        yield client.base_url.replace("http+docker://localhost", f"unix://{directory}/sock")
+
+
+@contextmanager
+def _running(directory: Path) -> Iterator[APIClient]:
+    options = ("--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none")
+    places = {name: directory / name for name in ("data-root", "exec-root", "pidfile")}
+    given = [f"--{option}={place}" for option, place in places.items()]
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            [shutil.which("dockerd") or "", *options, *given, "-H", f"unix://{directory}/sock"],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        client = _answering(process, directory)
+        yield client
+        for container in client.containers(all=True):
+            client.remove_container(container["Id"], force=True)
+        client.close()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # containerd is in its group
+            process.wait()
+
+
+def _answering(process: subprocess.Popen[bytes], directory: Path) -> APIClient:
+    until = monotonic() + 30
+    while process.poll() is None and monotonic() < until:
+        if (directory / "sock").exists():
+            return docker.APIClient(f"unix://{directory}/sock", version="auto", timeout=30)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    last = (directory / "log").read_text(errors="replace").strip().splitlines()[-1:]
+    pytest.skip(f"no Docker Engine: dockerd did not start here: {''.join(last)[:300]}")
+
+
+def _make_image(client: APIClient, directory: Path) -> None:
+    archive = directory / "image.tar"
+    with tarfile.open(archive, "w") as image:
+        image.add(shutil.which("busybox") or "", "bin/busybox")
+        for applet in ("sh", "sleep", "true", "false", "test", "touch", "yes", "head"):
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            image.addfile(link)
+    repository, _, tag = IMAGE.partition(":")
+    client.import_image_from_file(str(archive), repository=repository, tag=tag)
+
+
+@dataclass(frozen=True)
+class World:
+    """A project's directory and its engine; ``docker-compose`` is what a person would use on it."""
+
+    engine: str
+    directory: Path
+
+    @property
+    def file(self) -> Path:
+        return self.directory / "compose.yaml"
+
+    def settings(self, **more: object) -> PlatformSettings:
+        known = {"compose_file": self.file, "compose_project": PROJECT, "docker_host": self.engine}
+        return PlatformSettings.model_validate({"platform": "compose", **known, **more})
+
+    def write(self, **services: dict[str, object]) -> None:
+        common = {"image": IMAGE, "network_mode": "none"}
+        whole = {name: {**common, "command": ["sh", "-c", RUN], **own} for name, own in services.items()}
+        self.file.write_text(yaml.safe_dump({"version": "2.4", "services": whole}))
+
+    def compose(self, *arguments: str) -> None:
+        environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": self.engine}
+        command = ["docker-compose", "-p", PROJECT, "-f", str(self.file), *arguments]
+        subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603, S607
+
+    def client(self) -> APIClient:
+        return docker.APIClient(self.engine, version="auto", timeout=30)
+
+
+@pytest.fixture
+def world(engine: str, tmp_path: Path) -> Iterator[World]:
+    """A project of two workers and one API, as the runbook has it, made anew for each test."""
+    made = World(engine, tmp_path)
+    made.write(worker={"environment": {"NAME": "worker"}}, backend={"environment": {"NAME": "api"}})
+    made.compose("up", "-d", "--scale", "worker=2")
+    yield made
+    client = made.client()
+    for container in client.containers(all=True):
+        client.remove_container(container["Id"], force=True)
+    client.close()
+
+
+@pytest.fixture
+async def compose(world: World) -> AsyncIterator[Compose]:
+    opened = Compose(world.settings(), lambda: datetime.now(UTC))
+    yield opened
+    await opened.close()
