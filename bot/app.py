@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -21,10 +22,12 @@ from bot.clients.mongo import Mongo
 from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
 from bot.clients.mongo_server import MongoServer
+from bot.clients.platform import Platform
 from bot.clients.platform_parts import by_type, platform_parts
 from bot.clients.queue_parts import queue_parts
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.clients.replica_metrics import MetricsReader
 from bot.clients.webhooks import Webhooks
 from bot.dispatch.again import Again
 from bot.dispatch.approve import Approvals
@@ -110,6 +113,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         vault = Vault(database, settings.slack.sealing_key)
         areas = (settings.platform, settings.redis)
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
+        systems["metrics"] = MetricsReader(api, cast("Platform", systems["cluster"]), settings.api)
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
 

@@ -15,9 +15,7 @@ CONNECT_TIMEOUT: Final = 120.0
 def restarted(role: str, name: str, uid: str, stamp: str, at: str) -> tuple[Step, ...]:
     """Restart a deployment under this stamp and watch it; ``at`` is the moment, ISO 8601."""
     arguments: dict[str, JsonValue] = {"role": role, "stamp": stamp, "at": at, "expect_uid": uid}
-    restart = Step(
-        title=f"Restart {name}", operation="restarts.restart", arguments=arguments, timeout=CHANGE_TIMEOUT
-    )
+    restart = Step(title=f"Restart {name}", operation="restarts.restart", arguments=arguments, timeout=CHANGE_TIMEOUT)
     return (restart, rolled_out(role, name))
 
 

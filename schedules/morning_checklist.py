@@ -21,7 +21,7 @@ from bot.errors import BotError, Forbidden, TimedOut, Unavailable
 from bot.next_steps import next_steps
 from bot.outages import Outages
 from bot.policy_file import PolicyFile
-from bot.reply import Bold, Buttons, Level, Line, Part, Reply, Text, When, say, worst
+from bot.reply import Bold, Button, Buttons, Level, Line, Part, Reply, Text, When, say, worst
 from bot.schedule import schedule
 from bot.stores.fires import Fire, Fires
 from bot.stores.plans import Plans
@@ -41,7 +41,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at, and the commands that are next when it is not green.
+    """One thing to look at, and the commands that are next when it is not green and has no buttons of its own.
 
     ``failed`` is what it is when it could not be read: red where that is what it looks for, else unknown.
     """
@@ -79,16 +79,16 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
         Check("MongoDB", lambda: checks.ping("MongoDB", mongo.ping()), ("/health",), red),
         Check("API pods", lambda: checks.pods(cluster, "api", now), ("/rollout-status api",)),
         Check("Worker pods", lambda: checks.pods(cluster, "worker", now), ("/rollout-status worker",)),
-        Check("Queues", lambda: checks.queue_lines(api, queues, policy.current), ("/queue-stats", "/scale-workers")),
-        Check("Metrics", lambda: checks.metrics(api), ()),
+        Check("Queues", lambda: checks.queue_lines(api, queues, policy.current, catalog), ("/queue-stats",)),
+        Check("Metrics", lambda: checks.metrics(api, policy.current), ()),
         Check("Break-glass", lambda: checks.break_glass(plans, now), ("/runs",)),
         Check("API error log", lambda: checks.error_log(cluster), ("/rollout-status api",)),
     ]
     outages = Outages(samples, now)
     found = await asyncio.gather(*(_checked(check, outages) for check in todo))
-    steps = [step for check, parts in zip(todo, found, strict=True) if _is_bad(parts) for step in check.steps]
-    buttons = next_steps(dict.fromkeys(steps), {}, catalog)
-    shown = [part for parts in found for part in parts]
+    next_ones = [button for one in zip(todo, found, strict=True) for button in _next(*one, catalog)]
+    buttons = tuple({button.value: button for button in next_ones}.values())
+    shown: list[Part] = [part for parts in found for part in parts if not isinstance(part, Buttons)]
     since = _since(await fires.last_done(NAME), _lines(shown))
     return _reply(_lines(shown), [*shown, *since, *([Buttons(buttons=buttons)] if buttons else [])])
 
@@ -129,12 +129,20 @@ def _is_bad(parts: list[Part]) -> bool:
     return worst(line.level for line in _lines(parts)) is not Level.OK
 
 
+def _next(check: Check, parts: list[Part], catalog: Catalog) -> tuple[Button, ...]:
+    """Return the buttons that a check found itself, else its own where it is not green."""
+    own = tuple(button for part in parts if isinstance(part, Buttons) for button in part.buttons)
+    return own or (next_steps(check.steps, {}, catalog) if _is_bad(parts) else ())
+
+
 def _since(before: Fire | None, lines: list[Line]) -> list[Part]:
     """Say what is different from the last checklist that was posted."""
     then = _stored(before)
     if before is None or then is None:
         return [Text.of(Bold(text="Since the last checklist"), "\nThere is no earlier checklist to compare with.")]
     changes = [words for line in lines if (words := _change(then.get(line.label), line))]
+    gone = then.keys() - {line.label for line in lines}
+    changes += [f"no longer shown: {label}, was “{line.value}”" for label, line in then.items() if label in gone]
     more = [f"and {len(changes) - _SHOWN_CHANGES} more"] if len(changes) > _SHOWN_CHANGES else []
     said = "\n".join(f"- {words}" for words in [*changes[:_SHOWN_CHANGES], *more]) or "Nothing changed."
     return [Text.of(Bold(text="Since"), " ", When(at=before.finished_at or before.due_at), "\n", said)]

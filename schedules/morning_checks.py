@@ -1,31 +1,35 @@
 """What the morning checklist looks at: one function a check, each reading one thing and saying what it found."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alert import Severity
 from bot.attempt import attempt, why
+from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
 from bot.clients.cluster_state import PodLog, PodState, Workload
-from bot.clients.metrics_text import parse_metrics
+from bot.clients.metrics_text import MetricSample, parse_metrics
 from bot.clients.platform import Platform
 from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.errors import BotError
 from bot.log_entries import Errors, entries, errors_in
-from bot.policy import Policy
-from bot.reply import Level, Line, Note, Part, Table, worst
+from bot.next_steps import next_steps
+from bot.policy import AlertRule, Policy
+from bot.reply import Button, Buttons, Level, Line, Note, Part, Table, worst
 from bot.stores.plans import Plans
 
 DAY: Final = timedelta(days=1)
 # The newest lines of each pod's log, and never more bytes than this of them.
 LOG_LINES: Final = 20_000
 LOG_BYTES: Final = 4 * 1024 * 1024
-# How bad an error counter is, its number alone does not say.
-METRICS: Final = {"queue_size": Level.OK, "http_request_errors_total": Level.INFO}
+QUEUE_SIZE: Final = "queue_size"
+WAITING: Final = "queue_waiting"
+HTTP_ERRORS: Final = "http_request_errors_total"
 # What nothing ever measures is unknown, and no news on any morning.
 NOT_MEASURED: Final = "not measured"
 _SHOWN_ERRORS: Final = 3
@@ -40,8 +44,8 @@ async def health(label: str, reading: Awaitable[Health]) -> list[Part]:
     return [Line(level=Level.OK if found.ok else Level.CRITICAL, label=label, value=said)]
 
 
-async def queue_lines(api: NovaPulseApi, queues: Queues, policy: Policy) -> list[Part]:
-    """Read the API and Redis, and mark what passes the alert rules' thresholds."""
+async def queue_lines(api: NovaPulseApi, queues: Queues, policy: Policy, catalog: Catalog) -> list[Part]:
+    """Read the API and Redis, and mark what passes the alert rules' thresholds; their next steps are the buttons."""
     counted, seen = await asyncio.gather(attempt(api.queue_stats()), attempt(queues.snapshot()))
     by_api = {} if isinstance(counted, BotError) else counted
     by_redis = {} if isinstance(seen, BotError) else seen
@@ -49,12 +53,15 @@ async def queue_lines(api: NovaPulseApi, queues: Queues, policy: Policy) -> list
         said = " ".join(why(problem) for problem in (counted, seen) if isinstance(problem, BotError))
         return [Line(level=Level.UNKNOWN, label="Queues", value=said or "neither source names a queue")]
     lines: list[Part] = []
+    steps: list[Button] = []
     for short in dict.fromkeys((*queues.shorts, *by_api)):
         other = by_redis.get(short)
         counts = by_api.get(short) or (other.counts if isinstance(other, QueueSnapshot) else None)
         lines.append(_queue(short, counts, other, policy))
+        steps += _steps(short, counts or QueueCounts(), policy, catalog)
     problems = [problem for problem in (counted, seen) if isinstance(problem, BotError)]
-    return [*lines, *(Note.of(f"{why(problem)} The queues are the other source's.") for problem in problems)]
+    notes = [Note.of(f"{why(problem)} The queues are the other source's.") for problem in problems]
+    return [*lines, *notes, *([Buttons(buttons=tuple(steps))] if steps else [])]
 
 
 def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | MissingQueue | None, policy: Policy) -> Line:
@@ -62,9 +69,9 @@ def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | Missing
     missing = seen.sentence() if isinstance(seen, MissingQueue) else ""
     if counts is None:
         return Line(level=Level.UNKNOWN, label=label, value=missing or "no source knows this queue")
-    readings = (("queue_waiting", counts.ready, "waiting"), ("queue_failed", counts.failed, "failed"))
     levels, said = [], []
-    for metric, value, word in readings:
+    for metric, value in _readings(counts).items():
+        word = metric.removeprefix("queue_")
         severity = None if value is None else _severity(policy, metric, {"queue": short}, value)
         levels.append(Level.UNKNOWN if value is None else Level(severity or Level.OK))
         number = "unknown" if value is None else f"{value:,}"
@@ -78,23 +85,54 @@ def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | Missing
     return Line(level=worst([Level.OK, *levels]), label=label, value=", ".join(said))
 
 
-async def metrics(api: NovaPulseApi) -> list[Part]:
+def _readings(counts: QueueCounts) -> dict[str, int | None]:
+    return {WAITING: counts.ready, "queue_failed": counts.failed}
+
+
+def _steps(short: str, counts: QueueCounts, policy: Policy, catalog: Catalog) -> list[Button]:
+    """Return the next steps of the alert rules that a queue passes."""
+    labels = {"queue": short}
+    return [
+        button
+        for metric, value in _readings(counts).items()
+        if value is not None
+        for rule in _passed(policy, metric, labels, value)
+        for button in next_steps(rule.next_steps, labels, catalog)
+    ]
+
+
+async def metrics(api: NovaPulseApi, policy: Policy) -> list[Part]:
     """Read the two metrics of the runbook. Without a sample a metric says nothing: neither zero nor well."""
     found = parse_metrics(await api.metrics())
-    totals = {name: found.total(name) for name in METRICS}
-    lines: list[Part] = [
-        Line(level=METRICS[name], label=name, value=f"{total:,.0f} in all, by the replica that answered")
-        for name, total in totals.items()
-        if total is not None
-    ]
-    unfed = " and ".join(name for name, total in totals.items() if total is None)
+    sizes, errors = found.samples(QUEUE_SIZE), found.total(HTTP_ERRORS)
+    parts: list[Part] = [_sizes(sizes, policy)] if sizes else []
+    if errors is not None:
+        # How bad that is, the number alone does not say: no line, which would have a colour.
+        parts.append(Note.of(f"{HTTP_ERRORS}: {errors:,.0f} since the replica that answered started."))
+    unfed = " and ".join(name for name, there in ((QUEUE_SIZE, sizes), (HTTP_ERRORS, errors is not None)) if not there)
     said = f"{NOT_MEASURED}: the API's metrics carry no samples of {unfed}"
-    return [*lines, Line(level=Level.UNKNOWN, label="Metrics", value=said)] if unfed else lines
+    return [*parts, Line(level=Level.UNKNOWN, label="Metrics", value=said)] if unfed else parts
+
+
+def _sizes(samples: list[MetricSample], policy: Policy) -> Line:
+    """Judge the sizes that the API measures as waiting jobs are."""
+    levels, said = [], []
+    for sample in samples:
+        is_number = math.isfinite(sample.value)
+        severity = _severity(policy, WAITING, sample.labels, sample.value) if is_number else None
+        levels.append(Level(severity or Level.OK) if is_number else Level.UNKNOWN)
+        size = f"{sample.value:,.0f}" if is_number else "unknown"
+        said.append(f"{sample.labels.get('queue', '')} {size}{f' ({severity})' if severity else ''}".strip())
+    return Line(level=worst(levels), label=QUEUE_SIZE, value=f"{', '.join(said)}, by the replica that answered")
 
 
 def _severity(policy: Policy, metric: str, labels: Mapping[str, str], value: float) -> Severity | None:
-    found = {rule.severity_of(value) for rule in policy.alerts if rule.covers(metric, labels)} - {None}
+    found = {rule.severity_of(value) for rule in _passed(policy, metric, labels, value)}
     return "critical" if "critical" in found else next(iter(found), None)
+
+
+def _passed(policy: Policy, metric: str, labels: Mapping[str, str], value: float) -> list[AlertRule]:
+    return [rule for rule in policy.alerts if rule.covers(metric, labels) and rule.severity_of(value)]
 
 
 async def error_log(cluster: Platform) -> list[Part]:

@@ -14,7 +14,9 @@ def test_chosen(text: str, found: tuple[str, ...]) -> None:
     assert chosen_queues(text, KNOWN, "/x") == found
 
 
-@pytest.mark.parametrize(("text", "nearest"), [("emial", "email"), ("email,weebhook", "webhook"), ("", ""), ("al", "all")])
+@pytest.mark.parametrize(
+    ("text", "nearest"), [("emial", "email"), ("email,weebhook", "webhook"), ("", ""), ("al", "all")]
+)
 def test_unknown(text: str, nearest: str) -> None:
     with pytest.raises(UsageError, match=r"email, webhook, report, or all") as caught:
         chosen_queues(text, KNOWN, "/x <queue>")

@@ -7,6 +7,7 @@ from bot.alert import Alert, Severity
 from bot.alerting.evaluate import SEVERITIES, Finding, filled
 from bot.alerting.stages import News
 from bot.catalog import Catalog
+from bot.clients.queue_layout import FAILED_KEPT
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
 from bot.policy import AlertRule, Policy
@@ -48,9 +49,15 @@ def shown(value: float, rule: AlertRule) -> str:
     """Say a value with its unit: ``1,431 jobs``, ``7 min 20 s``, ``down``."""
     if words := _words(rule):
         return words[bool(value)]
+    return _measured(value, rule) if rule.unit == "s" else f"{_measured(value, rule)} {rule.unit}".strip()
+
+
+def _measured(value: float, rule: AlertRule) -> str:
+    """Say a number; workers keep so many failed jobs and no more, so that these are "that many or more"."""
     if rule.unit == "s":
         return elapsed(timedelta(seconds=value))
-    return f"{_number(value)} {rule.unit}".strip()
+    is_capped = rule.metric == "queue_failed" and value >= FAILED_KEPT
+    return f"{_number(value)} or more" if is_capped else _number(value)
 
 
 def _words(rule: AlertRule) -> tuple[str, str] | None:
@@ -126,8 +133,7 @@ def _unknown(finding: Finding) -> list[Part]:
 def _peak(incident: Incident, rule: AlertRule, before: str) -> list[Span]:
     if incident.peak is None or _words(rule):
         return []
-    value = elapsed(timedelta(seconds=incident.peak)) if rule.unit == "s" else _number(incident.peak)
-    return [f"{before}{'lowest' if rule.below else 'peak'} {value}"]
+    return [f"{before}{'lowest' if rule.below else 'peak'} {_measured(incident.peak, rule)}"]
 
 
 def _chart(rule: AlertRule, trend: list[float | None]) -> list[Part]:

@@ -12,6 +12,7 @@ from bot.clients.cluster_autoscalers import AutoscalerReader, from_marks, or_pro
 from bot.clients.cluster_connection import SYSTEM, ClusterConnection
 from bot.clients.cluster_logs import LogQuery, hand_over_logs, read_logs
 from bot.clients.cluster_pods import deployment_state, pod_state
+from bot.clients.cluster_proxy import read_pages
 from bot.clients.cluster_rights import Right, missing_rights
 from bot.clients.cluster_rollout import rollout_of
 from bot.clients.cluster_state import (
@@ -136,6 +137,10 @@ class Cluster:
             namespace=self._namespace, tail_lines=tail_lines, since_seconds=since_seconds, limit_bytes=STREAM_LIMIT
         )
         return await hand_over_logs(self._connection, await self.pods(role), query, seconds, feed_of)
+
+    async def pages(self, role: str, path: str) -> list[PodLog]:
+        """Return what each pod answers at this path, through the API server; needs ``get pods/proxy``."""
+        return await read_pages(self._connection, await self.pods(role), self._namespace, path, self._seconds)
 
     async def check_scale(self, role: str, replicas: int) -> None:
         """Do nothing: a deployment can have as many pods as somebody asks for."""

@@ -113,6 +113,10 @@ class Compose:
             await feed_of(log.pod)(log.data or b"")
         return logs
 
+    async def pages(self, role: str, path: str) -> list[PodLog]:
+        """Raise Unavailable: the engine asks no container for a page."""
+        raise Unavailable(self.product, f"the engine hands no request to {self.name(role)} ({path})")
+
     async def check_scale(self, role: str, replicas: int) -> None:
         """Raise Refused where the service cannot have that many containers: a fixed name, a fixed port of the host."""
         await self.project.check_scale(workload(role), replicas)

@@ -82,6 +82,7 @@ class Program:
         self._project = project or ""
         own = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         self._environment = own | dict(environment)
+        self._found: tuple[str, ...] = ()
 
     @property
     def is_configured(self) -> bool:
@@ -127,6 +128,11 @@ class Program:
         return await self._run((*command, *files, "-p", self._project, *arguments), seconds)
 
     async def _command(self) -> tuple[str, ...]:
+        if not self._found:
+            self._found = await self._looked_for()
+        return self._found
+
+    async def _looked_for(self) -> tuple[str, ...]:
         path = self._environment.get("PATH")
         docker, alone = shutil.which("docker", path=path), shutil.which("docker-compose", path=path)
         if docker and not (await self._run((docker, "compose", "version"), _SECONDS)).code:

@@ -24,15 +24,35 @@ class Metrics:
 
     def __init__(self, families: list[Metric]) -> None:
         self._declared = {name for family in families for name in (family.name, f"{family.name}_total")}
+        self._families = tuple(
+            f"{family.name}_total" if family.type == "counter" else family.name for family in families
+        )
+        self._kinds: dict[str, str] = {family.name: family.type for family in families}
         self._samples: dict[str, list[MetricSample]] = {}
         for family in families:
             for sample in family.samples:
                 found = MetricSample(sample.name, dict(sample.labels), float(sample.value))
                 self._samples.setdefault(sample.name, []).append(found)
+                self._kinds.setdefault(sample.name, family.type)
 
     def is_declared(self, name: str) -> bool:
         """Whether the text names the metric at all, with or without a sample."""
         return name in self._declared or name in self._samples
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that have samples, in the text's order."""
+        return tuple(self._samples)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The metrics that are declared and have no sample: nothing is known of them."""
+        heard = tuple(self._samples)
+        return tuple(name for name in self._families if not any(sample.startswith(name) for sample in heard))
+
+    def adds_up(self, name: str) -> bool:
+        """Whether the replicas' samples of that name make a sum: counters and histograms do, gauges do not."""
+        return self._kinds.get(name) in ("counter", "histogram", "summary")
 
     def samples(self, name: str, **labels: str) -> list[MetricSample]:
         """Return the samples of that name whose labels include the given ones; none means unknown."""

@@ -62,6 +62,9 @@ class Platform(Protocol):
     ) -> list[PodLog]:
         """Give the log of every pod to the feed of its name; what is returned says how that went."""
 
+    async def pages(self, role: str, path: str) -> list[PodLog]:
+        """Return what each pod answers at this path."""
+
     async def check_scale(self, role: str, replicas: int) -> None:
         """Raise Refused, before anything is changed, where a workload cannot have that many pods."""
 

@@ -81,7 +81,7 @@ class Approvals:
             stored = _found(await self._plans.locked(connection, decision.subject), decision)
             votes = await self._plans.votes(stored.id, connection)
             mine = [vote for vote in votes if vote.actor.id == decision.actor.id and vote.action == decision.action]
-            if mine and mine[0].at > decision.received_at:
+            if mine and mine[0].click == decision.id:
                 # This very click took effect, the process died, and it is taken up again: the card says it already.
                 return Answer("done", "took effect before a restart", None, plan_id=stored.id)
             if mine:
@@ -191,4 +191,4 @@ def _found(stored: StoredPlan | None, decision: Decision) -> StoredPlan:
 
 
 def _vote(decision: Decision, now: datetime) -> Vote:
-    return Vote(decision.actor, decision.action, cut(mask(decision.reason.strip()), _REASON_LIMIT), now)
+    return Vote(decision.actor, decision.action, cut(mask(decision.reason.strip()), _REASON_LIMIT), now, decision.id)

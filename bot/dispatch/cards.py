@@ -166,9 +166,10 @@ def _short(value: str) -> str:
 
 def _decided(view: CardView) -> Iterator[Part]:
     verbs = {"approve": "Approved", "deny": "Denied", "cancel": "Cancelled", "break_glass": "Started alone"}
+    answers = {"confirm": "confirmed", "deny": "said not to be done"}
     for vote in view.votes:
         action, _, step = vote.action.partition(":")
-        verb = f"Step {int(step) + 1} {action}ed" if step else verbs.get(action, action)
+        verb = f"Step {int(step) + 1} {answers.get(action, action)}" if step else verbs.get(action, action)
         said = f": {vote.reason}" if vote.reason else ""
         yield Text.of(f"{verb} by ", _person(vote.actor), " at ", When(at=vote.at), said)
 

@@ -43,9 +43,9 @@ class Home:
         allowed = [
             c for c in self.catalog.commands.values() if refusal(self.policy.current, actor, c.permission) is None
         ]
-        if not allowed:
-            return Reply(title="NovaPulse operations", parts=(Text.of("The policy allows you no command here."),))
         parts: list[Part] = [*await self._overview(actor)]
+        if not allowed:
+            parts.append(Text.of("The policy allows you no command here."))
         by_section = sorted(allowed, key=lambda command: command.section)
         for section, commands in groupby(by_section, key=lambda command: command.section):
             parts += _section(section, list(commands))

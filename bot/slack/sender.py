@@ -52,7 +52,7 @@ class Sender:
     async def start(self, *, alone: bool) -> None:
         """Begin; ``alone`` says that no other process sends, so what is found half posted is taken up at once."""
         if alone:
-            await self._outbox.lease(None)
+            await self._outbox.release()
         self._loop = asyncio.create_task(self._run(), name="slack sender")
 
     async def stop(self, grace: float = 5.0) -> None:
@@ -110,10 +110,12 @@ class Sender:
         return min(waits, default=0.05 if due else None)
 
     async def _renew(self, now: datetime) -> None:
-        if self._flying and now - self._renewed_at >= LEASE / 3:
-            await self._outbox.lease(now + LEASE, [task.get_name() for task in self._flying])
-        if not self._flying or now - self._renewed_at >= LEASE / 3:
-            self._renewed_at = now
+        if self._flying and now - self._renewed_at < LEASE / 3:
+            return
+        self._renewed_at = now
+        if self._flying:
+            # Only what is still claimed: what has failed meanwhile is due sooner than a lease could end.
+            await self._outbox.renew([task.get_name() for task in self._flying], now + LEASE, soon=now + LEASE / 3)
 
     def _may_go(self, delivery: Delivery) -> bool:
         channel = delivery.posted_channel or delivery.channel

@@ -26,6 +26,8 @@ ANSWER: Final = 2
 
 State = Literal["due", "posting", "sent", "dropped"]
 
+_CLAIMED: Final = sa.update(messages).where(messages.c.state == "posting")
+
 
 @dataclass(frozen=True)
 class Message:
@@ -90,11 +92,10 @@ class Outbox:
     async def due(
         self, now: datetime, *, limit: int = 50, busy: Collection[str] = (), edits: bool = True, posts: bool = True
     ) -> list[Delivery]:
-        """Return what may be sent now, by priority and then age.
+        """Return what may be sent now, by priority and then age; what a sender that is gone had claimed included.
 
         New messages to the channels in ``busy`` are left out; without ``edits`` so is what already stands in Slack,
-        without ``posts`` what does not. A row in ``posting`` is among them once its lease has passed: its sender is
-        gone.
+        without ``posts`` what does not.
         """
         query = sa.select(messages).where(
             messages.c.state.in_(("due", "posting")),
@@ -114,8 +115,7 @@ class Outbox:
             .where(sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now))
             .values(state="posting", not_before=until, attempts=messages.c.attempts + 1)
         )
-        async with self._database.transaction() as connection:
-            return (await connection.execute(query)).rowcount == 1
+        return await self._write(query) == 1
 
     async def sent(self, delivery: Delivery, now: datetime, *, channel: str = "", ts: str = "") -> None:
         """Record that Slack has this version, and where; a newer one becomes due at once."""
@@ -153,11 +153,14 @@ class Outbox:
         values = {"state": sa.case((newer, "due"), else_="dropped"), "error": error, "not_before": None}
         await self._update(delivery.key, values)
 
-    async def lease(self, until: datetime | None, keys: Collection[str] | None = None) -> None:
-        """Move the end of these keys' leases; without keys all are, where no other process can be sending."""
-        query = sa.update(messages).where(messages.c.state == "posting").values(not_before=until)
-        async with self._database.transaction() as connection:
-            await connection.execute(query.where(sa.true() if keys is None else messages.c.key.in_(keys)))
+    async def release(self) -> None:
+        """End every claim. Only where no other process can be sending: at the start of the only replica."""
+        await self._write(_CLAIMED.values(not_before=None))
+
+    async def renew(self, keys: Collection[str], until: datetime, *, soon: datetime) -> None:
+        """Move the end of these claims to ``until``; what is due before ``soon`` has failed meanwhile and stays."""
+        mine = _CLAIMED.where(messages.c.key.in_(keys), messages.c.not_before > soon)
+        await self._write(mine.values(not_before=until))
 
     async def undelivered(self, before: datetime) -> list[Delivery]:
         """Return what Slack has not got though it was last changed before then, the dropped ones included."""
@@ -184,26 +187,15 @@ class Outbox:
             messages.c.state.in_(("sent", "dropped")),
             messages.c.changed_at < before,
         )
-        async with self._database.transaction() as connection:
-            return (await connection.execute(query)).rowcount
+        return await self._write(query)
 
     def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
         return nullcontext(connection) if connection is not None else self._database.transaction()
 
     async def _insert(self, connection: AsyncConnection, message: Message, body: dict[str, Any], now: datetime) -> bool:
-        row = {
-            "key": message.key,
-            "channel": message.channel,
-            "body": body,
-            "version": 1,
-            "priority": message.priority,
-            "private_to": message.private_to,
-            "response_url": message.response_url,
-            "thread_of": message.thread_of,
-            "state": "due",
-            "created_at": now,
-            "changed_at": now,
-        }
+        names = ("key", "channel", "priority", "private_to", "response_url", "thread_of")
+        row = {name: getattr(message, name) for name in names}
+        row |= {"body": body, "version": 1, "state": "due", "created_at": now, "changed_at": now}
         inserted = await connection.execute(self._database.insert(messages).values(row).on_conflict_do_nothing())
         return bool(inserted.rowcount == 1)
 
@@ -227,8 +219,11 @@ class Outbox:
         await connection.execute(sa.update(messages).where(mine).values(values))
 
     async def _update(self, key: str, values: dict[str, Any]) -> None:
+        await self._write(sa.update(messages).where(messages.c.key == key).values(values))
+
+    async def _write(self, query: sa.Update | sa.Delete) -> int:
         async with self._database.transaction() as connection:
-            await connection.execute(sa.update(messages).where(messages.c.key == key).values(values))
+            return (await connection.execute(query)).rowcount
 
     async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[Delivery]:
         async with nullcontext(connection) if connection is not None else self._database.reading() as joined:

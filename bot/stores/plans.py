@@ -50,12 +50,16 @@ class StoredPlan:
 
 @dataclass(frozen=True)
 class Vote:
-    """What somebody decided about a plan: ``action`` is approve, deny, cancel, break_glass, or confirm:<step>."""
+    """What somebody decided about a plan, by the click of this id.
+
+    ``action`` is approve, deny, cancel, break_glass, confirm:<step> or deny:<step>.
+    """
 
     actor: Actor
     action: str
     reason: str
     at: datetime
+    click: str = ""
 
 
 class Plans:
@@ -125,6 +129,7 @@ class Plans:
             "action": vote.action,
             "reason": vote.reason,
             "at": vote.at,
+            "click": vote.click,
         }
         query = self._database.insert(decisions).values(**row).on_conflict_do_nothing()
         return bool((await connection.execute(query)).rowcount == 1)
@@ -137,7 +142,9 @@ class Plans:
         query = sa.select(decisions).where(decisions.c.plan_id == plan_id).order_by(decisions.c.at)
         rows = (await connection.execute(query)).mappings().all()
         return tuple(
-            Vote(Actor(id=row["actor_id"], name=row["actor_name"]), row["action"], row["reason"], row["at"])
+            Vote(
+                Actor(id=row["actor_id"], name=row["actor_name"]), row["action"], row["reason"], row["at"], row["click"]
+            )
             for row in rows
         )
 

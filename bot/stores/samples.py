@@ -66,6 +66,19 @@ class Samples:
                 found[row.series].append(Sample(*row))
         return found
 
+    async def beginning(self, prefix: str, since: datetime) -> dict[str, list[Sample]]:
+        """Return each series whose name begins so, from ``since`` on, oldest first."""
+        found: dict[str, list[Sample]] = {}
+        query = (
+            sa.select(samples.c.series, samples.c.at, samples.c.value)
+            .where(samples.c.series.startswith(prefix, autoescape=True), samples.c.at >= since)
+            .order_by(samples.c.at)
+        )
+        async with self._database.reading() as connection:
+            for row in await connection.execute(query):
+                found.setdefault(row.series, []).append(Sample(*row))
+        return found
+
     async def prune(self, now: datetime) -> int:
         """Delete what is older than 25 hours; return how many rows that were."""
         async with self._database.transaction() as connection:

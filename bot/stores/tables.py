@@ -83,6 +83,7 @@ decisions = sa.Table(
     _column("actor_name", sa.Text),
     _column("reason", sa.Text, server_default=""),
     _column("at", Moment),
+    _column("click", sa.String(200), server_default=""),
 )
 
 # A run has its plan's id, so that one plan cannot run twice.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 from bot.attempt import is_missing, why
 from bot.backlog import Backlog, backlog
@@ -27,6 +28,18 @@ from bot.stores.samples import Samples
 
 ROLLOUT_TIMEOUT: Final = 600.0
 CONNECT_TIMEOUT: Final = 120.0
+# So many more than run now.
+_MORE: Final = r"^\+[1-9][0-9]{0,5}$"
+
+
+def _unsigned(value: object) -> object:
+    """Refuse a sign that says "more", which as a plain number would mean something else."""
+    if isinstance(value, str) and value.strip().startswith("+"):
+        raise PydanticCustomError("int_unsigned", "not a plain number")
+    return value
+
+
+_Replicas = Annotated[int, Field(ge=0), BeforeValidator(_unsigned)] | Annotated[str, Field(pattern=_MORE)]
 
 
 @dataclass(frozen=True)
@@ -61,10 +74,15 @@ class _Scale:
         "kubectl rollout status deployment/novapulse-worker -n novapulse",
         "docker-compose scale worker=3",
     ),
-    examples=("/scale-workers 5", "/scale-workers 4 --deployment api", "/scale-workers 0 --yes-zero"),
+    examples=(
+        "/scale-workers 5",
+        "/scale-workers +2",
+        "/scale-workers 4 --deployment api",
+        "/scale-workers 0 --yes-zero",
+    ),
 )
 async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seven things it needs
-    replicas: Annotated[int, Field(ge=0, description="How many pods to run")],
+    replicas: Annotated[_Replicas, Field(description="How many pods to run, or +2 for two more than now")],
     deployment: Annotated[Literal["api", "worker"], Field(description="Which deployment")] = "worker",
     yes_zero: Annotated[
         bool, Field(description="0 is meant: nothing runs afterwards", json_schema_extra={"form": False})
@@ -83,7 +101,6 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     The plan says who would revert it and what it does to the forecast. After the approval the rollout is watched to
     its end, and for workers the connections to the queues are counted.
     """
-    step = _within_limits(policy.current, deployment, replicas)
     if replicas == 0 and not yes_zero and request.source != "form":
         usage = "/scale-workers 0 --yes-zero" + ("" if deployment == "worker" else f" --deployment {deployment}")
         raise UsageError("0 stops every pod. Say that 0 is meant.", usage=usage, argument="replicas")
@@ -93,16 +110,18 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
         outages.read(cluster.autoscalers(deployment)),
         outages.attempt(queues.snapshot()),
     )
-    if found.replicas == replicas:
+    to = replicas if isinstance(replicas, int) else found.replicas + int(replicas)
+    step = _within_limits(policy.current, deployment, to)
+    if found.replicas == to:
         hint = f"{found.ready} of them are ready: /rollout-status {deployment} shows more."
-        raise UserError(f"{found.name} is already set to {_pods(replicas)}: there is nothing to change.", hint=hint)
-    await cluster.check_scale(deployment, replicas)
+        raise UserError(f"{found.name} is already set to {_pods(to)}: there is nothing to change.", hint=hint)
+    await cluster.check_scale(deployment, to)
     waiting = None
     if deployment == "worker" and not isinstance(seen, BotError):
         waiting = await backlog(seen, samples, now)
-    fewer = deployment == "worker" and replicas < found.replicas
+    fewer = deployment == "worker" and to < found.replicas
     lost = in_flight(await outages.attempt(working_jobs.read()), now) if fewer else ()
-    return _plan(_Scale(deployment, found, replicas, step, owners, seen, waiting), lost)
+    return _plan(_Scale(deployment, found, to, step, owners, seen, waiting), lost)
 
 
 def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replicas: int) -> int:

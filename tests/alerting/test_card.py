@@ -21,6 +21,9 @@ def rule(**changes: Any) -> AlertRule:
         (0, {"metric": "system_up"}, "failing"),
         (1, {"metric": "system_up"}, "working"),
         (0, {"metric": "queue_readable"}, "not readable"),
+        (999, {"metric": "queue_failed", "unit": "jobs"}, "999 jobs"),
+        (1000, {"metric": "queue_failed", "unit": "jobs"}, "1,000 or more jobs"),
+        (1000, {"unit": "jobs"}, "1,000 jobs"),
     ],
 )
 def test_a_value_is_said_with_its_unit(value: float, changes: dict[str, Any], expected: str) -> None:

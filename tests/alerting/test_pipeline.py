@@ -236,6 +236,15 @@ async def test_the_peak_is_kept_also_of_values_that_were_not_shown(bot: Bot) -> 
     assert "peak 900" in said((await bot.card()).body)
 
 
+async def test_as_many_failed_jobs_as_workers_keep_may_be_more(database: Database) -> None:
+    bot = Bot(database, policy(EMAIL_RULE | {"metric": "queue_failed", "unit": "jobs"}))
+    for number, value in enumerate((1000, 12)):
+        at = NOW + number * TICK
+        await bot.tick(number, Observation(metric="queue_failed", labels={"queue": "email"}, value=value, at=at))
+        words = ("1,000 or more jobs", "peak 1,000 or more")[number]
+        assert words in said((await bot.card()).body)
+
+
 async def test_unknown_is_said_and_never_resolves(bot: Bot) -> None:
     await bot.email(0, 600)
     await bot.email(1, None, "Redis: connection refused")

@@ -1,14 +1,27 @@
+from collections.abc import AsyncIterator
+
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bot.clients.failed_jobs import FailedJob
 from bot.clients.failed_selection import LOOKED_AT, Selection, cluster_of, survey
 from bot.clients.queue_layout import QueueCounts, QueueSnapshot
+from bot.clients.redis_connection import RedisConnection
 from bot.log_grouping import GroupKeys
+from bot.settings import RedisSettings
 
 KEY = "bull:nova-email"
 QUEUE = QueueSnapshot("email", KEY, "bullmq5", QueueCounts())
 LATER = 4_000_000_000_000.0
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """Redis as the bot is connected to it."""
+    connection = RedisConnection(RedisSettings(redis_url=SecretStr(redis_url)))
+    yield connection.open()
+    await connection.close()
 
 
 async def write(raw: Redis, jobs: int, name: str = "job", start: int = 0) -> None:
@@ -21,18 +34,18 @@ async def write(raw: Redis, jobs: int, name: str = "job", start: int = 0) -> Non
 
 async def test_everything_is_counted_without_being_read(raw: Redis) -> None:
     await write(raw, 10)
-    found = await survey(raw, QUEUE, Selection(1_700_000_000_004))
+    found = await survey(redis, QUEUE, Selection(1_700_000_000_004))
     assert (found.total, found.chosen, found.is_partial) == (10, 5, False)
     assert found.oldest is not None
     assert found.newest is not None
     assert round((found.newest - found.oldest).total_seconds() * 1000) == 4
-    assert (await survey(raw, QUEUE, Selection(1))).oldest is None
+    assert (await survey(redis, QUEUE, Selection(1))).oldest is None
 
 
-async def test_of_very_many_only_the_oldest_are_looked_at_and_meant(raw: Redis) -> None:
+async def test_of_very_many_only_the_oldest_are_looked_at_and_meant(raw: Redis, redis: Redis) -> None:
     await write(raw, LOOKED_AT)
     await write(raw, 50, "later", LOOKED_AT)
-    found = await survey(raw, QUEUE, Selection(LATER, job="job"))
+    found = await survey(redis, QUEUE, Selection(LATER, job="job"))
     assert (found.total, found.chosen, found.is_partial) == (LOOKED_AT + 50, LOOKED_AT, True)
     assert found.until == 1_700_000_000_000 + LOOKED_AT - 1
 

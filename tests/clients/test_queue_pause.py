@@ -169,7 +169,7 @@ async def test_what_is_not_known_is_not_touched(
     pause: QueuePause, raw: Redis, meta: dict[str, str], reason: str
 ) -> None:
     if meta:
-        await raw.hset(f"{KEY}:meta", mapping=meta)
+        await raw.hset(f"{KEY}:meta", items=[word for pair in meta.items() for word in pair])
         await raw.lpush(f"{KEY}:wait", "a")
     before = set(await raw.keys())
     for change in (pause.pause("email"), pause.resume("email"), pause.promote("email", 1, None, progress=silent)):

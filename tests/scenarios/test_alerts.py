@@ -42,10 +42,10 @@ async def test_a_backlog_is_one_card_through_a_crash_to_its_end(watched: World) 
         await world.sandbox.load("email", burst=700)
         card = await world.page.wait_message(ALERTS, "Email queue: jobs waiting")
         await world.becomes(card, "WARNING", "warning above 500", "Since ", "Runbook: Monitoring Queue Health")
-        assert labels(card) == ["Scale workers…", "Queue stats email"]
+        assert labels(card) == ["Scale workers +2…", "Queue stats email"]
         await world.sandbox.load("email", burst=731)
         await world.becomes(card, "CRITICAL", "1,431 jobs", "critical above 1,000", "On call: <@U0ONCALL>", "Trend")
-        await form_asks_for_the_number(world, card)
+        await form_is_filled_in(world, card)
         await world.bot.kill()
         await world.start()
         async with world.redis() as redis:
@@ -61,14 +61,13 @@ async def test_a_backlog_is_one_card_through_a_crash_to_its_end(watched: World) 
     ]
 
 
-async def form_asks_for_the_number(world: World, card: Message) -> None:
-    view = await world.form("operator", lambda: world.click("operator", card, "Scale workers…"))
+async def form_is_filled_in(world: World, card: Message) -> None:
+    view = await world.form("operator", lambda: world.click("operator", card, "Scale workers +2…"))
     fields = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
-    # What is right depends on how many run by then, so the number is for the person to say.
-    assert "initial_value" not in fields["argument:replicas"]
+    assert fields["argument:replicas"]["initial_value"] == "+2"
     known = world.shown(ALERTS)
-    await world.submit("operator", replicas="5")
-    plan = await world.new(ALERTS, known, "Waits for approval", "from 2 to 5")
+    await world.submit("operator", replicas="+2")
+    plan = await world.new(ALERTS, known, "Waits for approval", "from 2 to 4")
     await world.click("operator", plan, "Cancel my request")
     await world.becomes(plan, "Cancelled, nothing was changed")
 

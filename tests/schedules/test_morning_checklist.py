@@ -117,12 +117,23 @@ async def test_a_metric_without_a_sample_is_unknown_and_says_why(calm: Systems, 
     found = lines(await run(calm, catalog))
     assert (found["queue_size"].level, found["queue_size"].value) == (
         Level.OK,
-        "12 in all, by the replica that answered",
+        "email 12, by the replica that answered",
     )
     assert found["Metrics"].value == f"{unfed} http_request_errors_total"
     fed = "# TYPE {0} gauge\n{0} 12\n"
     calm.api_server.answers["/metrics"] = wrapped("".join(map(fed.format, ("queue_size", "http_request_errors_total"))))
     assert (await run(calm, catalog)).title == "Morning checklist: green"
+
+
+async def test_the_sizes_that_the_api_measures_are_judged_queue_by_queue(calm: Systems, catalog: Catalog) -> None:
+    sizes = "# TYPE queue_size gauge\n" + "".join(
+        f'queue_size{{queue="{name}"}} {size}\n'
+        for name, size in {"email": 501, "report": 900, "webhook": 50_000, "workflow": "NaN"}.items()
+    )
+    calm.api_server.answers["/metrics"] = wrapped(sizes)
+    line = lines(await run(calm, catalog))["queue_size"]
+    said = "email 501 (warning), report 900, webhook 50,000 (critical), workflow unknown, by the replica that answered"
+    assert (line.level, line.value) == (Level.CRITICAL, said)
 
 
 async def test_what_is_not_measured_is_counted_beside_what_fails(calm: Systems, catalog: Catalog) -> None:
@@ -156,9 +167,25 @@ async def test_failing_items_have_their_next_step(calm: Systems, catalog: Catalo
     reply = await run(calm, catalog)
     assert reply.level is Level.CRITICAL
     assert [(button.action, button.value) for button in buttons(reply)] == [
-        ("run", "/queue-stats"),
-        ("form", "/scale-workers"),
+        ("form", "/scale-workers +2"),
+        ("run", "/queue-stats email"),
     ]
+
+
+async def test_the_next_step_of_failed_jobs_is_the_policys(calm: Systems, catalog: Catalog) -> None:
+    calm.api_server.answers["/queue/stats"] = stats(email={"failed": 120}, report={"failed": 101})
+    await calm.raw.delete("bull:nova-workflow:meta")
+    assert [button.value for button in buttons(await run(calm, catalog))] == [
+        "/failed-jobs email",
+        "/queue-stats email",
+        "/failed-jobs report",
+        "/queue-stats report",
+    ]
+
+
+async def test_the_next_step_of_queues_that_pass_no_rule_is_to_look(calm: Systems, catalog: Catalog) -> None:
+    await calm.raw.delete("bull:nova-workflow:meta")
+    assert [button.value for button in buttons(await run(calm, catalog))] == ["/queue-stats"]
 
 
 async def test_without_the_api_the_queues_are_those_of_redis(calm: Systems, catalog: Catalog) -> None:
@@ -327,15 +354,22 @@ async def test_green_lines_that_count_are_compared_too(calm: Systems, catalog: C
     assert (text.spans[0], text.spans[2]) == (Bold(text="Since"), When(at=NOW - timedelta(days=1)))
 
 
-async def test_an_error_counter_is_news_and_no_all_clear(calm: Systems, catalog: Catalog) -> None:
-    counted = "# TYPE http_request_errors_total counter\nhttp_request_errors_total {}\n"
-    calm.api_server.answers["/metrics"] = wrapped(counted.format(7))
-    first = await run(calm, catalog)
-    await remember(calm, first)
-    line = lines(first)["http_request_errors_total"]
-    assert (line.level, line.value) == (Level.INFO, "7 in all, by the replica that answered")
-    calm.api_server.answers["/metrics"] = wrapped(counted.format(9))
-    assert "- http_request_errors_total: was “7 in all" in since(await run(calm, catalog))
+async def test_what_is_no_longer_shown_is_said(calm: Systems, catalog: Catalog) -> None:
+    await remember(calm, await run(calm, catalog))
+    calm.api_server.answers["/queue/stats"] = failure(500, "no")
+    await cut_off_redis(calm)
+    said = since(await run(calm, catalog))
+    assert "- Queues: new, unknown" in said
+    assert "- no longer shown: Queue email, was “0 waiting, 0 failed”" in said
+
+
+async def test_an_error_counter_is_a_note_and_no_all_clear(calm: Systems, catalog: Catalog) -> None:
+    counted = "# TYPE http_request_errors_total counter\nhttp_request_errors_total 7\n"
+    calm.api_server.answers["/metrics"] = wrapped(counted)
+    reply = await run(calm, catalog)
+    assert "http_request_errors_total" not in lines(reply)
+    notes = ["".join(map(str, part.spans)) for part in reply.parts if isinstance(part, Note)]
+    assert notes == ["http_request_errors_total: 7 since the replica that answered started."]
 
 
 async def test_a_queue_that_redis_does_not_have_is_said_though_the_api_counts_it(

@@ -104,7 +104,7 @@ async def test_a_delivery_left_in_posting_is_due_when_its_lease_is_over(outbox: 
 async def test_the_only_replica_ends_the_leases_at_its_start(outbox: Outbox) -> None:
     await outbox.put(message(), NOW)
     await claim(outbox)
-    await outbox.lease(None)
+    await outbox.release()
     (due,) = await outbox.due(NOW)
     assert due.state == "posting"
 

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from bot.clients.cluster import Cluster
 from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
+from bot.dispatch.parse import parse
 from bot.errors import Refused, Unavailable, UsageError, UserError
 from bot.plan import Change, Plan, kind_of
 from bot.policy_file import PolicyFile
@@ -48,7 +49,7 @@ def ask(
     operator: Actor,
     now: datetime,
 ) -> Ask:
-    async def asked(replicas: int, *, source: str = "slash", queues: Queues = queues, **arguments: Any) -> Plan:
+    async def asked(replicas: int | str, *, source: str = "slash", queues: Queues = queues, **arguments: Any) -> Plan:
         request = Request.model_validate(
             {"id": "r", "actor": operator, "command": "/scale-workers", "source": source, "received_at": now}
         )
@@ -141,6 +142,29 @@ async def test_beyond_the_maximum_is_refused(ask: Ask) -> None:
     with pytest.raises(Refused, match="11 is more than the 10 pods that the policy allows for worker") as refused:
         await ask(11)
     assert "[limits.worker]" in refused.value.hint
+
+
+async def test_a_number_with_a_plus_is_so_many_more_than_run_now(ask: Ask, kubernetes: KubernetesServer) -> None:
+    plan = await ask("+2")
+    assert plan.title == "Scale novapulse-worker from 2 to 4"
+    assert plan.steps == (await ask(4)).steps
+    kubernetes.answers[f"GET {DEPLOYMENTS}/novapulse-worker"] = deployment(spec=_replicas(9))
+    with pytest.raises(Refused, match="11 is more than the 10 pods"):
+        await ask("+2")
+
+
+@pytest.mark.parametrize(
+    ("typed", "replicas"), [("5", 5), ("+2", "+2"), ("replicas=+2", "+2"), ("--replicas +2", "+2"), ("0", 0)]
+)
+def test_how_many_is_typed_as_a_number_or_as_so_many_more(typed: str, replicas: int | str) -> None:
+    assert parse(scale_workers, typed)["replicas"] == replicas
+
+
+@pytest.mark.parametrize("typed", ["many", "+", "+many", "+0", "+00000", "'  +0'", "+0.0", "+2.0", "++2", "+2_0", "-1"])
+def test_what_is_neither_is_said_beside_the_field(typed: str) -> None:
+    with pytest.raises(UsageError, match="replicas has to be ") as wrong:
+        parse(scale_workers, typed)
+    assert wrong.value.argument == "replicas"
 
 
 async def test_a_deployment_without_a_limit_is_refused(ask: Ask, policy: PolicyFile) -> None:

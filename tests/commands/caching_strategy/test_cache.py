@@ -67,7 +67,16 @@ async def test_no_such_keys_here(keys: RedisKeys) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["bull:*", "*", "cache:**", "cache:user:*", "cache:user:*:*:profile", "cache:user:[0-9]:profile", "cache:user::profile"]
+    "pattern",
+    [
+        "bull:*",
+        "*",
+        "cache:**",
+        "cache:user:*",
+        "cache:user:*:*:profile",
+        "cache:user:[0-9]:profile",
+        "cache:user::profile",
+    ],
 )
 async def test_only_the_documented_patterns(keys: RedisKeys, pattern: str) -> None:
     with pytest.raises(UsageError, match="none of the documented cache patterns"):

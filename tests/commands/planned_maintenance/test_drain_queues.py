@@ -65,7 +65,7 @@ async def test_what_cannot_be_drained(plan: Callable[..., Any], raw: Redis, kube
     with pytest.raises(Refused, match="never worked off"):
         await plan(how="scale")
     await raw.delete("bull:nova-email:meta")
-    with pytest.raises(Refused, match="cannot all be paused.*no such keys"):
+    with pytest.raises(Refused, match=r"cannot all be paused.*no such keys"):
         await plan()
     with pytest.raises(Refused, match="could not be seen"):
         await plan(how="scale")

@@ -47,7 +47,7 @@ async def test_what_bullmq_cannot_live_with(redis: RedisServer, samples: Samples
 async def test_a_replica_that_lost_its_primary(samples: Samples, tmp_path: Path) -> None:
     with redis_server(tmp_path) as url:
         async with Redis.from_url(url) as own:
-            await own.replicaof("127.0.0.1", 1)  # type: ignore[no-untyped-call]
+            await own.replicaof("127.0.0.1", 1)
         client = RedisServer(RedisSettings(redis_url=SecretStr(url)))
         reply = await ask(client, samples)
         assert reply.level == Level.CRITICAL

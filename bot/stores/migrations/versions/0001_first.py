@@ -27,6 +27,7 @@ sa.Table(
     sa.Column("actor_name", sa.Text(), nullable=False),
     sa.Column("reason", sa.Text(), server_default="", nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("click", sa.String(length=200), server_default="", nullable=False),
     sa.PrimaryKeyConstraint("plan_id", "actor_id", "action"),
 )
 sa.Table(

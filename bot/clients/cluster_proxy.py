@@ -1,0 +1,37 @@
+"""A page of each pod, fetched through the API server: each replica by itself, past the load balancer."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kubernetes.aio import client
+
+from bot.clients.cluster_connection import Call, ClusterConnection
+from bot.clients.cluster_state import PodLog, PodState
+from bot.errors import PermanentError, Unavailable
+
+PAGE_LIMIT: Final = 5_000_000
+
+
+async def read_pages(
+    connection: ClusterConnection, pods: Sequence[PodState], namespace: str, path: str, seconds: float
+) -> list[PodLog]:
+    """Return the page of every pod, at the first port that its container names; one that was not read says why."""
+
+    async def one(pod: PodState) -> PodLog:
+        try:
+            call = _call(pod, namespace, path.lstrip("/"))
+            data, more = await connection.ask_bytes(call, seconds, limit=PAGE_LIMIT)
+        except (Unavailable, PermanentError) as error:
+            return PodLog(pod=pod.name, data=None, problem=str(error))
+        return PodLog(pod=pod.name, data=data, cut=more)
+
+    return list(await asyncio.gather(*map(one, pods)))
+
+
+def _call(pod: PodState, namespace: str, path: str) -> Call:
+    async def call(api: Any) -> Any:
+        core = client.CoreV1Api(api)
+        return await core.connect_get_namespaced_pod_proxy_with_path_without_preload_content(pod.name, namespace, path)
+
+    return call

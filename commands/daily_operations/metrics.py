@@ -1,0 +1,160 @@
+"""``/metrics``: NovaPulse's own metrics, by name or label, of all replicas together or of each."""
+
+import math
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from bot.clients.replica_metrics import MetricsReader, Replica, ReplicaMetrics
+from bot.command import command
+from bot.errors import UsageError
+from bot.nearest import nearest, shown
+from bot.outages import Outages
+from bot.rates import PREFIX, Rate, rates
+from bot.reply import Level, Line, Note, Part, Reply, Table, say
+from bot.stores.samples import Samples
+
+RATES_OVER: Final = timedelta(minutes=5)
+# NovaPulse never sets it: it is 0 while Redis is up.
+_NOT_FED: Final = {"redis_connection_status": "nothing feeds it while it is 0, so it says nothing: see /health"}
+_MEBI: Final = 1024 * 1024
+_Labels = tuple[tuple[str, str], ...]
+
+
+@command(
+    "/metrics",
+    permission="metrics:read",
+    section="Daily Operations",
+    runbook=(
+        'curl https://api.novapulse.com/api/v1/metrics | grep -E "(queue_size|http_request_errors)"',
+        "curl https://api.novapulse.com/api/v1/metrics | grep memory",
+        "curl https://api.novapulse.com/api/v1/metrics | grep db_connection_pool",
+    ),
+    examples=("/metrics", "/metrics queue_size|http_request_errors", "/metrics memory --per-replica"),
+)
+async def metrics(
+    pattern: Annotated[str, Field(description="A part of the names; a|b is either, * is anything")] = "",
+    label: Annotated[str, Field(description="Only samples with this label, such as queue=email")] = "",
+    per_replica: Annotated[bool, Field(description="Each replica by itself instead of all together")] = False,
+    *,
+    reader: MetricsReader,
+    samples: Samples,
+    now: datetime,
+) -> Reply:
+    """Show NovaPulse's metrics, and how fast the counters go up.
+
+    Counters are added up over the replicas; of other values the lowest and the highest are shown. A metric without a
+    sample is unknown.
+    """
+    wanted = _label(label)
+    found = await Outages(samples, now).read(reader.read())
+    names = _chosen(found.replicas, pattern)
+    rows = list(_rows(found.replicas, names, wanted, per_replica=per_replica))
+    columns = ("Metric", "Labels", "Replica", "Value") if per_replica else ("Metric", "Labels", "Value")
+    parts = (
+        *([Table(columns=columns, rows=tuple(rows))] if rows else []),
+        *_unknown(found.replicas, names, pattern),
+        *_rates(rates(await samples.beginning(PREFIX, now - RATES_OVER)), names),
+        *_seen(found),
+    )
+    title = f"NovaPulse metrics: {len(rows):,} value{'' if len(rows) == 1 else 's'}" if rows else "No sample: unknown"
+    return say(title, *parts, level=Level.INFO if rows else Level.UNKNOWN)
+
+
+def _label(text: str) -> dict[str, str]:
+    name, equals, value = text.partition("=")
+    if text and not (name and equals and value):
+        raise UsageError(f"label is a name and a value, such as queue=email; not {shown(text)}.", argument="label")
+    return {name.strip(): value.strip().strip('"')} if text else {}
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Say whether a name has one of the pattern's alternatives in it; the shell's quotes and brackets do no harm."""
+    words = [word.strip("() ").casefold() for word in pattern.split("|")]
+    if not any(words):
+        return True
+    return any(word and fnmatchcase(name.casefold(), f"*{word}*") for word in words)
+
+
+def _chosen(replicas: Iterable[Replica], pattern: str) -> tuple[str, ...]:
+    """Return the names that fit, each once; raises UsageError with what was probably meant where there is none."""
+    all_names = dict.fromkeys(
+        name for replica in replicas for name in (*replica.metrics.names, *replica.metrics.silent)
+    )
+    fitting = [name for name in all_names if _fits(name, pattern)]
+    if not fitting:
+        message = f"No metric has {shown(pattern)} in its name."
+        raise UsageError(message, nearest=nearest(pattern, all_names), argument="pattern")
+    # A histogram's buckets are many and say little; they are there for whoever asks for them.
+    return tuple(name for name in fitting if "bucket" in pattern or not name.endswith("_bucket"))
+
+
+def _rows(
+    replicas: tuple[Replica, ...], names: tuple[str, ...], wanted: dict[str, str], *, per_replica: bool
+) -> Iterator[tuple[str, ...]]:
+    for name in names:
+        values: dict[_Labels, list[tuple[str, float]]] = {}
+        for replica in replicas:
+            for sample in replica.metrics.samples(name, **wanted):
+                labels = tuple(sorted(sample.labels.items()))
+                values.setdefault(labels, []).append((replica.name or "the one that answered", sample.value))
+        for labels, each in values.items():
+            said = ", ".join(f"{key}={value}" for key, value in labels)
+            if per_replica:
+                yield from ((name, said, who, _number(name, value)) for who, value in each)
+            else:
+                adds_up = any(replica.metrics.adds_up(name) for replica in replicas)
+                yield name, said, _together(name, [value for _, value in each], adds_up=adds_up)
+
+
+def _together(name: str, values: list[float], *, adds_up: bool) -> str:
+    if adds_up:
+        return _number(name, math.fsum(values))
+    low, high = _number(name, min(values)), _number(name, max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _number(name: str, value: float) -> str:
+    if math.isnan(value) or math.isinf(value):
+        return "not a number"
+    if name.endswith("_bytes"):
+        return f"{value / _MEBI:,.1f} MiB"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
+
+
+def _unknown(replicas: tuple[Replica, ...], names: tuple[str, ...], pattern: str) -> Iterator[Part]:
+    """Say what is declared and silent everywhere, and what has a value that means nothing."""
+    silent = dict.fromkeys(name for replica in replicas for name in replica.metrics.silent if _fits(name, pattern))
+    heard = {name for replica in replicas for name in replica.metrics.names}
+    unknown = [name for name in silent if not any(other.startswith(name) for other in heard)]
+    if unknown:
+        said = f"no sample, so nothing is known of {', '.join(unknown)}"
+        yield Line(level=Level.UNKNOWN, label="Declared only", value=said)
+    for name, why in _NOT_FED.items():
+        if name in names and not any(replica.metrics.total(name) for replica in replicas):
+            yield Line(level=Level.UNKNOWN, label=name, value=why)
+
+
+def _rates(found: dict[str, Rate], names: tuple[str, ...]) -> Iterator[Part]:
+    counters = [name for name in names if name.endswith("_total")]
+    rows = tuple(
+        (name, f"{rate.per_second * 60:,.2f}", str(rate.processes)) for name in counters if (rate := found.get(name))
+    )
+    minutes = RATES_OVER.total_seconds() / 60
+    if rows:
+        yield Table(columns=(f"Over {minutes:g} minutes", "A minute", "Processes seen"), rows=rows)
+    unknown = [name for name in counters if name not in found]
+    if unknown:
+        yield Note.of(f"How fast {', '.join(unknown)} went up is unknown: the bot has not seen a process twice yet")
+
+
+def _seen(found: ReplicaMetrics) -> Iterator[Part]:
+    if any(replica.name for replica in found.replicas):
+        yield Note.of(f"Read: {len(found.replicas)} replicas, by {', '.join(one.name for one in found.replicas)}")
+    else:
+        yield Note.of("Read: one replica, the one that the load balancer chose; the others are not in it")
+    for problem in found.problems:
+        yield Note.of(problem)
