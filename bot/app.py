@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -18,17 +17,15 @@ from bot import log
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
+from bot.clients.api_parts import api_parts
 from bot.clients.mongo import Mongo
 from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
 from bot.clients.mongo_server import MongoServer
-from bot.clients.platform import Platform
 from bot.clients.platform_parts import by_type, platform_parts
 from bot.clients.queue_parts import queue_parts
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
-from bot.clients.replica_metrics import MetricsReader
-from bot.clients.webhooks import Webhooks
 from bot.dispatch.again import Again
 from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
@@ -107,13 +104,13 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         systems: dict[str, object] = {
             "api": api, "queues": queues, "redis": redis, "mongo": mongo,
             "replica_set": ReplicaSet(mongo), "mongo_server": MongoServer(mongo), "indexes": Indexes(mongo),
-            "webhooks": Webhooks(api, mongo), "freezes": Freezes(database),
+            "freezes": Freezes(database),
         }  # fmt: skip
         systems |= queue_parts(stack, settings.redis, queues, Archive(database), clock=clock)
         vault = Vault(database, settings.slack.sealing_key)
         areas = (settings.platform, settings.redis)
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
-        systems["metrics"] = MetricsReader(api, cast("Platform", systems["cluster"]), settings.api)
+        systems |= api_parts(settings.api, api, mongo, systems["cluster"])
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
 

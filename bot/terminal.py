@@ -24,6 +24,8 @@ from bot.reference import PATH as REFERENCE
 from bot.reference import reference
 from bot.reply import Level
 from bot.request import Actor, Decision, Request
+from bot.runbook_table import LINES, runbook_table
+from bot.runbook_table import PATH as TABLE
 from bot.settings import Settings
 from bot.slack.manifest import as_json
 from bot.stores.executors import BEAT, CONSOLE, Executors
@@ -130,6 +132,7 @@ def write_documents(folder: Path) -> list[Path]:
     texts = {
         REFERENCE: reference(declared, PolicyFile(folder / "policy.toml", declared).current),
         MANIFEST: as_json(declared) + "\n",
+        TABLE: runbook_table((folder / LINES).read_text(encoding="utf-8"), declared),
     }
     for path, text in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -70,7 +70,10 @@ class Dispatcher:
         finally:
             if not is_new:
                 self._working.discard(item.id)
-        if item.id in self._withdrawn and not is_new:
+        again = isinstance(item, Request) and item.source == "form"  # a person's second try has the first one's id
+        if item.id in self._withdrawn and not (is_new and again):
+            self._working.discard(item.id)
+            await self.close_withdrawn(item)
             raise PermanentError(f"{item.id} was withdrawn")
         self._withdrawn.pop(item.id, None)
         if is_new:
@@ -78,9 +81,13 @@ class Dispatcher:
         return is_new
 
     def withdraw(self, item: Request | Decision) -> None:
-        """Never do what could not be accepted in time, also where its row turns out to be there; ``tick`` closes it."""
+        """Never do what could not be accepted in time; only the same form, sent again, is new work."""
         self._working.discard(item.id)
         self._withdrawn[item.id] = item.received_at
+
+    async def close_withdrawn(self, item: Request | Decision) -> None:
+        """Close its record if it is there by now; ``tick`` closes what comes later."""
+        await self._requests.close(item.id, "failed", "not recorded in time, so it was not done", self._clock())
 
     async def handle(self, item: Request | Decision, trouble: UserError | None = None) -> None:
         """Do what was accepted: whatever happens, it is answered and its record is closed.
@@ -149,7 +156,7 @@ class Dispatcher:
 
     async def _take_up(self, item: Request | Decision, now: datetime) -> None:
         if item.id in self._withdrawn:
-            await self._requests.close(item.id, "failed", "not recorded in time, so it was not done", now)
+            await self.close_withdrawn(item)
         elif now - item.received_at > TOO_OLD:
             await self._rooms.notices.answer(item, too_old(item), now)
             await self._requests.close(item.id, "failed", "too old after a restart", now)

@@ -41,6 +41,9 @@ class Dispatching(Protocol):
     def withdraw(self, item: Request | Decision) -> None:
         """Never do what the person was told is not being done."""
 
+    async def close_withdrawn(self, item: Request | Decision) -> None:
+        """Close its record if it is there by now."""
+
     async def handle(self, item: Request | Decision, trouble: UserError | None = None) -> None:
         """Do everything that comes after the ack; ``trouble`` is why it cannot be done."""
 
@@ -139,6 +142,7 @@ class Listeners:
                 fresh = await self.dispatcher.accept(item)
         except Exception:  # noqa: BLE001 - whatever keeps it from being recorded keeps it from being done
             self.dispatcher.withdraw(item)  # its row may be there all the same
+            self.spawn(self.dispatcher.close_withdrawn(item), f"withdraw {item.id}")
             structlog.get_logger("bot.slack").exception("a request could not be recorded", id=item.id)
             await refuse(NOT_RECORDED)
             return

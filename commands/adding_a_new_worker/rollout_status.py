@@ -21,7 +21,10 @@ from bot.stores.samples import Samples
     "/rollout-status",
     permission="deployments:read",
     section="Adding a New Worker",
-    runbook=("kubectl rollout status deployment/novapulse-worker -n novapulse",),
+    runbook=(
+        "kubectl rollout status deployment/novapulse-worker -n novapulse",
+        "kubectl rollout status deployment/novapulse-api -n novapulse",
+    ),
     examples=("/rollout-status", "/rollout-status worker"),
 )
 async def rollout_status(

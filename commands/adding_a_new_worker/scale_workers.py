@@ -71,6 +71,7 @@ class _Scale:
     section="Adding a New Worker",
     runbook=(
         "kubectl scale deployment novapulse-worker --replicas=3 -n novapulse",
+        "kubectl scale deployment novapulse-worker --replicas=5 -n novapulse",
         "kubectl rollout status deployment/novapulse-worker -n novapulse",
         "docker-compose scale worker=3",
     ),

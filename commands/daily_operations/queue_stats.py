@@ -57,7 +57,8 @@ class _Queue:
     section="Daily Operations",
     runbook=(
         "curl https://api.novapulse.com/api/v1/queue/stats | jq",
-        "redis-cli LLEN nova:email:waiting",
+        "watch -n 5 'curl -s https://api.novapulse.com/api/v1/queue/stats | jq'",
+        *(f"redis-cli LLEN nova:{name}:waiting" for name in ("email", "webhook", "workflow", "report")),
     ),
     examples=("/queue-stats", "/queue-stats email"),
 )

@@ -32,7 +32,7 @@ async def write(raw: Redis, jobs: int, name: str = "job", start: int = 0) -> Non
         await pipeline.execute()
 
 
-async def test_everything_is_counted_without_being_read(raw: Redis) -> None:
+async def test_everything_is_counted_without_being_read(raw: Redis, redis: Redis) -> None:
     await write(raw, 10)
     found = await survey(redis, QUEUE, Selection(1_700_000_000_004))
     assert (found.total, found.chosen, found.is_partial) == (10, 5, False)

@@ -290,11 +290,27 @@ async def test_what_somebody_was_told_is_not_being_done_is_not_done_though_its_r
 
 
 async def test_a_form_that_is_submitted_again_after_it_could_not_be_recorded_is_done(world: World) -> None:
-    request = world.request("/read")
+    request = world.request("/read").model_copy(update={"source": "form"})
     world.dispatcher.withdraw(request)  # its row was never written
     assert await world.dispatcher.accept(request)
     await world.dispatcher.handle(request)
     assert "hello" in text_of(await world.reply(request.id))
+
+
+async def test_a_command_that_is_delivered_again_after_it_was_withdrawn_is_not_done(world: World) -> None:
+    request = world.request("/read")
+    world.dispatcher.withdraw(request)
+    with pytest.raises(PermanentError):
+        await world.dispatcher.accept(request)
+    assert await audit(world) == ("failed", "not recorded in time, so it was not done")
+
+
+async def test_a_withdrawn_record_is_closed_without_waiting_for_a_tick(world: World) -> None:
+    request = world.request("/scale 5")
+    assert await world.dispatcher.accept(request)
+    world.dispatcher.withdraw(request)
+    await world.dispatcher.close_withdrawn(request)
+    assert (await audit(world))[0] == "failed"
 
 
 async def test_a_row_that_appears_after_the_time_is_not_worked_on(tmp_path: Path) -> None:

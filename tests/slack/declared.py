@@ -72,6 +72,9 @@ class Remembering:
     def withdraw(self, item: Request | Decision) -> None:
         self.withdrawn.append(item)
 
+    async def close_withdrawn(self, item: Request | Decision) -> None:
+        assert item in self.withdrawn
+
     async def handle(self, item: Request | Decision, trouble: UserError | None = None) -> None:
         assert item in self.accepted
         async with self.changed:

@@ -6,12 +6,20 @@ from redis.asyncio import Redis
 from bot.clients.queue_pause import QueuePause
 from bot.clients.queues import Queues
 from bot.command import Command
+from bot.dispatch.operations import Operations
 from bot.errors import Refused, Unavailable, UsageError, UserError
-from bot.plan import Plan, differences
+from bot.plan import Plan, Progress, differences
 from bot.settings import RedisSettings
 from commands.queue_jobs_not_processing.pause_queue import pause_queue
 from commands.queue_jobs_not_processing.resume_queue import resume_queue
-from tests.commands.performing import perform
+
+
+async def perform(plan: Plan, pause: QueuePause) -> list[str]:
+    said = []
+    for step in plan.steps:
+        answer = await Operations({"queue_pause": pause}).find(step)(**step.arguments)
+        said.append(answer.message if isinstance(answer, Progress) else answer)
+    return said
 
 
 async def planned(command: Command, queues: Queues, **arguments: Any) -> Plan:
@@ -23,15 +31,14 @@ async def planned(command: Command, queues: Queues, **arguments: Any) -> Plan:
 async def test_paused_as_planned_and_undone(queues: Queues, redis_settings: RedisSettings, raw: Redis) -> None:
     await raw.lpush("bull:nova-email:wait", "a", "b")
     pause = QueuePause(redis_settings, queues)
-    systems = {"queues": queues, "queue_pause": pause}
     plan = await planned(pause_queue, queues, queue="email")
     assert (plan.title, plan.notes) == ("Pause email", ("email: 2 waiting, 0 in work, 0 delayed",))
     assert plan.facts == {"email library": "bullmq:5.65.1", "email paused": False}
-    assert await perform(plan, systems) == ["email is paused", "email is paused, 0 in work"]
+    assert await perform(plan, pause) == ["email is paused", "email is paused, 0 in work"]
     assert plan.undo is not None
     back = await planned(resume_queue, queues, **plan.undo.arguments)
     assert plan.undo.expects.items() <= back.facts.items()
-    assert await perform(back, systems) == ["email is resumed", "email is not paused, 0 in work"]
+    assert await perform(back, pause) == ["email is resumed", "email is not paused, 0 in work"]
     assert await raw.llen("bull:nova-email:wait") == 2
     await pause.close()
 
