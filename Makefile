@@ -15,6 +15,8 @@ sandbox: .venv/ready sandbox/node_modules/ready ## a pretend NovaPulse with a re
 
 test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint, types, contracts, tests
 	@sandbox/packages.sh redis-server chromium postgresql
+	@# Without a Docker Engine the tests of Docker Compose are skipped, and say so.
+	@sandbox/packages.sh docker.io docker-compose busybox-static || true
 	$(MAKE) lint
 	$(RUN) -m pytest -n 2 --dist loadfile -q
 

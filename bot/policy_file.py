@@ -157,6 +157,9 @@ def _rule_problems(policy: Policy, name: str, rule: ApprovalRule) -> Iterator[_P
         for role in roles:
             if role not in policy.roles:
                 yield ("approvals", name, key), f"the rule for {name!r} names the role {role!r}, which does not exist"
+    if name == "default" and not rule.needed:
+        problem = "the rule for every command that has none of its own must need a person: name those that need nobody"
+        yield ("approvals", name, "needed"), problem
     approvers = policy.members(rule.approvers)
     if len(approvers) < rule.needed:
         yield ("approvals", name, "needed"), f"the rule for {name!r} needs more approvers than there are"

@@ -11,6 +11,8 @@ for package in "$@"; do
                 missing="$missing postgresql"
             ;;
         fonts-*) [ -d /usr/share/fonts ] && dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
+        docker.io) command -v dockerd >/dev/null 2>&1 || missing="$missing docker.io" ;;
+        busybox-static) command -v busybox >/dev/null 2>&1 || missing="$missing busybox-static" ;;
         *) command -v "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
     esac
 done

@@ -57,13 +57,13 @@ def test_an_approver_may_decide_but_never_on_their_own() -> None:
     own = approver_refusal(POLICY, ANN, command="/scale", requester="U1")
     assert own
     assert own.message == "You asked for this, so somebody else has to approve it."
-    assert own.hint == "Who may: bob."
+    assert own.hint == "Who may: bob. Cancel takes it back."
 
 
 def test_who_has_not_the_role_may_not_approve() -> None:
     refused = approver_refusal(POLICY, ANN, command="/other", requester="U3")
     assert refused
-    assert refused.message == "Approving /other needs one of the roles lead."
+    assert refused.message == "Deciding on /other needs one of the roles lead."
     assert refused.hint == "Who may: bob."
     alone = approver_refusal(POLICY, CYN, command="/other", requester="U2")
     assert alone

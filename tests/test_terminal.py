@@ -17,6 +17,7 @@ from bot.catalog import load
 from bot.errors import Refused, UsageError
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
+from bot.runbook_table import LINES
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.executors import CONSOLE, Executors
@@ -280,7 +281,13 @@ def test_the_manifest_has_the_prefix_and_the_address(tmp_path: Path) -> None:
 
 
 def test_the_documents_are_written_below_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "policy.toml").write_text((ROOT / "policy.toml").read_text())
+    (tmp_path / "docs").mkdir()
+    for source in ("policy.toml", LINES):
+        (tmp_path / source).write_text((ROOT / source).read_text())
     written = write_documents(tmp_path)
-    assert [str(path.relative_to(tmp_path)) for path in written] == ["docs/commands.md", "deploy/slack-manifest.json"]
+    assert [str(path.relative_to(tmp_path)) for path in written] == [
+        "docs/commands.md",
+        "deploy/slack-manifest.json",
+        "docs/runbook.md",
+    ]
     assert all(path.read_text().endswith("\n") for path in written)

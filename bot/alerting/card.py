@@ -139,13 +139,21 @@ def _peak(incident: Incident, rule: AlertRule, before: str) -> list[Span]:
 def _chart(rule: AlertRule, trend: list[float | None]) -> list[Part]:
     if sum(value is not None for value in trend) < 2:  # noqa: PLR2004 - one value is no trend
         return []
-    return [Chart(label=f"Trend ({rule.unit})" if rule.unit else "Trend", values=tuple(thin(trend)))]
+    return [Chart(label=f"Trend ({rule.unit})" if rule.unit else "Trend", values=tuple(thin(trend, rule)))]
 
 
-def thin(values: list[float | None]) -> list[float | None]:
-    """Keep at most 60 values at even distances, the newest among them."""
+def thin(values: list[float | None], rule: AlertRule) -> list[float | None]:
+    """Keep at most 60 values, of equally many each the worst, so that a short outage is seen; the newest stays."""
     step = -(-len(values) // _POINTS) or 1
-    return values[::-1][::step][::-1]
+    if step == 1:
+        return values
+    parts = (values[max(0, end - step) : end] for end in range(len(values) - 1, 0, -step))
+    return [*[_worst(part, rule) for part in parts][::-1][1 - _POINTS :], values[-1]]
+
+
+def _worst(values: list[float | None], rule: AlertRule) -> float | None:
+    known = [value for value in values if value is not None]
+    return (min if rule.below else max)(known, default=None)
 
 
 def _mentions(severity: Severity, policy: Policy) -> list[Part]:

@@ -26,6 +26,7 @@ _BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = (401, 403)
 _CONFLICT: Final = 409
 _SERVER_ERROR: Final = 500
+_NONSENSE: Final = "it answered something else than the Docker Engine does"
 _RIGHTS: Final = "the bot's user may not use the engine's socket"
 
 _Answer = TypeVar("_Answer")
@@ -74,7 +75,7 @@ class Engine:
             raise _unreachable(error, limit) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             # Something else answers at that address, and its answer may hold anything.
-            raise Unavailable(SYSTEM, "it answered something else than the Docker Engine does") from None
+            raise Unavailable(SYSTEM, _NONSENSE) from None
 
     def _open(self) -> APIClient:
         with self._opening:
@@ -107,6 +108,8 @@ def _unreachable(error: Exception, limit: float) -> BotError:
     """Say why the engine was not reached; while it connects, the library puts the cause under an error of its own."""
     if isinstance(error, TLSParameterError):
         return Unavailable(SYSTEM, "the certificates that DOCKER_CERT_PATH names cannot be used")
+    if isinstance(error, requests.JSONDecodeError) or isinstance(error.__cause__, requests.JSONDecodeError | KeyError):
+        return Unavailable(SYSTEM, _NONSENSE)
     if isinstance(error.__cause__, requests.Timeout):
         return TimedOut(SYSTEM, limit)
     if "PermissionError" in str(error):

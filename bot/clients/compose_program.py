@@ -19,7 +19,6 @@ from bot.masking import cut, mask, text
 
 SYSTEM: Final = "Docker Compose"
 CHANGE_SECONDS: Final = 240.0
-_SECONDS: Final = 10.0
 # What is longer than this is cut: a compose file that long is none.
 _OUTPUT_LIMIT: Final = 4 * 1024 * 1024
 _MESSAGE_LIMIT: Final = 300
@@ -75,11 +74,17 @@ class _Ended:
 
 
 class Program:
-    """``docker compose`` where the plugin is there, else ``docker-compose``, for one project."""
+    """``docker compose`` where the plugin is there, else ``docker-compose``, for one project.
 
-    def __init__(self, files: Path | None, project: str | None, environment: Mapping[str, str]) -> None:
+    What only reads ends within ``seconds``.
+    """
+
+    def __init__(
+        self, files: Path | None, project: str | None, environment: Mapping[str, str], *, seconds: float = 10.0
+    ) -> None:
         self._files = [Path(part) for part in str(files).split(os.pathsep)] if files else []
         self._project = project or ""
+        self._seconds = seconds
         own = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         self._environment = own | dict(environment)
         self._found: tuple[str, ...] = ()
@@ -92,12 +97,12 @@ class Program:
     async def version(self) -> str:
         """Return which program it is and its version, such as ``docker-compose 1.29.2``."""
         command = await self._command()
-        ended = await self._run((*command, "version", "--short"), _SECONDS)
+        ended = await self._run((*command, "version", "--short"), self._seconds)
         return f"{' '.join((Path(command[0]).name, *command[1:]))} {ended.output.strip()}"
 
     async def file(self) -> ComposeFile:
         """Return what the compose file says, as the program reads it; Unavailable where it cannot be read."""
-        ended = await self._compose("config", seconds=_SECONDS)
+        ended = await self._compose("config", seconds=self._seconds)
         if ended.code:
             raise Unavailable(SYSTEM, f"the compose file cannot be used: {_last_words(ended)}")
         try:
@@ -135,7 +140,7 @@ class Program:
     async def _looked_for(self) -> tuple[str, ...]:
         path = self._environment.get("PATH")
         docker, alone = shutil.which("docker", path=path), shutil.which("docker-compose", path=path)
-        if docker and not (await self._run((docker, "compose", "version"), _SECONDS)).code:
+        if docker and not (await self._run((docker, "compose", "version"), self._seconds)).code:
             return (docker, "compose")
         if alone:
             return (alone,)

@@ -176,6 +176,8 @@ def _decided(view: CardView) -> Iterator[Part]:
 
 def _asked(view: CardView) -> Iterator[Part]:
     stored = view.stored
+    if not stored.needed:
+        yield Note.of(f"Nobody has to approve it: the policy asks for none for {stored.command}.")
     if stored.status == "waiting":
         needed = stored.needed - len(approvals(view.votes))
         until = ("\nCan be approved until ", When(at=stored.approve_by), "; after that it expires.")

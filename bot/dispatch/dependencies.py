@@ -13,7 +13,7 @@ _PER_CALL = (Request, Actor, datetime)
 
 
 class Dependencies:
-    """Objects by the type they are asked for; a ``NotConfigured`` or ``Refused`` in one's place is raised when needed."""
+    """Objects by the type they are asked for; in one's place may stand a ``NotConfigured`` or ``Refused`` to raise."""
 
     def __init__(self, found: Mapping[type, object]) -> None:
         self._found = dict(found)

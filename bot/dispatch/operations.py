@@ -17,7 +17,7 @@ class Operations:
         self._systems = dict(systems)
 
     def find(self, step: Step) -> Operation:
-        """Return the marked method; raises ``PermanentError``, ``NotConfigured`` or ``Refused``, and then nothing was touched."""
+        """Return the marked method; raises ``PermanentError``, ``NotConfigured`` or ``Refused``: nothing is touched."""
         system, _, method = step.operation.partition(".")
         owner = self._systems.get(system)
         if isinstance(owner, NotConfigured | Refused):

@@ -65,7 +65,7 @@ async def error_logs(  # noqa: PLR0913 - a declaration
     found = await search.found()
     unread = [log for log in logs if log.data is None]
     title = f"{cluster.name(deployment)}: {_count(found, level)} in the last {elapsed(age)}"
-    if not logs or len(unread) == len(logs):
+    if len(unread) == len(logs) and not found.total:
         title = f"The logs of {cluster.name(deployment)} could not be read"
     parts = (*_groups(found, deployment), *_read(logs, search, lines), *_notes(found, pattern))
     return say(title, *parts, level=_worst(found, logs, unread))

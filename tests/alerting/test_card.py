@@ -30,9 +30,16 @@ def test_a_value_is_said_with_its_unit(value: float, changes: dict[str, Any], ex
     assert shown(value, rule(**changes)) == expected
 
 
+@pytest.mark.parametrize(("below", "usual", "outage"), [(True, 1.0, 0.0), (False, 0.0, 900.0)])
+def test_a_short_outage_is_not_lost_from_a_long_trend(below: bool, usual: float, outage: float) -> None:  # noqa: FBT001
+    values: list[float | None] = [usual] * 454
+    values[200:203] = [outage, None, outage]
+    assert outage in thin(values, rule(below=below))
+
+
 @pytest.mark.parametrize("length", [0, 1, 59, 60, 61, 119, 600, 3001])
 def test_a_trend_keeps_its_newest_value_and_at_most_60(length: int) -> None:
     values: list[float | None] = [float(number) for number in range(length)]
-    kept = thin(values)
+    kept = thin(values, rule())
     assert len(kept) <= 60
     assert kept[-1:] == values[-1:]

@@ -1,20 +1,28 @@
 """Docker Compose's own client against a real engine and the real program."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from bot.check.compose import compose_lines
 from bot.clients.compose import Compose
 from bot.clients.compose_changes import ComposePods, ComposeRestarts, ComposeWorkloads
+from bot.clients.working_jobs import WorkingJobs
+from bot.dispatch.operations import Operations, said
 from bot.errors import Forbidden, NotConfigured, PermanentError, Refused, Unavailable, UsageError
 from bot.plan import Progress
 from bot.reply import Level
+from bot.request import Actor, Request
+from bot.settings import RedisSettings
+from commands.restarting_queue.restart import restart
 from tests.docker.conftest import IMAGE, STUBBORN, World
 
 UID = "novapulse/worker"
+_Seen = TypeVar("_Seen")
 
 
 def ids(world: World, service: str) -> set[str]:
@@ -24,11 +32,18 @@ def ids(world: World, service: str) -> set[str]:
     return {container["Id"] for container in found}
 
 
-async def until(compose: Compose, role: str, replicas: int) -> Progress:
-    async with asyncio.timeout(20):
-        while not (seen := await compose.pods_ready(role, replicas)).done:
+async def eventually(look: Callable[[], Awaitable[_Seen]], holds: Callable[[_Seen], object]) -> _Seen:
+    """Look until it holds: the engine tells nobody when."""
+    async with asyncio.timeout(30):
+        while True:
+            seen = await look()
+            if holds(seen):
+                return seen
             await asyncio.sleep(0.05)
-    return seen
+
+
+async def until(compose: Compose, role: str, replicas: int) -> Progress:
+    return await eventually(lambda: compose.pods_ready(role, replicas), lambda seen: seen.done)
 
 
 def stop(world: World, name: str) -> None:
@@ -73,10 +88,8 @@ async def test_its_own_check_decides_whether_a_container_is_ready(world: World, 
     check = {"test": ["CMD", "test", "-e", "/well"], "interval": "1s", "retries": 1, "start_period": "0s"}
     world.write(worker={"healthcheck": check}, backend={})
     world.compose("up", "-d", "worker")
-    async with asyncio.timeout(20):
-        while (pods := await compose.pods("worker"))[0].waiting != "unhealthy":
-            assert pods[0].waiting == "its check is starting"
-            await asyncio.sleep(0.05)
+    assert (await compose.pods("worker"))[0].waiting in ("its check is starting", "unhealthy")
+    await eventually(lambda: compose.pods("worker"), lambda pods: pods[0].waiting == "unhealthy")
     seen = await compose.pods_ready("worker", 1)
     assert (seen.done, seen.message) == (False, "0 of 1 containers ready (unhealthy)")
 
@@ -110,8 +123,8 @@ async def test_the_bots_own_variables_do_not_get_into_new_containers(
     world.write(worker={"environment": {"NAME": "${REDIS_URL}"}}, backend={})
     (world.directory / ".env").write_text("REDIS_URL=redis://of-novapulse\n")
     await compose.scale("worker", 3)
-    logs = await compose.logs("worker")
-    assert sorted(log.data or b"" for log in logs)[0] == b"started redis://of-novapulse\n"
+    logs = await eventually(lambda: compose.logs("worker"), lambda logs: all(log.data for log in logs))
+    assert min(log.data or b"" for log in logs) == b"started redis://of-novapulse\n"
     assert not any(b"of-the-bot" in (log.data or b"") for log in logs)
 
 
@@ -148,7 +161,7 @@ async def test_a_fixed_name_is_found_on_the_container_too(world: World, compose:
 
 async def test_what_compose_says_when_it_fails_is_passed_on(world: World, compose: Compose) -> None:
     world.write(worker={"mem_limit": "1m"}, backend={})
-    with pytest.raises(PermanentError, match="could not scale worker to 3: .*Minimum memory limit"):
+    with pytest.raises(PermanentError, match=r"could not scale worker to 3: .*Minimum memory limit"):
         await compose.scale("worker", 3)
     assert len(ids(world, "worker")) == 2
 
@@ -163,16 +176,14 @@ async def test_wrong_numbers_and_names_are_refused(compose: Compose) -> None:
 
 
 async def test_logs_are_read_from_every_container_within_bounds(world: World, compose: Compose) -> None:
-    logs = await compose.logs("worker")
+    logs = await eventually(lambda: compose.logs("worker"), lambda logs: all(log.data for log in logs))
     assert {log.pod: (log.data, log.cut) for log in logs} == {
         "novapulse_worker_1": (b"started worker\n", False),
         "novapulse_worker_2": (b"started worker\n", False),
     }
     world.write(worker={"command": ["sh", "-c", "yes error | head -n 20000; sleep 3600"]}, backend={})
     world.compose("up", "-d", "worker")
-    async with asyncio.timeout(20):
-        while not (log := (await compose.logs("worker", limit_bytes=1000))[0]).cut:
-            await asyncio.sleep(0.05)
+    (log,) = await eventually(lambda: compose.logs("worker", limit_bytes=1000), lambda logs: logs[0].cut)
     assert log.data == (b"error\n" * 200)[:1000]
     (newest,) = await compose.logs("worker", tail_lines=3, since_seconds=600)
     assert (newest.data, newest.cut) == (b"error\n" * 3, False)
@@ -181,13 +192,12 @@ async def test_logs_are_read_from_every_container_within_bounds(world: World, co
 async def test_a_terminals_log_has_no_frames(world: World, compose: Compose) -> None:
     world.write(worker={"tty": True}, backend={})
     world.compose("up", "-d", "worker")
-    async with asyncio.timeout(20):
-        while not (log := (await compose.logs("worker"))[0]).data:
-            await asyncio.sleep(0.05)
+    (log,) = await eventually(lambda: compose.logs("worker"), lambda logs: logs[0].data)
     assert log.data == b"started\r\n"
 
 
 async def test_restarts_each_container_once(world: World, compose: Compose) -> None:
+    await eventually(lambda: compose.logs("worker"), lambda logs: all(log.data for log in logs))
     restarts, workloads = ComposeRestarts(compose.project), ComposeWorkloads(compose.project)
     before, containers = {pod.uid for pod in await compose.pods("worker")}, ids(world, "worker")
     found, at = await workloads.read("worker"), datetime.now(UTC).isoformat()
@@ -206,7 +216,7 @@ async def test_restarts_each_container_once(world: World, compose: Compose) -> N
 
 
 async def test_force_stops_and_starts_exactly_the_containers_that_were_meant(world: World, compose: Compose) -> None:
-    world.write(worker={"command": ["sh", "-c", STUBBORN], "stop_grace_period": "1s"}, backend={})
+    world.write(worker={"command": ["sh", "-c", STUBBORN]}, backend={})
     world.compose("up", "-d", "--scale", "worker=2", "worker")
     pods = ComposePods(compose.project)
     meant = {pod.name: pod.uid for pod in await pods.of("worker")}
@@ -278,3 +288,17 @@ async def test_an_engine_that_is_not_there_is_unavailable(tmp_path: Path, world:
         await away.deployment("worker")
     assert not isinstance(caught.value, Forbidden)
     await away.close()
+
+
+async def test_a_restart_is_planned_and_run_as_on_kubernetes(compose: Compose) -> None:
+    workloads, jobs = ComposeWorkloads(compose.project), WorkingJobs(RedisSettings())
+    actor = Actor(id="U0OPERATOR", name="operator")
+    request = Request(id="r1", actor=actor, command="/restart", received_at=datetime.now(UTC))
+    plan = await restart("worker", workloads=workloads, working_jobs=jobs, request=request)
+    assert plan.target == "deployment/worker"
+    assert "All of it stops and starts at the same time: for that long nothing of it runs." in plan.warnings
+    systems = {"cluster": compose, "restarts": ComposeRestarts(compose.project)}
+    first, second, *_ = plan.steps
+    assert said(await Operations(systems).find(first)(**first.arguments)) == "2 of 2 containers restarted"
+    await eventually(lambda: Operations(systems).find(second)(**second.arguments), lambda seen: seen.done)
+    await jobs.close()

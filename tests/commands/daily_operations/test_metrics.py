@@ -1,0 +1,155 @@
+"""``/metrics``: no sample is unknown, counters add up, gauges do not, and rates are per process."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bot.clients.api import NovaPulseApi
+from bot.clients.cluster import Cluster
+from bot.clients.replica_metrics import MetricsReader
+from bot.errors import Unavailable, UsageError
+from bot.reply import Level, Reply, Table
+from bot.schedule import Observation
+from bot.settings import ApiSettings
+from bot.stores.samples import Samples
+from commands.daily_operations.metrics import metrics
+from schedules.metric_samples import metric_samples
+from tests.clients.kubernetes_server import PODS, KubernetesServer, status
+from tests.clients.pretend_api import PretendApi, wrapped
+from tests.commands.said import line, said
+
+PAGE = f"GET {PODS}/worker-{{}}/proxy/api/v1/metrics"
+Ask = Callable[..., Awaitable[Reply]]
+
+
+def text(requests: int, memory: int, start: int = 1000) -> str:
+    return "\n".join(
+        (
+            "# TYPE http_requests_total counter",
+            f'http_requests_total{{method="GET",status_code="200"}} {requests}',
+            "# TYPE http_request_errors_total counter",
+            "# TYPE queue_size gauge",
+            'queue_size{queue="email"} 7',
+            "# TYPE redis_connection_status gauge",
+            "redis_connection_status 0",
+            "# TYPE process_resident_memory_bytes gauge",
+            f"process_resident_memory_bytes {memory * 1024 * 1024}",
+            "# TYPE process_start_time_seconds gauge",
+            f"process_start_time_seconds {start}",
+            "",
+        )
+    )
+
+
+@pytest.fixture
+def reader(api: NovaPulseApi, api_server: PretendApi, cluster: Cluster) -> MetricsReader:
+    api_server.answers["/metrics"] = wrapped(text(10, 100))
+    return MetricsReader(api, cluster, ApiSettings(novapulse_api_url=api_server.url))
+
+
+@pytest.fixture
+def ask(reader: MetricsReader, samples: Samples, now: datetime) -> Ask:
+    async def asked(pattern: str = "", label: str = "", **more: Any) -> Reply:
+        per_replica = more.get("per_replica", False)
+        reply = await metrics.handler(pattern, label, per_replica, reader=reader, samples=samples, now=now)
+        assert isinstance(reply, Reply)
+        return reply
+
+    return asked
+
+
+@pytest.fixture
+def two(kubernetes: KubernetesServer) -> None:
+    kubernetes.answers[PAGE.format("a")] = web.json_response({"success": True, "data": text(10, 100)})
+    kubernetes.answers[PAGE.format("b")] = web.Response(text=text(32, 150))
+
+
+async def sampled(reader: MetricsReader, samples: Samples, at: datetime) -> list[Observation]:
+    found = await metric_samples.handler(metrics=reader, samples=samples, now=at)
+    assert isinstance(found, list)
+    return found
+
+
+def rows(reply: Reply) -> list[tuple[str, ...]]:
+    return list(next(part for part in reply.parts if isinstance(part, Table)).rows)
+
+
+async def test_one_replica_is_said_to_be_one(ask: Ask) -> None:
+    reply = await ask()
+    assert ("http_requests_total", "method=GET, status_code=200", "10") in rows(reply)
+    assert "Read: one replica, the one that the load balancer chose" in said(reply)
+    assert "The replicas cannot be asked one by one: " in said(reply)
+
+
+async def test_no_sample_is_unknown_and_never_zero(ask: Ask) -> None:
+    reply = await ask("http_request_errors")
+    assert (reply.title, reply.level) == ("No sample: unknown", Level.UNKNOWN)
+    assert "nothing is known of http_request_errors_total" in line(reply, "Declared only").value
+    assert line(await ask("redis"), "redis_connection_status").level is Level.UNKNOWN
+
+
+@pytest.mark.usefixtures("two")
+async def test_counters_add_up_and_gauges_do_not(ask: Ask) -> None:
+    reply = await ask()
+    assert ("http_requests_total", "method=GET, status_code=200", "42") in rows(reply)
+    assert ("queue_size", "queue=email", "7") in rows(reply)
+    assert ("process_resident_memory_bytes", "", "100.0 MiB to 150.0 MiB") in rows(reply)
+    assert "Read: 2 replicas, by worker-a, worker-b" in said(reply)
+
+
+@pytest.mark.usefixtures("two")
+async def test_each_replica_by_itself(ask: Ask, kubernetes: KubernetesServer) -> None:
+    reply = await ask("memory", per_replica=True)
+    assert rows(reply) == [
+        ("process_resident_memory_bytes", "", "worker-a", "100.0 MiB"),
+        ("process_resident_memory_bytes", "", "worker-b", "150.0 MiB"),
+    ]
+    kubernetes.answers[PAGE.format("b")] = status(403, "not that one")
+    reply = await ask("memory", per_replica=True)
+    assert len(rows(reply)) == 1
+    assert "worker-b: The cluster: not that one" in said(reply)
+
+
+@pytest.mark.parametrize("pattern", ["(queue_size|http_request_errors)", "QUEUE_*", "queue"])
+async def test_a_pattern_as_the_runbook_types_it(ask: Ask, pattern: str) -> None:
+    assert [row[0] for row in rows(await ask(pattern))] == ["queue_size"]
+
+
+async def test_a_label(ask: Ask) -> None:
+    assert [row[0] for row in rows(await ask(label='queue="email"'))] == ["queue_size"]
+    assert (await ask(label="queue=webhook")).level is Level.UNKNOWN
+    with pytest.raises(UsageError, match="such as queue=email"):
+        await ask(label="email")
+
+
+async def test_a_name_that_is_none(ask: Ask) -> None:
+    with pytest.raises(UsageError, match="No metric has “queue_sise”") as raised:
+        await ask("queue_sise")
+    assert raised.value.nearest == "queue_size"
+
+
+@pytest.mark.usefixtures("two")
+async def test_rates_are_of_the_bots_own_samples(
+    ask: Ask, reader: MetricsReader, samples: Samples, kubernetes: KubernetesServer, now: datetime
+) -> None:
+    assert "is unknown: the bot has not seen a process twice yet" in said(await ask("http_requests"))
+    (seen,) = await sampled(reader, samples, now - timedelta(minutes=2))
+    assert (seen.metric, seen.value) == ("metrics_replicas", 2)
+    kubernetes.answers[PAGE.format("a")] = web.Response(text=text(30, 100))
+    kubernetes.answers[PAGE.format("b")] = web.Response(text=text(3, 100, start=2000))
+    await sampled(reader, samples, now)
+    reply = await ask("http_requests")
+    tables = [part for part in reply.parts if isinstance(part, Table)]
+    assert tables[1].rows == (("http_requests_total", "10.00", "1"),)
+
+
+async def test_an_api_that_is_down(dead_api: NovaPulseApi, cluster: Cluster, samples: Samples, now: datetime) -> None:
+    reader = MetricsReader(dead_api, cluster, ApiSettings())
+    with pytest.raises(Unavailable, match="NovaPulse API"):
+        await metrics.handler("", "", False, reader=reader, samples=samples, now=now)
+    (seen,) = await sampled(reader, samples, now)
+    assert seen.value is None
+    assert seen.reason
