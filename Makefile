@@ -4,7 +4,7 @@ UV := .uv/bin/uv
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test tour pictures test-kill test-replicas bench check lint docs lock clean
+.PHONY: help sandbox test tour pictures test-kill test-replicas test-slow bench check lint docs lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,10 @@ test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every momen
 test-replicas: .venv/ready sandbox/node_modules/ready ## two replicas on one PostgreSQL; one is killed in the middle of a run
 	@sandbox/packages.sh redis-server postgresql
 	$(RUN) -m pytest -m "slow or not slow" tests/faults/test_replicas.py
+
+test-slow: .venv/ready sandbox/node_modules/ready ## every test that is too long for every run
+	@sandbox/packages.sh redis-server postgresql
+	$(RUN) -m pytest -m slow
 
 tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itself; exits 0 or 1
 	@sandbox/packages.sh redis-server
