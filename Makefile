@@ -4,7 +4,7 @@ UV := .uv/bin/uv
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test tour pictures test-kill test-replicas test-mongo test-cluster bench check lint docs lock clean
+.PHONY: help sandbox test tour pictures test-kill test-replicas test-slow test-mongo test-cluster bench check lint docs lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,10 @@ test-mongo: .venv/ready ## the database tests on the MongoDB that MONGO_TEST_URL
 test-cluster: .venv/ready ## the cluster tests in a namespace of their own on the cluster that KUBECONFIG names
 	@test -n "$(KUBECONFIG)" || { echo "Say which cluster: make test-cluster KUBECONFIG=path"; exit 2; }
 	KUBECONFIG="$(KUBECONFIG)" TEST_CLUSTER=yes $(RUN) -m pytest -rs --timeout 600 tests/clients/test_cluster_changes.py
+
+test-slow: .venv/ready sandbox/node_modules/ready ## every test that is too long for every run
+	@sandbox/packages.sh redis-server postgresql
+	$(RUN) -m pytest -m slow
 
 tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itself; exits 0 or 1
 	@sandbox/packages.sh redis-server

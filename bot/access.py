@@ -23,7 +23,9 @@ def approver_refusal(policy: Policy, actor: Actor, *, command: str, requester: s
         return None
     hint = _who_may(policy, allowed)
     if actor.id == requester:
-        return Refused("You asked for this, so somebody else has to approve it.", hint=f"{hint} Cancel takes it back.".strip())
+        return Refused(
+            "You asked for this, so somebody else has to approve it.", hint=f"{hint} Cancel takes it back.".strip()
+        )
     roles = ", ".join(policy.approval(command).approvers)
     return Refused(f"Deciding on {command} needs one of the roles {roles}.", hint=hint)
 

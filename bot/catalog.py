@@ -27,7 +27,8 @@ class Catalog:
     def nearest(self, name: str) -> str:
         """Return the declared command that looks most like ``name``, or the empty string."""
         wanted = "/" + name.lstrip("/")
-        return next(iter(get_close_matches(wanted, self.commands, n=1, cutoff=0.5)), "")
+        begins = [command for command in self.commands if len(wanted) > 1 and command.startswith(wanted)]
+        return next(iter(begins or get_close_matches(wanted, self.commands, n=1, cutoff=0.5)), "")
 
     @property
     def permissions(self) -> frozenset[str]:

@@ -95,7 +95,7 @@ def test_check_ends_with_1_where_something_is_wrong(tmp_path: Path) -> None:
 
 def test_the_documents(tmp_path: Path) -> None:
     policy(tmp_path)
-    assert bot(tmp_path, "docs").stdout.split() == ["docs/commands.md", "deploy/slack-manifest.json"]
+    assert bot(tmp_path, "docs").stdout.split() == ["docs/commands.md", "deploy/slack-manifest.json", "docs/runbook.md"]
     assert (tmp_path / "docs" / "commands.md").exists()
 
 

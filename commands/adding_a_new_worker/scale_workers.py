@@ -23,11 +23,10 @@ from bot.plan import Change, Plan, Step, Undo
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.request import Request
-from bot.rollout_steps import CHANGE_TIMEOUT
+from bot.rollout_steps import CHANGE_TIMEOUT, connected
 from bot.stores.samples import Samples
 
 ROLLOUT_TIMEOUT: Final = 600.0
-CONNECT_TIMEOUT: Final = 120.0
 # So many more than run now.
 _MORE: Final = r"^\+[1-9][0-9]{0,5}$"
 
@@ -113,9 +112,7 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     )
     to = replicas if isinstance(replicas, int) else found.replicas + int(replicas)
     step = _within_limits(policy.current, deployment, to)
-    if found.replicas == to:
-        hint = f"{found.ready} of them are ready: /rollout-status {deployment} shows more."
-        raise UserError(f"{found.name} is already set to {_pods(to)}: there is nothing to change.", hint=hint)
+    _is_a_change(found, to)
     await cluster.check_scale(deployment, to)
     waiting = None
     if deployment == "worker" and not isinstance(seen, BotError):
@@ -123,6 +120,12 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     fewer = deployment == "worker" and to < found.replicas
     lost = in_flight(await outages.attempt(working_jobs.read()), now) if fewer else ()
     return _plan(_Scale(deployment, found, to, step, owners, seen, waiting), lost)
+
+
+def _is_a_change(found: DeploymentState, to: int) -> None:
+    if found.replicas == to:
+        hint = f"{found.ready} of them are ready: /rollout-status {found.role} shows more."
+        raise UserError(f"{found.name} is already set to {_pods(to)}: there is nothing to change.", hint=hint)
 
 
 def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replicas: int) -> int:
@@ -179,15 +182,7 @@ def _steps(scale: _Scale) -> tuple[Step, ...]:
         ),
     ]
     if scale.verifies_queues:
-        steps.append(
-            Step(
-                title="See that workers are connected to the queues",
-                kind="wait",
-                operation="queues.workers_connected",
-                arguments={"minimum": to},
-                timeout=CONNECT_TIMEOUT,
-            )
-        )
+        steps.append(connected(to))
     return tuple(steps)
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import load
 from bot.policy import Policy
+from bot.clients.platform import Platform
 from bot.policy_file import PolicyFile
 from bot.reply import Buttons, Chart, Level, Reply
 from bot.scheduler import Scheduler, ScheduleStores, Work
@@ -42,9 +43,8 @@ def replica(found: Systems, clock: Clock, name: str) -> Scheduler:
     outbox, samples = Outbox(found.database), Samples(found.database)
     stores = Stores(found.database, Incidents(found.database), samples, outbox)
     alerting = Alerting(stores, policy=lambda: policy, catalog=catalog, channel="C1")
-    clients: dict[type, Any] = {
-        type(one): one for one in (found.api, found.queues, found.redis, found.mongo, found.cluster, samples)
-    }
+    clients: dict[type, Any] = {type(one): one for one in (found.api, found.queues, found.redis, found.mongo, samples)}
+    clients[Platform] = found.cluster
     return Scheduler(
         ScheduleStores(found.database, Fires(found.database), outbox),
         Work(catalog, clients.__getitem__, alerting.tick),

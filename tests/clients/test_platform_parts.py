@@ -92,5 +92,6 @@ async def test_what_compose_cannot_do_is_said(compose_settings: PlatformSettings
 
 def _asked_for() -> set[type]:
     catalog = load()
-    declared = [*catalog.commands.values(), *catalog.schedules.values()]
-    return {kind for one in declared for kind in one.dependencies.values() if isinstance(kind, type)}
+    asked = [one.dependencies for one in catalog.commands.values()]
+    asked += [one.dependencies for one in catalog.schedules.values()]
+    return {kind for each in asked for kind in each.values() if isinstance(kind, type)}

@@ -14,7 +14,7 @@ from bot.clients.compose_changes import ComposePods, ComposeRestarts, ComposeWor
 from bot.clients.working_jobs import WorkingJobs
 from bot.dispatch.operations import Operations, said
 from bot.errors import Forbidden, NotConfigured, PermanentError, Refused, Unavailable, UsageError
-from bot.plan import Progress
+from bot.plan import Plan, Progress
 from bot.reply import Level
 from bot.request import Actor, Request
 from bot.settings import RedisSettings
@@ -294,7 +294,8 @@ async def test_a_restart_is_planned_and_run_as_on_kubernetes(compose: Compose) -
     workloads, jobs = ComposeWorkloads(compose.project), WorkingJobs(RedisSettings())
     actor = Actor(id="U0OPERATOR", name="operator")
     request = Request(id="r1", actor=actor, command="/restart", received_at=datetime.now(UTC))
-    plan = await restart("worker", workloads=workloads, working_jobs=jobs, request=request)
+    plan = await restart.handler("worker", workloads=workloads, working_jobs=jobs, request=request)
+    assert isinstance(plan, Plan)
     assert plan.target == "deployment/worker"
     assert "All of it stops and starts at the same time: for that long nothing of it runs." in plan.warnings
     systems = {"cluster": compose, "restarts": ComposeRestarts(compose.project)}

@@ -1,6 +1,7 @@
 """The runbook's changes through Slack: asked for, approved, done, and what is said about the way back."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,8 @@ async def fail(world: World, count: int) -> None:
     async with world.fault("poison-jobs"), world.redis() as redis, asyncio.timeout(PATIENCE):
         await world.sandbox.load("webhook", burst=count)
         while await redis.zcard(f"{WEBHOOKS}:failed") < wanted:
-            ((_, events),) = await redis.xread({f"{WEBHOOKS}:events": last}, block=0)
-            last = events[-1][0]
+            told: Any = await redis.xread({f"{WEBHOOKS}:events": last}, block=0)
+            last = told[0][1][-1][0]
 
 
 async def test_workers_are_restarted_one_after_the_other_and_no_undo_is_promised(world: World) -> None:
@@ -77,7 +78,7 @@ async def test_failed_jobs_are_cleared_brought_back_and_retried(world: World) ->
 
 async def test_there_is_nothing_to_clear(world: World) -> None:
     await world.ask("operator", "/clear-failed report", "No job has failed in report: there is nothing to do.")
-    await world.ask("operator", "/clear-failed reprot", "There is no queue 'reprot'", "Did you mean", "report?")
+    await world.ask("operator", "/clear-failed reprot", "There is no queue “reprot”", "Did you mean", "report?")
 
 
 async def test_a_paused_queue_waits_until_it_is_resumed(world: World) -> None:
@@ -108,7 +109,8 @@ async def test_in_a_freeze_nothing_is_planned_and_nothing_approved_before_it_sta
     await world.ask("operator", "/freeze workers 30m", "Refused", "freeze:set")
     frozen = await world.ask("approver", "/freeze workers 30m", "Done after")
     await world.ask("operator", "/scale-workers 4", "workers is frozen by approver until", "/freeze off")
-    await world.press("approver", waits, "Approve", "frozen by approver until")
+    await world.click("approver", waits, "Approve")
+    await world.becomes(waits, "nothing was changed", "frozen by approver until")
     assert len(world.scaled()) == before
     assert labels(frozen) == ["Undo"]
     await world.ask("approver", "/freeze off", "Done after")
