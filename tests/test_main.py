@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.runbook_table import LINES
+
 ROOT = Path(__file__).parents[1]
 LOGIN = pwd.getpwuid(os.getuid()).pw_name
 
@@ -95,6 +97,8 @@ def test_check_ends_with_1_where_something_is_wrong(tmp_path: Path) -> None:
 
 def test_the_documents(tmp_path: Path) -> None:
     policy(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / LINES).write_text((ROOT / LINES).read_text())
     assert bot(tmp_path, "docs").stdout.split() == ["docs/commands.md", "deploy/slack-manifest.json", "docs/runbook.md"]
     assert (tmp_path / "docs" / "commands.md").exists()
 

@@ -112,7 +112,7 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     )
     to = replicas if isinstance(replicas, int) else found.replicas + int(replicas)
     step = _within_limits(policy.current, deployment, to)
-    _is_a_change(found, to)
+    _is_a_change(deployment, found, to)
     await cluster.check_scale(deployment, to)
     waiting = None
     if deployment == "worker" and not isinstance(seen, BotError):
@@ -122,9 +122,9 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     return _plan(_Scale(deployment, found, to, step, owners, seen, waiting), lost)
 
 
-def _is_a_change(found: DeploymentState, to: int) -> None:
+def _is_a_change(deployment: str, found: DeploymentState, to: int) -> None:
     if found.replicas == to:
-        hint = f"{found.ready} of them are ready: /rollout-status {found.role} shows more."
+        hint = f"{found.ready} of them are ready: /rollout-status {deployment} shows more."
         raise UserError(f"{found.name} is already set to {_pods(to)}: there is nothing to change.", hint=hint)
 
 

@@ -31,7 +31,7 @@ def test_a_value_is_said_with_its_unit(value: float, changes: dict[str, Any], ex
 
 
 @pytest.mark.parametrize(("below", "usual", "outage"), [(True, 1.0, 0.0), (False, 0.0, 900.0)])
-def test_a_short_outage_is_not_lost_from_a_long_trend(below: bool, usual: float, outage: float) -> None:  # noqa: FBT001
+def test_a_short_outage_is_not_lost_from_a_long_trend(below: bool, usual: float, outage: float) -> None:
     values: list[float | None] = [usual] * 454
     values[200:203] = [outage, None, outage]
     assert outage in thin(values, rule(below=below))

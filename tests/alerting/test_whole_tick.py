@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import load
-from bot.policy import Policy
 from bot.clients.platform import Platform
+from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Buttons, Chart, Level, Reply
 from bot.scheduler import Scheduler, ScheduleStores, Work

@@ -78,7 +78,7 @@ async def test_failed_jobs_are_cleared_brought_back_and_retried(world: World) ->
 
 async def test_there_is_nothing_to_clear(world: World) -> None:
     await world.ask("operator", "/clear-failed report", "No job has failed in report: there is nothing to do.")
-    await world.ask("operator", "/clear-failed reprot", "There is no queue “reprot”", "Did you mean", "report?")
+    await world.ask("operator", "/clear-failed reprot", "There is no queue “reprot”", "Did you mean `report`?")
 
 
 async def test_a_paused_queue_waits_until_it_is_resumed(world: World) -> None:
