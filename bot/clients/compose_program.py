@@ -148,15 +148,7 @@ class Program:
 
     async def _run(self, command: tuple[str, ...], seconds: float) -> _Ended:
         """Run a program in a process group of its own, which is killed when the time is over or nobody waits."""
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env=self._environment,
-            cwd=self._files[0].parent if self._files and self._files[0].parent.exists() else None,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        process = await self._started(command)
         try:
             async with asyncio.timeout(seconds):
                 output, errors = await asyncio.gather(_read(process.stdout), _read(process.stderr))
@@ -166,6 +158,25 @@ class Program:
             raise TimedOut(SYSTEM, seconds) from None
         except asyncio.CancelledError:
             await _kill(process)
+            raise
+
+    async def _started(self, command: tuple[str, ...]) -> asyncio.subprocess.Process:
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                *command,
+                env=self._environment,
+                cwd=self._files[0].parent if self._files and self._files[0].parent.exists() else None,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Left to itself it would kill the program alone and wait for ever for the children that hold its output.
+            await _kill(await starting)
             raise
 
 

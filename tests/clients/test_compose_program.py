@@ -85,12 +85,24 @@ async def test_it_is_ended_with_its_children_when_nobody_waits_any_more(tmp_path
     os.mkfifo(pipe)
     install(tmp_path, "docker-compose", f'sleep 600 & echo "$$ $!" > {pipe}; wait')
     scaling = asyncio.create_task(program.scale("worker", 3))
-    pids = [int(pid) for pid in (await asyncio.to_thread(pipe.read_text)).split()]
+    pids = (await asyncio.to_thread(pipe.read_text)).split()
     scaling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await scaling
-    for pid in pids:
-        assert await asyncio.to_thread(gone, pid)
+    assert pids
+    await nothing_left(tmp_path)
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 2))
+async def test_it_is_ended_wherever_its_start_is_interrupted(tmp_path: Path, program: Program, turns: int) -> None:
+    install(tmp_path, "docker-compose", "sleep 600 & wait")
+    scaling = asyncio.create_task(program.scale("worker", 3))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    scaling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await scaling
+    await nothing_left(tmp_path)
 
 
 @pytest.mark.usefixtures("program")
@@ -130,9 +142,23 @@ def test_a_port_of_the_host_allows_one_container(port: object, published: bool) 
     assert bool(Service.model_validate({"ports": [port]}).problem) is published
 
 
-def gone(pid: int) -> bool:
-    """Whether a process has ended: what remains of it, if anything, waits for its parent to notice."""
+async def nothing_left(directory: Path) -> None:
+    """Wait until no process works in a directory any more: who is killed needs a moment to go."""
+    async with asyncio.timeout(20):
+        while True:
+            if not await asyncio.to_thread(left, directory):
+                return
+            await asyncio.sleep(0.01)
+
+
+def left(directory: Path) -> list[str]:
+    """The processes that still work in a directory."""
+    links = [link for link in Path("/proc").glob("[0-9]*/cwd") if _points_to(link, directory)]
+    return [link.parent.name for link in links]
+
+
+def _points_to(link: Path, directory: Path) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+        return link.readlink() == directory
+    except OSError:
+        return False

@@ -35,9 +35,9 @@ def said(plan: StoredPlan, action: DecisionAction, actor: Actor, **later: float)
     [
         ("approve", AMIR, ""),
         ("approve", OLGA, "You asked for this, so somebody else has to approve it. Who may: Amir Approver, Sana"),
-        ("approve", VERA, "Approving /scale needs one of the roles approver."),
+        ("approve", VERA, "Deciding on /scale needs one of the roles approver."),
         ("deny", AMIR, ""),
-        ("deny", VERA, "Approving /scale needs one of the roles approver."),
+        ("deny", VERA, "Deciding on /scale needs one of the roles approver."),
         ("deny", OLGA, "You asked for this"),
         ("cancel", OLGA, ""),
         ("cancel", AMIR, "Only Olga Operator, who asked for it, can cancel it. Approvers deny, with a reason."),

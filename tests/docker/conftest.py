@@ -47,7 +47,16 @@ def _running(directory: Path) -> Iterator[APIClient]:
     given = [f"--{option}={place}" for option, place in places.items()]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            [shutil.which("dockerd") or "", *options, *given, "-H", f"unix://{directory}/sock"],
+            # Whatever becomes of the tests, the engine ends with them.
+            [
+                "/usr/bin/setpriv",
+                "--pdeathsig=TERM",
+                shutil.which("dockerd") or "",
+                *options,
+                *given,
+                "-H",
+                f"unix://{directory}/sock",
+            ],
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -189,7 +189,7 @@ class Stage:
             moment=moment,
             survived=survived,
             run=run,
-            scaled=self.sandbox.cluster_changes()[before:],
+            scaled=[one for one in self.sandbox.cluster_changes()[before:] if one["subresource"] == "scale"],
             ready=len(self.sandbox.cluster.ready_pods(WORKER)),
             wanted=wanted,
             cards=[message for message in self.page.messages(CHANNEL) if message["ts"] not in self._told],

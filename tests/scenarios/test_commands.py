@@ -19,10 +19,38 @@ ANSWERS = {
     "/runbook": ("viewer", "/runbook", "2 more need roles that you do not have"),
     "/runs": ("viewer", "/runs", "un"),
     "/scale-workers": ("operator", "/scale-workers 3", "Scale novapulse-worker from 2 to 3"),
+    "/cache": ("operator", "/cache keys cache:user:*:profile", "no such keys here"),
+    "/clear-failed": ("operator", "/clear-failed email", "email"),
+    "/drain-queues": ("operator", "/drain-queues email", "No job of email is begun until somebody resumes it"),
+    "/error-logs": ("operator", "/error-logs api", "of 3 of 3 pods"),
+    "/force-restart-workers": ("operator", "/force-restart-workers", "Force the restart of novapulse-worker: 2 pods"),
+    "/freeze": ("viewer", "/freeze 5m", "freeze:set"),
+    "/index-stats": ("viewer", "/index-stats webhooklogs", "webhooklogs has 2 indexes"),
+    "/metrics": ("viewer", "/metrics queue_size", "No sample: unknown"),
+    "/mongo-status": ("viewer", "/mongo-status", "3 of 3 members are up"),
+    "/oncall": ("viewer", "/oncall", "Level 1, On-call engineer"),
+    "/pause-queue": ("operator", "/pause-queue email", "No job of email is begun until somebody resumes it"),
+    "/pods": ("viewer", "/pods worker", "2 pods, all ready"),
+    "/promote-delayed": ("operator", "/promote-delayed email", "email"),
+    "/rebuild-indexes": ("operator", "/rebuild-indexes webhooklogs", "Build 1 index of webhooklogs anew"),
+    "/redis-keys": ("viewer", "/redis-keys bull:*", "keys match"),
+    "/redis-status": ("viewer", "/redis-status", "noeviction, as BullMQ needs it"),
+    "/restart": ("operator", "/restart worker", "all replaced"),
+    "/resume-queue": ("operator", "/resume-queue email", "Not paused: email."),
+    "/retry-failed": ("operator", "/retry-failed email", "email"),
+    "/rollback": ("operator", "/rollback worker", "There is nothing to go back to"),
+    "/set-concurrency": ("operator", "/set-concurrency 4", "Set QUEUE_CONCURRENCY from 5 to 4"),
+    "/set-env": ("viewer", "/set-env api LOG_LEVEL", "deployments:configure"),
+    "/set-pool-size": ("operator", "/set-pool-size 20 5", "MONGO_MAX_POOL_SIZE"),
+    "/step-down-primary": ("operator", "/step-down-primary", "step down as primary of rs0"),
+    "/test-webhook": ("operator", "/test-webhook 65f000000000000000000001", "knows no webhook"),
+    "/top-pods": ("viewer", "/top-pods", "asked / limit"),
+    "/webhook": ("viewer", "/webhook 65f000000000000000000001", "knows no webhook"),
+    "/webhook-logs": ("viewer", "/webhook-logs 65f000000000000000000001", "knows no webhook"),
 }
 WRONG = {
     "a name that is nearly right": ("/queue-stat", "There is no command /queue-stat.", "Did you mean /queue-stats?"),
-    "an argument that is nearly right": ("/queue-stats emial", "There is no queue 'emial'", "Did you mean email?"),
+    "an argument that is nearly right": ("/queue-stats emial", "There is no queue", "Did you mean email?"),
     "an argument too many": ("/queue-stats email webhook", "“webhook”", "Usage: /queue-stats [queue]"),
     "an unknown option": ("/scale-workers 3 --deploy api", "--deploy", "Did you mean --deployment"),
     "a word for a number": ("/scale-workers many", "replicas has to be a whole number", "Usage: /scale-workers"),
@@ -45,8 +73,8 @@ async def test_every_command_is_answered(either: World, name: str) -> None:
     user, line, expected = ANSWERS[name]
     answer = await either.ask(user, line, expected)
     assert answer["user"] == "U0NOVABOT"
-    if name == "/scale-workers":
-        assert labels(answer) == ["Approve", "Deny", "Cancel my request", "Break glass"]
+    if "Cancel my request" in labels(answer):
+        assert labels(answer)[:3] == ["Approve", "Deny", "Cancel my request"]
         await either.click("operator", answer, "Cancel my request")
         assert labels(await either.becomes(answer, "Cancelled, nothing was changed", "Cancelled by")) == []
 

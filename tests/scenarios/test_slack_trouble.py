@@ -146,8 +146,8 @@ async def test_somebody_the_policy_does_not_know_may_do_nothing(http_world: Worl
             line = f"/np-{name.removeprefix('/')}"
             assert await slack.command(line, user="U0STRANGER", trigger=f"79.{number}.s") == 200
     query = "select command, status, outcome from requests where actor_id = 'U0STRANGER' and closed_at is not null"
-    await world.until(lambda: len(world.rows(query)) == len(names))
-    await world.delivered()
+    await world.until(lambda: len(world.rows(query)) == len(names), seconds=90)
+    await world.delivered(seconds=90)  # Slack allows a channel one message a second
     found = world.rows(query)
     assert sorted(command for command, _, _ in found) == names
     assert {status for _, status, _ in found} == {"refused"}

@@ -195,9 +195,10 @@ class World:
             while not holds():  # noqa: ASYNC110 - another process writes it, and tells nobody
                 await asyncio.sleep(0.05)
 
-    async def delivered(self) -> None:
+    async def delivered(self, *, seconds: float = PATIENCE) -> None:
         """Wait until Slack has taken all that the bot had to say."""
-        await self.until(lambda: self.rows("select count(*) from messages where sent_version < version") == [(0,)])
+        late = "select count(*) from messages where sent_version < version"
+        await self.until(lambda: self.rows(late) == [(0,)], seconds=seconds)
 
     @contextmanager
     def own_database(self) -> Iterator[sqlite3.Connection]:
