@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from sandbox.ports import free_port
+
 SHUTDOWN_SECONDS = 0.2
 LARGEST_BODY = 64 * 1024 * 1024
 
@@ -30,8 +32,8 @@ class HttpPart:
         )
         self._runner = runner
         await runner.setup()
+        self.port = self.port or free_port()
         await web.TCPSite(runner, "127.0.0.1", self.port).start()
-        self.port = int(runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Refuse new connections and drop the open ones."""

@@ -41,17 +41,25 @@ class Producer:
             await self._process.stop()
             self._process = None
 
-    async def _order(self, **order: object) -> None:
+    async def start(self) -> None:
+        """Make the queues known to Redis, as NovaPulse's API does when it starts; nothing happens when it runs."""
+        await self._running()
+
+    async def _running(self) -> processes.Process:
         async with self._starting:
             if self._process is None:
                 program = processes.Program(
                     "producer", script("producer.js"), "producer ready", {"REDIS_URL": self._redis_url}
                 )
                 self._process = await processes.start(program, on_line=self._hear)
+            return self._process
+
+    async def _order(self, **order: object) -> None:
+        process = await self._running()
         number = next(self._ids)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
-            await self._process.write(json.dumps(order | {"id": number}))
+            await process.write(json.dumps(order | {"id": number}))
             async with asyncio.timeout(BURST_SECONDS):
                 await answer
         finally:

@@ -196,7 +196,7 @@ async def _start_redis(sandbox: Sandbox, stack: contextlib.AsyncExitStack) -> No
     await _opened(stack, sandbox.redis)
     write = processes.to_file(sandbox.directory / "producer.log")
     sandbox.producer = Producer(sandbox.redis.direct_url, write)
-    stack.push_async_callback(sandbox.producer.stop)
+    await _opened(stack, sandbox.producer)
 
 
 async def _start_api(sandbox: Sandbox, stack: contextlib.AsyncExitStack) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 
+from sandbox.ports import free_port
+
 CHUNK = 65536
 
 
@@ -19,8 +21,8 @@ class TcpGate:
     async def open(self, port: int = 0) -> None:
         """Listen on ``port``, on the port it had before, or on a free one; nothing happens when it is open."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", port or self.port)
-            self.port = int(self._server.sockets[0].getsockname()[1])
+            self.port = port or self.port or free_port()
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def close(self) -> None:
         """Refuse new connections and drop the ones that are open."""

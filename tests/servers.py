@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -12,18 +11,12 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from sandbox.ports import free_port
 from sandbox.redis_server import program as redis_program
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE_MODULES = ROOT / "sandbox" / "node_modules"
 QUEUES_JS = ROOT / "tests" / "clients" / "node" / "queues.js"
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

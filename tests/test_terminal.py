@@ -25,8 +25,8 @@ from bot.stores.plans import Plans
 from bot.stores.requests import AuditEntry, Requests
 from bot.stores.runs import Runs
 from bot.terminal import Click, Login, actor_of, check, decide, manifest, run_line, write_documents
+from sandbox.ports import free_port
 from tests.clients.kubernetes_server import DEPLOYMENTS, PODS, KubernetesServer, deployment, kubernetes_server, pod
-from tests.servers import free_port
 
 ROOT = Path(__file__).parents[1]
 WORKER = f"GET {DEPLOYMENTS}/novapulse-worker"

@@ -15,6 +15,7 @@ from bson import ObjectId
 from sandbox.api.webhooks import Webhooks
 from sandbox.mongo import wire
 from sandbox.mongo.commands import Commands
+from sandbox.ports import free_port
 
 DATABASE = "novapulse"
 
@@ -46,8 +47,8 @@ class MongoStandIn:
     async def start(self) -> None:
         """Listen, on the port it had before or on a free one; nothing happens when it does."""
         if self._server is None:
+            self.port = self.port or free_port()
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-            self.port = int(self._server.sockets[0].getsockname()[1])
             self.commands.replica_set.address = f"127.0.0.1:{self.port}"
 
     async def stop(self) -> None:

@@ -7,7 +7,7 @@ from bot.check.findings import findings
 from bot.console.render import render
 from bot.reply import Level, Line, Reply
 from bot.settings import Settings
-from tests.servers import free_port
+from sandbox.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

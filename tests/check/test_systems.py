@@ -18,10 +18,11 @@ from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.reply import Level
 from bot.settings import ApiSettings, MongoSettings, PlatformSettings, RedisSettings
+from sandbox.ports import free_port
 from tests.clients.kubernetes_server import DEPLOYMENTS, REVIEWS, Asked, deployment, kubernetes_server, status
 from tests.clients.pretend_api import EMAIL, PASSWORD, PretendApi, failure, pretend_api
 from tests.clients.pretend_mongo import pretend_mongo
-from tests.servers import free_port, node_queues, redis_server
+from tests.servers import node_queues, redis_server
 
 
 def said(lines: Lines) -> list[str]:

@@ -12,6 +12,7 @@ from bot.clients.api_answers import Health
 from bot.clients.queue_layout import QueueCounts
 from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable, UserError
 from bot.settings import ApiSettings
+from sandbox.ports import free_port
 from tests.clients.pretend_api import (
     COUNTERS,
     EMAIL,
@@ -23,7 +24,6 @@ from tests.clients.pretend_api import (
     pretend_api,
     wrapped,
 )
-from tests.servers import free_port
 
 LOGIN = {"novapulse_email": EMAIL, "novapulse_password": SecretStr(PASSWORD)}
 EMAIL_COUNTS = QueueCounts(

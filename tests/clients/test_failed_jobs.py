@@ -14,8 +14,9 @@ from bot.clients.queue_layout import MissingQueue
 from bot.clients.queues import Queues
 from bot.errors import Forbidden, TimedOut, Unavailable
 from bot.settings import RedisSettings
+from sandbox.ports import free_port
 from sandbox.tcp_gate import TcpGate
-from tests.servers import NodeQueues, free_port
+from tests.servers import NodeQueues
 
 EMAIL = "nova-email"
 FAILED = "bull:nova-email:failed"

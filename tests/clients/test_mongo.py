@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from bot.clients.mongo import Member, Mongo
 from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable, UserError
 from bot.settings import MongoSettings
+from sandbox.ports import free_port
 from tests.clients.pretend_mongo import HELLO, PretendMongo, pretend_mongo
-from tests.servers import free_port
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ from bot.clients.webhooks import Webhooks
 from bot.errors import Forbidden, PermanentError
 from bot.settings import ApiSettings, MongoSettings
 from sandbox.mongo.server import MongoStandIn
-from tests.servers import free_port
+from sandbox.ports import free_port
 
 AT = datetime(2026, 7, 1, 9, tzinfo=UTC)
 WEBHOOK = "65f0c0ffee0000000000a001"

@@ -13,7 +13,8 @@ from bot.clients.queue_pause import QueuePause
 from bot.clients.queues import Queues
 from bot.errors import PermanentError
 from bot.settings import RedisSettings
-from tests.servers import NodeQueues, free_port
+from sandbox.ports import free_port
+from tests.servers import NodeQueues
 
 KEY = "bull:nova-email"
 OTHER = "bull:nova-report"

@@ -10,7 +10,8 @@ from bot.clients.queue_pause import QueuePause
 from bot.clients.queues import Queues
 from bot.errors import PermanentError, Unavailable
 from bot.settings import RedisSettings
-from tests.servers import NodeQueues, free_port, node_queues
+from sandbox.ports import free_port
+from tests.servers import NodeQueues, node_queues
 
 EMAIL = "nova-email"
 KEY = "bull:nova-email"

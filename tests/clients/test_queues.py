@@ -11,8 +11,9 @@ from bot.clients.queue_layout import MissingQueue, PlainCounts, QueueCounts, Que
 from bot.clients.queues import Queues
 from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable
 from bot.settings import RedisSettings
+from sandbox.ports import free_port
 from sandbox.tcp_gate import TcpGate
-from tests.servers import NodeQueues, free_port
+from tests.servers import NodeQueues
 
 EMAIL = "nova-email"
 REAL_ZEROS = QueueCounts(0, 0, 0, 0, 0, 0, 0, 0)

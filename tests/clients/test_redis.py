@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from bot.clients.redis import RedisServer
 from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable, UserError
 from bot.settings import RedisSettings
-from tests.servers import free_port, redis_server
+from sandbox.ports import free_port
+from tests.servers import redis_server
 
 
 def server_at(url: str) -> RedisServer:

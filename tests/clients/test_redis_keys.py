@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from bot.clients.redis_keys import RedisKeys, is_cache_key, prefix_of
 from bot.errors import Forbidden, NotConfigured, PermanentError, Unavailable
 from bot.settings import RedisSettings
-from tests.servers import NodeQueues, free_port
+from sandbox.ports import free_port
+from tests.servers import NodeQueues
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from bot.clients.working_jobs import LIMIT, WorkingJobs
 from bot.errors import NotConfigured, Unavailable
 from bot.settings import RedisSettings
-from tests.servers import free_port, redis_server
+from sandbox.ports import free_port
+from tests.servers import redis_server
 
 BEGUN = datetime(2026, 7, 1, 9, tzinfo=UTC)
 

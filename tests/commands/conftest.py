@@ -26,6 +26,7 @@ from bot.stores.requests import Requests
 from bot.stores.runs import Runs
 from bot.stores.samples import Samples
 from bot.stores.vault import Vault
+from sandbox.ports import free_port
 from tests.clients.any_cluster import AnyCluster, any_cluster
 from tests.clients.kubernetes_server import (
     DEPLOYMENTS,
@@ -38,7 +39,7 @@ from tests.clients.kubernetes_server import (
 )
 from tests.clients.pretend_api import EMAIL, PASSWORD, PretendApi, pretend_api
 from tests.commands.novapulse_data import Data, novapulse_data
-from tests.servers import ROOT, NodeQueues, free_port, node_queues, redis_server
+from tests.servers import ROOT, NodeQueues, node_queues, redis_server
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 

@@ -15,9 +15,10 @@ from bot.stores.database import Database
 from bot.stores.executors import GONE_AFTER
 from bot.stores.outbox import Outbox
 from bot.stores.runs import Locks, Runs, StoredRun
+from sandbox.ports import free_port
 from tests.scenarios.bot import Bot
 from tests.scenarios.world import QUIET, World, labels, opened, plan_id, text, together
-from tests.servers import free_port, postgres_server
+from tests.servers import postgres_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

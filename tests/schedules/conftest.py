@@ -19,6 +19,7 @@ from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.settings import ApiSettings, MongoSettings, PlatformSettings, RedisSettings
 from bot.stores.database import Database
+from sandbox.ports import free_port
 from tests.clients.kubernetes_server import (
     DEPLOYMENTS,
     PODS,
@@ -30,7 +31,7 @@ from tests.clients.kubernetes_server import (
 )
 from tests.clients.pretend_api import EMAIL, PASSWORD, PretendApi, pretend_api
 from tests.clients.pretend_mongo import PretendMongo, pretend_mongo
-from tests.servers import free_port, redis_server
+from tests.servers import redis_server
 
 NOW = datetime(2026, 7, 1, 8, tzinfo=UTC)
 

@@ -12,11 +12,11 @@ from bot.schedule import Observation
 from bot.settings import ApiSettings, MongoSettings, RedisSettings
 from bot.stores.history import histories
 from bot.stores.samples import Samples
+from sandbox.ports import free_port
 from schedules.threshold_alerts import METRICS, QUEUE_METRICS, threshold_alerts
 from tests.clients.kubernetes_server import status
 from tests.clients.pretend_api import failure
 from tests.schedules.conftest import NOW, Systems, cut_off_redis
-from tests.servers import free_port
 
 Found = dict[tuple[str, str], Observation]
 

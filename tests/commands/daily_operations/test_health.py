@@ -20,10 +20,11 @@ from bot.reply import Level, Reply
 from bot.settings import ApiSettings, MongoSettings, PlatformSettings, RedisSettings
 from bot.stores.samples import Sample, Samples
 from commands.daily_operations.health import health
+from sandbox.ports import free_port
 from tests.clients.kubernetes_server import DEPLOYMENTS, PODS, KubernetesServer, deployment, pod, status
 from tests.clients.pretend_api import PretendApi, failure, wrapped
 from tests.commands.said import line
-from tests.servers import NodeQueues, free_port
+from tests.servers import NodeQueues
 
 
 class PretendMongo(Mongo):
