@@ -196,7 +196,7 @@ async def _start_redis(sandbox: Sandbox, stack: contextlib.AsyncExitStack) -> No
     await _opened(stack, sandbox.redis)
     write = processes.to_file(sandbox.directory / "producer.log")
     sandbox.producer = Producer(sandbox.redis.direct_url, write)
-    await _opened(stack, sandbox.producer)
+    stack.push_async_callback(sandbox.producer.stop)
 
 
 async def _start_api(sandbox: Sandbox, stack: contextlib.AsyncExitStack) -> None:
@@ -224,6 +224,8 @@ async def _start_cluster(sandbox: Sandbox, stack: contextlib.AsyncExitStack, *, 
             "REDIS_URL": endpoints.get("redis", "redis://redis"),
         }
     )
+    if sandbox.workers is not None and sandbox.producer is not None:
+        await sandbox.producer.start()
 
 
 def _delivered_nowhere(_webhook: str, _event: str) -> None:
