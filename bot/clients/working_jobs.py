@@ -1,6 +1,5 @@
 """The jobs that are worked on at this moment, who works on them, and those whose worker went away."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class WorkingJobs:
         """Return what is worked on; raises NotConfigured, TimedOut, Forbidden or Unavailable."""
         redis = self._connection.open()
         async with redis_deadline(self._seconds):
-            found = await asyncio.gather(*(_jobs(redis, short, key) for short, key in self._keys.items()))
+            found = [await _jobs(redis, short, key) for short, key in self._keys.items()]
         return Working(tuple(job for jobs, _ in found for job in jobs), any(more for _, more in found))
 
     async def by_worker(self) -> dict[str, int] | None:
