@@ -8,9 +8,10 @@ from kubernetes.aio import client
 
 from bot.clients.cluster_connection import Call, ClusterConnection
 from bot.clients.cluster_state import PodLog, PodState
-from bot.errors import PermanentError, Unavailable
+from bot.errors import Forbidden, PermanentError, Unavailable
 
 PAGE_LIMIT: Final = 5_000_000
+_NOT_ALLOWED: Final = "the bot's role in the cluster has no get on pods/proxy"
 
 
 async def read_pages(
@@ -22,6 +23,9 @@ async def read_pages(
         try:
             call = _call(pod, namespace, path.lstrip("/"))
             data, more = await connection.ask_bytes(call, seconds, limit=PAGE_LIMIT)
+        except Forbidden:
+            # The deployed role leaves this right out, as docs say: it is no trouble that a whole error has to tell.
+            return PodLog(pod=pod.name, data=None, problem=_NOT_ALLOWED)
         except (Unavailable, PermanentError) as error:
             return PodLog(pod=pod.name, data=None, problem=str(error))
         return PodLog(pod=pod.name, data=data, cut=more)

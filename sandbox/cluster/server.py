@@ -17,6 +17,7 @@ from sandbox.cluster.store import ApiError, Object, ObjectStore, labels_fit, sta
 from sandbox.http_part import LARGEST_BODY
 
 TOKEN = "sandbox-cluster-token"  # noqa: S105 - opens nothing but the pretend cluster
+WHO = 'User "system:serviceaccount:novapulse:novapulse-bot"'
 REMEMBERED = 1000
 
 
@@ -67,6 +68,7 @@ class ClusterServer:
             app.router.add_get(inside, self._list)
             app.router.add_post(inside, self._create)
             app.router.add_delete(inside, self._delete_all)
+            app.router.add_get(inside + "/{name}/proxy/{path:.*}", self._proxy)
             for path in (inside + "/{name}", inside + "/{name}/{subresource}"):
                 app.router.add_get(path, self._read)
                 app.router.add_put(path, self._update)
@@ -100,9 +102,14 @@ class ClusterServer:
         namespace = request.match_info.get("namespace", "")
         if self.forbidden or namespace != self._namespace:
             where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
-            who = 'User "system:serviceaccount:novapulse:novapulse-bot"'
             what = f'cannot {verb_of(request)} resource "{request.match_info.get("resource", "")}"'
-            raise ApiError(403, "Forbidden", f"{request.match_info.get('resource')} is forbidden: {who} {what} {where}")
+            raise ApiError(403, "Forbidden", f"{request.match_info.get('resource')} is forbidden: {WHO} {what} {where}")
+
+    async def _proxy(self, request: web.Request) -> web.Response:
+        """Refuse, as a cluster does whose role for the bot is the one in deploy/."""
+        name, where = request.match_info["name"], f'in the namespace "{request.match_info["namespace"]}"'
+        what = f'cannot get resource "pods/proxy" in API group "" {where}'
+        raise ApiError(403, "Forbidden", f'pods "{name}" is forbidden: {WHO} {what}')
 
     async def _version(self, _request: web.Request) -> web.Response:
         return web.json_response({"major": "1", "minor": "31", "gitVersion": "v1.31.2", "platform": "linux/amd64"})

@@ -84,6 +84,14 @@ async def test_one_replica_is_said_to_be_one(ask: Ask) -> None:
     assert "The replicas cannot be asked one by one: " in said(reply)
 
 
+async def test_a_role_without_the_right_to_ask_each_is_said_plainly(ask: Ask, kubernetes: KubernetesServer) -> None:
+    for name in ("a", "b"):
+        refused = {"kind": "Status", "message": f'pods "{name}" is forbidden: User "bot" cannot get "pods/proxy"'}
+        kubernetes.answers[PAGE.format(name)] = web.json_response(refused, status=403)
+    reply = await ask()
+    assert "one by one: worker-a: the bot's role in the cluster has no get on pods/proxy" in said(reply)
+
+
 async def test_no_sample_is_unknown_and_never_zero(ask: Ask) -> None:
     reply = await ask("http_request_errors")
     assert (reply.title, reply.level) == ("No sample: unknown", Level.UNKNOWN)
@@ -110,7 +118,7 @@ async def test_each_replica_by_itself(ask: Ask, kubernetes: KubernetesServer) ->
     kubernetes.answers[PAGE.format("b")] = status(403, "not that one")
     reply = await ask("memory", per_replica=True)
     assert len(rows(reply)) == 1
-    assert "worker-b: The cluster: not that one" in said(reply)
+    assert "worker-b: the bot's role in the cluster has no get on pods/proxy" in said(reply)
 
 
 @pytest.mark.parametrize("pattern", ["(queue_size|http_request_errors)", "QUEUE_*", "queue"])
