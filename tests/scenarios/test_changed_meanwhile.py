@@ -26,7 +26,7 @@ def paused(queue: str) -> Meanwhile:
 
 
 def configured(name: str, value: str) -> Meanwhile:
-    def setting(world: World, change: Callable[[dict[str, str]], object]) -> None:
+    def setting(world: World, change: Callable[[dict[str, str]], None]) -> None:
         assert world.sandbox.cluster is not None
         store = world.sandbox.cluster.store
         store.change("configmaps", "novapulse", "novapulse-config", lambda found: change(found["data"]))
@@ -35,7 +35,7 @@ def configured(name: str, value: str) -> Meanwhile:
         setting(world, lambda data: data.update({name: value}))
 
     async def back(world: World) -> None:
-        setting(world, lambda data: data.pop(name))
+        setting(world, lambda data: data.__delitem__(name))
 
     return change, back
 
