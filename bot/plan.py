@@ -61,6 +61,7 @@ class Plan(_Data):
 
     title: str
     target: str = Field(description="what is locked while it runs, such as deployment/novapulse-worker")
+    also: tuple[str, ...] = Field(default=(), description="what else it changes, which is locked together with it")
     changes: tuple[Change, ...]
     facts: dict[str, JsonValue] = Field(default_factory=dict)
     steps: tuple[Step, ...]
@@ -70,12 +71,17 @@ class Plan(_Data):
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All that is locked while it runs, always in the same order, so that no two runs wait for each other."""
+        return tuple(sorted({self.target, *self.also}))
+
     def digest(self, command: str, arguments: dict[str, JsonValue]) -> str:
         """Return the SHA-256 (hex) of what an approval binds, as canonical JSON."""
         bound = {
             "command": command,
             "arguments": arguments,
-            "target": self.target,
+            "targets": list(self.targets),
             "changes": [change.model_dump(mode="json") for change in self.changes],
             "facts": self.facts,
             "steps": [step.model_dump(mode="json") for step in self.steps],

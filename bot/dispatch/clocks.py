@@ -39,14 +39,15 @@ class Clocks:
         for stored in undecided:
             try:
                 await self._look(stored, now)
-                await self._introduce(stored.id, crowds[stored.plan.target], now)
+                crowd = frozenset[str]().union(*(crowds[target] for target in stored.plan.targets))
+                await self._introduce(stored.id, crowd, now)
             except Exception:
                 log.exception("a waiting plan could not be looked at", plan=stored.id)
         self._shown = {stored.id: self._shown[stored.id] for stored in undecided if stored.id in self._shown}
 
     async def _crowds(self, undecided: list[StoredPlan]) -> dict[str, Crowd]:
         """Return what waits for or holds each target: its plans' cards name each other."""
-        members = [(stored.plan.target, stored.id) for stored in undecided]
+        members = [(target, stored.id) for stored in undecided for target in stored.plan.targets]
         members += [(lock.target, f"{lock.run_id} runs") for lock in await self._locks.held()]
         return {target: frozenset(id_ for other, id_ in members if other == target) for target, _ in members}
 

@@ -70,7 +70,7 @@ class Gate:
             self._busy.discard(plan_id)
 
     async def _advance(self, stored: StoredPlan, now: datetime) -> None:
-        held = await self._locks.of(stored.plan.target)
+        held = await self._locks.on(stored.plan.targets)
         if held is not None:
             await self._wait(stored, _held(held), now)
             return
@@ -127,7 +127,6 @@ class Gate:
             await self._notices.card(connection, stored.id, now)
 
     async def _start(self, stored: StoredPlan, now: datetime) -> bool:
-        lock = Lock(stored.plan.target, stored.id, f"{self._notices.line(stored)} of {stored.requester.name}", now)
         async with self._database.transaction() as connection:
             current = await self._plans.locked(connection, stored.id)
             if current is None or current.status != "approved" or current.is_due(now):
@@ -136,8 +135,7 @@ class Gate:
                 await self._approvals.close(connection, current, "stale", reason, now)
                 await self._notices.card(connection, current.id, now)
                 return False
-            held = await self._locks.take(connection, lock)
-            if held.run_id != stored.id:
+            if held := await self._lock(connection, stored, now):
                 await self._say_why(connection, current, _held(held), now)
                 return False
             await self._plans.move(connection, stored.id, ("approved",), status="started", reason="")
@@ -146,6 +144,16 @@ class Gate:
             await self._notices.card(connection, stored.id, now)
             await self._notices.superseded(connection, run, now)
         return True
+
+    async def _lock(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> Lock | None:
+        """Take the locks of all its targets, or none and return the one that is in the way."""
+        holder = f"{self._notices.line(stored)} of {stored.requester.name}"
+        for target in stored.plan.targets:
+            held = await self._locks.take(connection, Lock(target, stored.id, holder, now))
+            if held.run_id != stored.id:
+                await self._locks.release(connection, stored.id)
+                return held
+        return None
 
     async def _why_not(self, connection: AsyncConnection, current: StoredPlan, now: datetime) -> str:
         """Return why the plan may not start, as everything stands in this very transaction."""

@@ -109,9 +109,10 @@ class Plans:
         return (await connection.execute(query)).scalars().first()
 
     async def beside(self, connection: AsyncConnection, plan: StoredPlan) -> list[StoredPlan]:
-        """Return the other plans for the same target that wait or run, oldest first."""
+        """Return the other plans for one of its targets that wait or run, oldest first."""
         query = sa.select(plans).where(plans.c.id != plan.id, _open_or_running()).order_by(plans.c.created_at)
-        return [other for other in await self._read(query, connection) if other.plan.target == plan.plan.target]
+        others, targets = await self._read(query, connection), set(plan.plan.targets)
+        return [other for other in others if targets & set(other.plan.targets)]
 
     async def move(
         self, connection: AsyncConnection, plan_id: str, expected: tuple[PlanStatus, ...], **values: Any

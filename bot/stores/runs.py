@@ -1,5 +1,6 @@
 """The runs of approved plans, step by step, and the locks that let one run at a time touch a target."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -179,9 +180,9 @@ class Locks:
         """Release what the run holds."""
         await connection.execute(sa.delete(locks).where(locks.c.run_id == run_id))
 
-    async def of(self, target: str) -> Lock | None:
-        """Return the target's lock, or None where it is free."""
-        return next((lock for lock in await self.held() if lock.target == target), None)
+    async def on(self, targets: Collection[str]) -> Lock | None:
+        """Return the first lock on any of the targets, or None where all are free."""
+        return next((lock for lock in await self.held() if lock.target in targets), None)
 
     async def held(self) -> list[Lock]:
         """Return every lock."""

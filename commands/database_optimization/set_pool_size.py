@@ -49,6 +49,7 @@ async def set_pool_size(
     return Plan(
         title=f"Set MongoDB's pools to {minimum} to {maximum} connections",
         target=f"configmap/{CONFIG_MAP}",
+        also=tuple(f"deployment/{one.metadata.name}" for one in found),
         changes=changes_of(now, wanted),
         facts=facts_of(now, wanted, stored.metadata.uid)
         | {f"{role} uid": one.metadata.uid for role, one in read.items()},

@@ -55,7 +55,8 @@ async def set_env(
     undo = _undo(found)
     return Plan(
         title=f"Set {name} on {' and '.join(one.metadata.name for one in found.values())}",
-        target=f"deployment/{next(iter(found.values())).metadata.name}",
+        target=(targets := [f"deployment/{one.metadata.name}" for one in found.values()])[0],
+        also=tuple(targets[1:]),
         changes=tuple(
             Change(what=f"{name} of {one.metadata.name}", before=_origin(role, one, name), after="the new value")
             for role, one in found.items()

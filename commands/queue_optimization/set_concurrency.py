@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from bot.clients.cluster_configuration import Configuration, why_ineffective
+from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, why_ineffective
 from bot.clients.cluster_workloads import WorkloadObject, Workloads
 from bot.command import command
 from bot.config_change import changes_of, facts_of, setting
@@ -49,6 +49,7 @@ async def set_concurrency(
     return Plan(
         title=f"Set {KEY} from {now.get(KEY, 'not set')} to {concurrency}",
         target=f"deployment/{name}",
+        also=(f"configmap/{CONFIG_MAP}",),
         changes=changes_of(now, wanted),
         facts=facts_of(now, wanted, stored.metadata.uid) | {"deployment": name, "uid": workers.metadata.uid},
         steps=_steps(workers, setting(wanted, stored.metadata.uid), request),

@@ -14,6 +14,7 @@ from bot.plan import Plan
 from bot.request import Request
 from bot.stores.database import Database
 from bot.stores.freezes import Freezes
+from bot.stores.runs import Lock
 from tests.dispatch.world import AMIR, OLGA, OTTO, SANA, World, buttons_of, opened, policy, text_of
 
 
@@ -101,6 +102,30 @@ async def test_a_locked_target_is_waited_for_and_the_holder_named(world: World) 
     assert "deployment/worker is held by /scale 5 of Olga Operator" in said
     assert first in said
     await world.clocks.tick(world.clock())
+    assert world.noted.started == [first]
+
+
+async def test_all_that_a_plan_changes_is_locked_or_nothing_of_it(world: World) -> None:
+    world.moods.also = ("deployment/free", "configmap/shared")
+    first = await approved(world)
+    assert sorted(lock.target for lock in await world.locks.held()) == [
+        "configmap/shared",
+        "deployment/free",
+        "deployment/worker",
+    ]
+    world.moods.also = ("configmap/shared",)
+    second = await approved(world, "/scale 6")
+    async with world.database.transaction() as connection:
+        await world.locks.release(connection, first)
+        await world.locks.take(connection, Lock("deployment/worker", "elsewhere", "a run", world.clock()))
+    await world.clocks.tick(world.clock())
+    assert "deployment/worker is held by a run (elsewhere)" in text_of(await world.card(second))
+    assert [lock.target for lock in await world.locks.held()] == ["deployment/worker"]
+    async with world.database.transaction() as connection:
+        await world.locks.release(connection, "elsewhere")
+        await world.locks.take(connection, Lock("configmap/shared", "elsewhere", "a run", world.clock()))
+    await world.clocks.tick(world.clock())
+    assert "configmap/shared is held by a run (elsewhere)" in text_of(await world.card(second))
     assert world.noted.started == [first]
 
 

@@ -144,6 +144,7 @@ class Moods:
     calls: list[str] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
     extra: tuple[Step, ...] = ()
+    also: tuple[str, ...] = ()
     timeout: float = 30.0
 
 
@@ -164,6 +165,7 @@ async def scale(replicas: Replicas, *, cluster: Cluster, moods: Moods, request: 
     return Plan(
         title=f"Scale the workers from {before} to {replicas}",
         target="deployment/worker",
+        also=moods.also,
         changes=(Change(what="replicas", before=str(before), after=str(replicas)),),
         facts={"replicas": before},
         steps=(

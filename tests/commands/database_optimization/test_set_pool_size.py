@@ -11,6 +11,7 @@ Systems = dict[str, Any]
 
 async def test_changes_both_and_restarts_both(systems: Systems) -> None:
     plan = await planned(set_pool_size, systems, maximum=20, minimum=5)
+    assert plan.targets == ("configmap/novapulse-config", "deployment/novapulse-api", "deployment/novapulse-worker")
     assert [(change.what, change.before, change.after) for change in plan.changes] == [
         ("MONGO_MAX_POOL_SIZE in novapulse-config", "not set", "20"),
         ("MONGO_MIN_POOL_SIZE in novapulse-config", "not set", "5"),

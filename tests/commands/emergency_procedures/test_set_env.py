@@ -46,6 +46,7 @@ async def test_sets_it_and_forgets_the_value(systems: Systems) -> None:
 async def test_both_leaves_nobody_behind(systems: Systems) -> None:
     plan = await planned(set_env, systems, deployment="both", name="MONGO_URI", value=await _kept(systems))
     assert plan.title == "Set MONGO_URI on novapulse-api and novapulse-worker"
+    assert plan.targets == ("deployment/novapulse-api", "deployment/novapulse-worker")
     assert not any("left behind" in warning for warning in plan.warnings)
     assert plan.no_undo
     await perform(plan, systems, leave_out=("queues",))

@@ -13,6 +13,7 @@ Systems = dict[str, Any]
 
 async def test_changes_it_restarts_and_watches(systems: Systems) -> None:
     plan = await planned(set_concurrency, systems, concurrency=8)
+    assert plan.targets == ("configmap/novapulse-config", "deployment/novapulse-worker")
     assert plan.changes == (Change(what="QUEUE_CONCURRENCY in novapulse-config", before="5", after="8"),)
     assert plan.blast_radius[1] == "Up to 16 jobs of each queue at a time, over all workers."
     assert [step.operation for step in plan.steps] == [
