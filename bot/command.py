@@ -68,7 +68,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Command:
-    """A declared command. ``changes`` says whether it returns a plan, ``dependencies`` what its handler asks for."""
+    """A declared command; ``dependencies`` is what its handler asks for, ``returns`` what it may answer with."""
 
     name: str
     permission: str
@@ -79,8 +79,18 @@ class Command:
     details: str
     parameters: tuple[Parameter, ...]
     dependencies: dict[str, Any]
-    changes: bool
+    returns: Any
     handler: Handler
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may return a plan."""
+        return self.returns is not Reply
+
+    @property
+    def answers(self) -> bool:
+        """Whether it may return a reply."""
+        return self.returns is not Plan
 
     @property
     def usage(self) -> str:
@@ -136,10 +146,10 @@ def command(
                 for parameter in signature.parameters.values()
                 if parameter.kind is inspect.Parameter.KEYWORD_ONLY
             },
-            changes=hints.get("return") is not Reply,
+            returns=hints.get("return"),
             handler=handler,
         )
-        _check(declared, hints.get("return"))
+        _check(declared)
         return declared
 
     return declare
@@ -179,12 +189,12 @@ def _parameter(command_name: str, parameter: inspect.Parameter, hints: dict[str,
     )
 
 
-def _check(declared: Command, returned: object) -> None:
+def _check(declared: Command) -> None:
     problems = {
         f"{declared.name!r} is not a slash command of 2 to 32 characters": not NAME.fullmatch(declared.name),
         f"{declared.permission!r} is not resource:action": not PERMISSION.fullmatch(declared.permission),
         "the section is empty": not declared.section,
-        "the handler must return Reply or Plan": returned not in (Reply, Plan, Reply | Plan),
+        "the handler must return Reply or Plan": declared.returns not in (Reply, Plan, Reply | Plan),
         "the handler must be async": not inspect.iscoroutinefunction(declared.handler),
         "the description is too long": len(declared.description) > MAXIMUM_DESCRIPTION,
         "a secret must default to an empty text: the form asks for it": any(

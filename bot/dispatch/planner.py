@@ -76,16 +76,21 @@ class Planner:
         self, command: Command, arguments: dict[str, JsonValue], request: Request, now: datetime
     ) -> Reply | Plan:
         """Return what the handler says; raises what it raises, ``Refused`` in a freeze, ``TimedOut`` if it is slow."""
-        if refused := await self.frozen(command, now):
+        refused = await self.frozen(command, now)
+        if refused and not command.answers:
             raise refused
         dependencies = self._dependencies.resolve(command.dependencies, request, now)
         try:
             async with asyncio.timeout(self._deadline) as scope:
-                return await command.handler(**bind(command, arguments), **dependencies)
+                answer = await command.handler(**bind(command, arguments), **dependencies)
         except TimeoutError:
             if scope.expired():
                 raise TimedOut(command.name, self._deadline) from None
             raise
+        # A command that only looked has changed nothing, and is what people need most in a freeze.
+        if refused and isinstance(answer, Plan):
+            raise refused
+        return answer
 
     async def plan(self, request: Request, now: datetime) -> tuple[dict[str, JsonValue], Plan]:
         """Plan a request again, as its actor, who is authorized again; raises ``UsageError`` where it gives no plan."""

@@ -286,6 +286,14 @@ async def test_a_freeze_refuses_what_is_asked_for_and_leaves_reading_alone(world
     assert (await world.record(await world.say("/read"))).status == "done"
 
 
+async def test_a_freeze_lets_a_command_look_that_may_also_change(world: World) -> None:
+    await Freezes(world.database).freeze(frozen(world))
+    assert (await world.record(await world.say("/either"))).status == "done"
+    asked = await world.say("/either 5")
+    assert (await world.record(asked)).status == "refused"
+    assert "frozen by Otto Oncall" in text_of(await world.reply(asked))
+
+
 async def test_a_freeze_of_something_else_refuses_nothing(world: World) -> None:
     await Freezes(world.database).freeze(frozen(world, "mongo"))
     assert (await world.propose()).status == "waiting"

@@ -220,6 +220,14 @@ async def read(
     return say("Read", Text.of(f"{word} for {actor.name} at {now:%H:%M}"))
 
 
+@command("/either", permission="workers:scale", section=SECTION)
+async def either(
+    replicas: Annotated[int, Field(description="How many to run; 0 only looks")] = 0, *, cluster: Cluster
+) -> Reply | Plan:
+    """Look at the workers, or scale them."""
+    return await free.handler(replicas=replicas, cluster=cluster) if replicas else say(f"{cluster.replicas} run")
+
+
 @command("/missing", permission="queues:read", section="Queues")
 async def missing(*, system: Missing) -> Reply:
     """Ask for a system that is not configured."""
@@ -330,7 +338,7 @@ class World:
         self.moods = Moods()
         self.policy = InForce(policy())
         self.ids = Ids(name)
-        declared: list[Command] = [scale, free, read, missing, perhaps, keep]
+        declared: list[Command] = [scale, free, read, missing, perhaps, keep, either]
         self.catalog = Catalog({found.name: found for found in declared}, {})
         self.outbox = Outbox(self.database)
         reached = checkpoint or NoCheckpoint()
