@@ -71,6 +71,12 @@ class BullmqFailed:
             answers = await self._on_own_set(pipeline, batch.index, [clean])
         return int(answers[0])
 
+    async def drop(self, until: float, most: int) -> int:
+        """Remove the oldest failed jobs up to ``until`` (epoch, ms) as the library's own ``queue.clean`` does."""
+        keys = [self._failed, f"{self._key}:events", f"{self._key}:repeat"]
+        words = self._scripts.call("cleanJobsInSet", keys, f"{self._key}:", until, most, "failed")
+        return int(await self._redis.execute_command(*words))  # type: ignore[no-untyped-call]
+
     async def retry(self, jobs: Sequence[Scored]) -> int:
         """Have the workers do these jobs once more, in this order and with their priorities; return how many."""
         lifo = await self._lifo([job for job, _ in jobs])

@@ -14,7 +14,7 @@ from bot.errors import TemporaryError
 # Seconds a PING may take; a Redis far away is slow by itself, so that a multiple of its usual time is allowed.
 LIMIT: Final = 0.05
 _USUAL_TIMES: Final = 4
-LEAST, FIRST, MOST = 25, 250, 1000
+LEAST, FIRST, MOST = 25, 250, 1500
 _CALM_PINGS: Final = 5
 
 

@@ -79,6 +79,17 @@ class QueueChanges:
         return said + (f"; {_jobs(left)} left {waits}" if left else "")
 
     @operation
+    async def drop(self, queue: str, until: float, *, progress: Report) -> str:
+        """Remove every job that failed up to ``until`` (epoch, ms) and keep nothing, as ``queue.clean`` does."""
+        done = 0
+        async with self._working(queue, progress) as work:
+            failed = await self._bullmq(work)
+            while gone := await work.piece(failed.drop(until, work.jobs)):
+                done += gone
+                await work.told(f"{_jobs(done)} removed")
+        return f"{_jobs(done)} removed, none of them kept"
+
+    @operation
     async def clear_list(self, queue: str, key: str, entries: int, archive: str, at: float, *, progress: Report) -> str:
         """Copy a plain list of failed jobs into the archive where it still has ``entries``, and then remove it."""
         async with self._working(queue, progress, key) as work:

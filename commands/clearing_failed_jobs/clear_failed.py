@@ -36,14 +36,16 @@ _FORMAT: Final = "%Y-%m-%d %H:%M UTC"
         "/clear-failed email",
         "/clear-failed all --older-than 7d",
         "/clear-failed webhook --cluster 3fa91c02",
+        "/clear-failed email --no-archive",
         "/clear-failed --restore 5d41402abc",
     ),
 )
-async def clear_failed(  # noqa: PLR0913 - five arguments of the command, five things it needs
+async def clear_failed(  # noqa: PLR0913 - six arguments of the command, five things it needs
     queue: Annotated[str, Field(description="The queue's short name such as email, or all")] = "",
     cluster: Annotated[str, Field(description="Only errors of this cluster, as /failed-jobs names it")] = "",
     job: Annotated[str, Field(description="Only jobs of this name, such as sendEmail")] = "",
     older_than: Annotated[str, Field(description="Only what failed longer ago, such as 2h or 7d")] = "",
+    no_archive: Annotated[bool, Field(description="Keep no copy: faster, and cannot be undone")] = False,
     restore: Annotated[str, Field(description="Bring back what this archive holds")] = "",
     *,
     queues: Queues,
@@ -58,10 +60,14 @@ async def clear_failed(  # noqa: PLR0913 - five arguments of the command, five t
     """
     asked = Asked(queue, cluster, job, older_than, request.received_at)
     if restore:
-        if queue or not asked.is_whole:
+        if queue or no_archive or not asked.is_whole:
             raise UsageError("An archive is brought back as a whole.", usage=f"/clear-failed --restore {restore[:40]}")
         return await _restoring(restore, archive, now)
+    if no_archive and (cluster or job):
+        raise UsageError("Without an archive a queue is cleared as a whole.", argument="no_archive")
     choice = await choose(asked, queues, changes)
+    if no_archive:
+        return _dropping(choice)
     return _clearing(choice, hashlib.sha256(request.id.encode()).hexdigest()[:10])
 
 
@@ -89,6 +95,36 @@ def _clearing(choice: Choice, archive: str) -> Plan:
         ),
         warnings=choice.warnings,
         notes=(*choice.notes, f"The archive is in the bot's own database for {KEPT_FOR.days} days, job data included."),
+    )
+
+
+def _dropping(choice: Choice) -> Plan:
+    plain = next((one.queue.short for one in choice.surveys if one.queue.layout == "plain"), None)
+    if plain:
+        raise UsageError(f"{plain} is kept in a plain list, which is always archived.", argument="no_archive")
+    return Plan(
+        title=f"Clear {_jobs(choice.jobs)} of {choice.where} for good",
+        target=TARGET,
+        changes=tuple(Change(what=choice.said(survey), before="kept", after="removed") for survey in choice.surveys),
+        facts=choice.facts,
+        steps=tuple(
+            Step(
+                title=f"Remove the failed jobs of {survey.queue.short}",
+                operation="queue_changes.drop",
+                arguments={"queue": survey.queue.short, "until": survey.until},
+                timeout=TIMEOUT,
+            )
+            for survey in choice.surveys
+        ),
+        no_undo="No copy is kept.",
+        blast_radius=(
+            (
+                f"{_jobs(choice.jobs)} are gone, and can neither be looked at nor retried. Jobs that wait, run or fail "
+                "from now on are not touched."
+            ),
+        ),
+        warnings=(*choice.warnings, "A job that waits for nothing but one of these is removed with it."),
+        notes=choice.notes,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ LATER = 4_000_000_000_000.0
 AT = datetime(2026, 1, 2, tzinfo=UTC).timestamp() * 1000
 # What a queue keeps once it was used; a worker adds the last two for as long as it lives.
 LASTING = {f"{KEY}:{name}" for name in ("meta", "id", "events", "pc", "stalled-check", "marker")}
+
+
+Clearing = Callable[[QueueChanges], Awaitable[str]]
 
 
 class Broken(Exception):
@@ -106,6 +109,10 @@ def until(moment: float = LATER, cluster: str = "", job: str = "") -> dict[str, 
 
 async def clear(changes: QueueChanges, selection: dict[str, JsonValue] | None = None) -> str:
     return await changes.clear("email", selection or until(), "a1", AT, progress=quiet)
+
+
+async def drop(changes: QueueChanges, moment: float = LATER) -> str:
+    return await changes.drop("email", moment, progress=quiet)
 
 
 async def retry(changes: QueueChanges, selection: dict[str, JsonValue] | None = None, **more: Any) -> str:
@@ -200,7 +207,13 @@ async def test_a_job_without_its_data_stays_failed(changes: QueueChanges, raw: R
 # Clearing
 
 
-async def test_nothing_of_a_cleared_job_stays_behind(either: NodeQueues, changes: QueueChanges, raw: Redis) -> None:
+@pytest.mark.parametrize(
+    ("clearing", "words"),
+    [(clear, "3 jobs removed, kept for 7 days as archive a1"), (drop, "3 jobs removed, none of them kept")],
+)
+async def test_nothing_of_a_cleared_job_stays_behind(
+    either: NodeQueues, changes: QueueChanges, raw: Redis, clearing: Clearing, words: str
+) -> None:
     await either.ask("add", EMAIL, jobs=[{}])
     before = await everything(raw)
     await either.ask("take", EMAIL, end="completed")
@@ -208,8 +221,7 @@ async def test_nothing_of_a_cleared_job_stays_behind(either: NodeQueues, changes
     await either.ask("log", EMAIL, id="2", line="a line")
     assert await raw.exists(f"{KEY}:2:logs", f"{KEY}:de:once") == 2
     await raw.delete(f"{KEY}:completed", f"{KEY}:1")
-    said = await clear(changes)
-    assert said == "3 jobs removed, kept for 7 days as archive a1"
+    assert await clearing(changes) == words
     await either.ask("add", EMAIL, jobs=[{}])
     left = set(await everything(raw))
     assert left == {f"{KEY}:wait", f"{KEY}:5"}
@@ -234,6 +246,8 @@ async def test_what_failed_later_is_not_touched(changes: QueueChanges, raw: Redi
     assert (await clear(changes, until(1_700_000_000_003))).startswith("4 jobs removed")
     assert await raw.zrange(FAILED, 0, -1) == [str(number) for number in range(4, 10)]
     assert len(await raw.keys(f"{KEY}:[0-9]*")) == 6
+    assert await drop(changes, 1_700_000_000_005) == "2 jobs removed, none of them kept"
+    assert await raw.zrange(FAILED, 0, -1) == ["6", "7", "8", "9"]
 
 
 async def test_a_job_that_another_waits_for_is_left(either: NodeQueues, changes: QueueChanges, raw: Redis) -> None:

@@ -61,6 +61,23 @@ async def test_its_undo_brings_everything_back(ask: Ask, ages: Ages, run: Run, r
         await ask(restore=name)
 
 
+async def test_without_an_archive_they_are_gone_for_good(ask: Ask, ages: Ages, run: Run, raw: Redis) -> None:
+    await ages("email", *TWO, (-5, "later", "sendEmail"))
+    plan = await ask("email", no_archive=True)
+    assert (plan.title, plan.undo) == ("Clear 2 failed jobs of email for good", None)
+    assert plan.no_undo == "No copy is kept."
+    assert await run(plan) == ["2 jobs removed, none of them kept"]
+    assert await raw.zrange("bull:nova-email:failed", 0, -1) == ["3"]
+    with pytest.raises(UsageError, match="cleared as a whole"):
+        await ask("email", no_archive=True, job="sendEmail")
+    with pytest.raises(UsageError, match="as a whole"):
+        await ask(restore="other", no_archive=True)
+    await raw.delete("bull:nova-email:meta")
+    await raw.rpush("nova:email:failed", "1", "2")
+    with pytest.raises(UsageError, match="plain list, which is always archived"):
+        await ask("email", no_archive=True)
+
+
 async def test_an_archive_that_is_old_or_none_is_not_there(ask: Ask, ages: Ages, run: Run, now: datetime) -> None:
     await ages("email", *TWO)
     plan = await ask("email")
