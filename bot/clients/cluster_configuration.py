@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, SecretStr
 from bot.clients.cluster_connection import SYSTEM
 from bot.clients.cluster_objects import Anything, Metadata, Object
 from bot.clients.cluster_workloads import MANAGER, Body, EnvironmentEntry, TemplateContainer, WorkloadObject, Workloads
-from bot.errors import PermanentError, TemporaryError, Unavailable
+from bot.errors import PermanentError, Refused, TemporaryError, Unavailable
 from bot.plan import operation
 
 CONFIG_MAP: Final = "novapulse-config"
@@ -86,6 +86,13 @@ class Configuration:
         )
         return answer is not None
 
+    async def exposure(self, role: str) -> tuple[str, ...]:
+        """Say who will be able to read a value; Refused while the workload's rollouts are paused."""
+        found = await self._workloads.read(role)
+        if found.spec.paused:
+            raise Refused(f"Rollouts of {found.metadata.name} are paused: the value would not arrive.")
+        return ("Whoever may read the deployments in Kubernetes can read the value there; a Secret hides it better.",)
+
     @operation
     async def set_variable(self, role: str, name: str, reference: str, expect_uid: str) -> dict[str, JsonValue]:
         """Set a variable on a deployment's own container to the value the vault keeps under ``reference``.
@@ -125,7 +132,7 @@ def origin_of(container: TemplateContainer, name: str) -> str:
         source = (entry.value_from or {}).get(kind)
         if source:
             return f"{words} {source.get('name', '?')}"
-    return "another source" if entry.value_from else "a value on the deployment"
+    return "another source" if entry.value_from else "a value of its own"
 
 
 def why_ineffective(found: WorkloadObject, role: str, name: str) -> str:

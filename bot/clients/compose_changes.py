@@ -11,6 +11,7 @@ from pydantic import AliasPath, BaseModel, Field, JsonValue, ValidationError
 from bot.clients.cluster_objects import Metadata
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.cluster_workloads import (
+    EnvironmentEntry,
     PodTemplate,
     TemplateContainer,
     TemplateSpec,
@@ -51,7 +52,11 @@ class ComposeWorkloads:
         service = self._project.service(role)
         ready = sum(container.is_ready for container in found)
         image = found[-1].config.image if found else ""
-        template = PodTemplate(spec=TemplateSpec(containers=[TemplateContainer(name=service, image=image)]))
+        # Of the variables the names, not the values: those are nobody's business here.
+        names = [entry.partition("=")[0] for entry in found[-1].config.env] if found else []
+        variables = [EnvironmentEntry(name=name) for name in names]
+        container = TemplateContainer(name=service, image=image, env=variables)
+        template = PodTemplate(spec=TemplateSpec(containers=[container]))
         spec = WorkloadSpec.model_construct(
             replicas=len(found),
             paused=False,

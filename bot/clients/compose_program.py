@@ -14,10 +14,10 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from bot.clients.compose_override import SYSTEM, Override
 from bot.errors import NotConfigured, TimedOut, Unavailable
 from bot.masking import cut, mask, text
 
-SYSTEM: Final = "Docker Compose"
 CHANGE_SECONDS: Final = 240.0
 # What is longer than this is cut: a compose file that long is none.
 _OUTPUT_LIMIT: Final = 4 * 1024 * 1024
@@ -121,6 +121,19 @@ class Program:
         ended = await self._compose("up", *options, seconds=CHANGE_SECONDS)
         return _last_words(ended) if ended.code else ""
 
+    @property
+    def override(self) -> Override:
+        """The file of the bot's own; raises NotConfigured where there is no compose file to stand beside."""
+        if not self._files:
+            raise NotConfigured(SYSTEM, "COMPOSE_FILE")
+        return Override(self._files[0])
+
+    async def recreate(self, service: str, replicas: int) -> str:
+        """Make a service's containers anew where they differ from what the files say; as ``scale`` otherwise."""
+        options = ("-d", "--no-deps", "--scale", f"{service}={replicas}", service)
+        ended = await self._compose("up", *options, seconds=CHANGE_SECONDS)
+        return _last_words(ended) if ended.code else ""
+
     async def _compose(self, *arguments: str, seconds: float) -> _Ended:
         if not self._files:
             raise NotConfigured(SYSTEM, "COMPOSE_FILE")
@@ -129,7 +142,8 @@ class Program:
         if missing := next((file for file in self._files if not file.exists()), None):
             raise Unavailable(SYSTEM, f"the file that COMPOSE_FILE names does not exist ({missing.name})")
         command = await self._command()
-        files = [part for file in self._files for part in ("-f", str(file.absolute()))]
+        own = [self.override.path] if self.override.path.exists() else []
+        files = [part for file in (*self._files, *own) for part in ("-f", str(file.absolute()))]
         return await self._run((*command, *files, "-p", self._project, *arguments), seconds)
 
     async def _command(self) -> tuple[str, ...]:

@@ -125,3 +125,13 @@ class Restarting(Protocol):
 
     async def stateful_restarted(self, role: str, stamp: str) -> Progress:
         """Tell whether every pod of Redis is restarted and ready."""
+
+
+class Configuring(Protocol):
+    """Sets variables of workloads; see ``bot.clients.cluster_configuration.Configuration``."""
+
+    async def exposure(self, role: str) -> tuple[str, ...]:
+        """Say who will be able to read a value that is set, and what else to know; Refused where none can be set."""
+
+    async def set_variable(self, role: str, name: str, reference: str, expect_uid: str) -> dict[str, JsonValue]:
+        """Set a variable of a workload to the value that the vault keeps under this reference."""

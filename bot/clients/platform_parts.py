@@ -13,7 +13,8 @@ from bot.clients.cluster_revisions import Revisions
 from bot.clients.cluster_workloads import Workloads
 from bot.clients.compose import Compose
 from bot.clients.compose_changes import ComposePods, ComposeRestarts, ComposeWorkloads
-from bot.clients.platform import Platform, PodChanging, PodReading, Restarting, WorkloadReading
+from bot.clients.compose_configuration import ComposeConfiguration
+from bot.clients.platform import Configuring, Platform, PodChanging, PodReading, Restarting, WorkloadReading
 from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
 from bot.errors import Refused
@@ -25,6 +26,7 @@ _PROTOCOLS: Final[Mapping[str, type]] = {
     "pod_metrics": PodReading,
     "pods": PodChanging,
     "restarts": Restarting,
+    "configuration": Configuring,
 }
 _KUBERNETES_ONLY: Final = (Cluster, Workloads, Revisions, Configuration)
 
@@ -56,7 +58,7 @@ def platform_parts(
         "workloads": ComposeWorkloads(compose.project),
         "restarts": ComposeRestarts(compose.project),
         "revisions": _kubernetes_only(),
-        "configuration": _kubernetes_only(),
+        "configuration": ComposeConfiguration(compose.project, vault),
         "pod_metrics": pods,
         "pods": pods,
         "working_jobs": jobs,
@@ -74,5 +76,5 @@ def by_type(systems: Mapping[str, object]) -> dict[type, object]:
 
 def _kubernetes_only() -> Refused:
     message = "Docker Compose keeps no rollout history and no ConfigMap: what runs is what the compose file says."
-    hint = "Change the image or the variable there, or in the .env file beside it, and run `docker compose up -d`."
+    hint = "Change the image there and run `docker compose up -d`; /set-env sets a variable of a service."
     return Refused(message, hint=hint)

@@ -7,11 +7,12 @@ from pydantic import Field, JsonValue
 
 from bot.clients.cluster_configuration import origin_of, sources_of
 from bot.clients.cluster_revisions import REVISION
-from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.clients.cluster_workloads import WorkloadObject
+from bot.clients.platform import Configuring, WorkloadReading
 from bot.command import command
-from bot.errors import Refused, UsageError
+from bot.errors import UsageError
 from bot.plan import Change, Plan, Step, Undo
-from bot.rollout_steps import connected, rolled_out
+from bot.rollout_steps import CHANGE_TIMEOUT, connected, rolled_out
 from bot.stores.vault import Vault
 
 _Which = Literal["api", "worker", "both"]
@@ -35,7 +36,8 @@ async def set_env(
         str, Field(max_length=3000, description="The value; nobody is shown it", json_schema_extra={"secret": True})
     ] = "",
     *,
-    workloads: Workloads,
+    workloads: WorkloadReading,
+    configuration: Configuring,
     vault: Vault,
 ) -> Plan:
     """Set an environment variable on the API, the workers or both; a form asks for the value.
@@ -49,9 +51,7 @@ async def set_env(
     names = ("api", "worker")
     read: _Found = dict(zip(names, await asyncio.gather(*(workloads.read(role) for role in names)), strict=True))
     found = {role: one for role, one in read.items() if deployment in (role, "both")}
-    paused = [one.metadata.name for one in found.values() if one.spec.paused]
-    if paused:
-        raise Refused(f"Rollouts of {' and '.join(paused)} are paused: the value would not arrive.")
+    said = await asyncio.gather(*(configuration.exposure(role) for role in found))
     undo = _undo(found)
     return Plan(
         title=f"Set {name} on {' and '.join(one.metadata.name for one in found.values())}",
@@ -64,9 +64,9 @@ async def set_env(
         facts=_facts(found, name, fingerprint),
         steps=_steps(found, name, value),
         undo=undo,
-        no_undo="" if undo else "each goes back on its own, with /rollback api and /rollback worker",
+        no_undo="" if undo else _no_undo(found),
         blast_radius=tuple(f"Every pod of {one.metadata.name} is replaced." for one in found.values()),
-        warnings=_warnings(read, found, name),
+        warnings=(*_warnings(read, found, name), *dict.fromkeys(words for each in said for words in each)),
     )
 
 
@@ -79,7 +79,7 @@ def _facts(found: _Found, name: str, fingerprint: str) -> dict[str, JsonValue]:
 
 
 def _origin(role: str, found: WorkloadObject, name: str) -> str:
-    return origin_of(found.spec.template.container(role), name) or "not set on the deployment"
+    return origin_of(found.spec.template.container(role), name) or "not set"
 
 
 def _steps(found: _Found, name: str, reference: str) -> tuple[Step, ...]:
@@ -88,6 +88,7 @@ def _steps(found: _Found, name: str, reference: str) -> tuple[Step, ...]:
             title=f"Set {name} on {one.metadata.name}",
             operation="configuration.set_variable",
             arguments={"role": role, "name": name, "reference": reference, "expect_uid": one.metadata.uid},
+            timeout=CHANGE_TIMEOUT,
         )
         for role, one in found.items()
     )
@@ -111,6 +112,12 @@ def _undo(found: _Found) -> Undo | None:
     )
 
 
+def _no_undo(found: _Found) -> str:
+    if any(one.metadata.annotations.get(REVISION) for one in found.values()):
+        return "each goes back on its own, with /rollback api and /rollback worker"
+    return "nothing keeps the former value: set that again"
+
+
 def _warnings(read: _Found, found: _Found, name: str) -> tuple[str, ...]:
     warnings = []
     for role, one in found.items():
@@ -125,7 +132,4 @@ def _warnings(read: _Found, found: _Found, name: str) -> tuple[str, ...]:
     left = [one.metadata.name for role, one in read.items() if role not in found]
     if left:
         warnings.append(f"{left[0]} is left behind with what it has now: /set-env both {name} changes both.")
-    warnings.append(
-        "Whoever may read the deployments in Kubernetes can read the value there; a Secret hides it better."
-    )
     return tuple(warnings)

@@ -229,7 +229,7 @@ async def test_a_variable_is_set_and_its_value_said_nowhere(workloads: Workloads
     assert entry is not None
     assert entry.value == PASSWORD
     assert "hunter2" not in repr(found) + repr(container)
-    assert origin_of(container, "MONGO_URI") == "a value on the deployment"
+    assert origin_of(container, "MONGO_URI") == "a value of its own"
     assert "so that the ConfigMap has no effect" in why_ineffective(found, "worker", "MONGO_URI")
     assert (await configuration.set_variable("worker", "MONGO_URI", "kept:1", uid))["changed"] is False
     with pytest.raises(Refused):
