@@ -1,4 +1,4 @@
-"""The steps with which several plans end: a rollout watched to its end, and the queues worked on again."""
+"""The steps with which several plans end: a rollout watched to its end, the API healthy, the queues worked on again."""
 
 from typing import Final
 
@@ -10,6 +10,7 @@ ROLLOUT_TIMEOUT: Final = 900.0
 # Docker Compose is done only when the last container has had its time to stop; Kubernetes answers at once.
 CHANGE_TIMEOUT: Final = 300.0
 CONNECT_TIMEOUT: Final = 120.0
+HEALTH_TIMEOUT: Final = 120.0
 
 
 def restarted(role: str, name: str, uid: str, stamp: str, at: str) -> tuple[Step, ...]:
@@ -28,6 +29,11 @@ def rolled_out(role: str, name: str) -> Step:
         arguments={"role": role},
         timeout=ROLLOUT_TIMEOUT,
     )
+
+
+def healthy() -> Step:
+    """Wait until the API calls itself healthy: pods that are ready may be without their database."""
+    return Step(title="See that the API is healthy", kind="wait", operation="api.healthy", timeout=HEALTH_TIMEOUT)
 
 
 def connected(replicas: int) -> Step:

@@ -21,6 +21,7 @@ from bot.clients.api_session import ApiSession, role_of
 from bot.clients.deadline import deadline
 from bot.clients.queue_layout import QueueCounts
 from bot.errors import Unavailable
+from bot.plan import Progress, condition
 from bot.settings import ApiSettings
 
 BODY_LIMIT: Final = 5_000_000
@@ -50,6 +51,13 @@ class NovaPulseApi:
     async def health(self, *, seconds: float = 5.0) -> Health:
         """Read the API's health; a failing API is an answer too, without components."""
         return read_health(await self._get("/health", seconds))
+
+    @condition
+    async def healthy(self) -> Progress:
+        """Tell whether the API calls itself healthy; raises as ``health`` does."""
+        found = await self.health()
+        word = "healthy" if found.ok else "not healthy"
+        return Progress(done=found.ok, message=f"the API says that it is {word}: {found.said}")
 
     async def live(self, *, seconds: float = 5.0) -> Health:
         """Read whether the process lives; it does even while its systems are down."""

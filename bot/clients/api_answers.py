@@ -63,6 +63,13 @@ class Health:
         """Whether the API called itself healthy, and none of the components it named is down."""
         return self.status == "ok" and all((self.components or {}).values())
 
+    @property
+    def said(self) -> str:
+        """What it says of its components, or why it failed where it named none."""
+        if self.components is None:
+            return self.message or f"{self.status}, it named no components"
+        return ", ".join(f"{name} {'up' if up else 'down'}" for name, up in self.components.items())
+
 
 def data(answer: Answer) -> Any:
     """Return the body without its wrapping; raises Forbidden or Unavailable unless the status means success."""

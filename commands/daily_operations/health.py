@@ -106,11 +106,7 @@ def _line(level: Level, value: str) -> Line:
 
 async def _api_health(read: Callable[[], Awaitable[Health]]) -> Line:
     found = await read()
-    if found.components is None:
-        level = Level.OK if found.ok else Level.CRITICAL
-        return _line(level, found.message or f"{found.status}, it named no components")
-    parts = ", ".join(f"{name} {'up' if up else 'down'}" for name, up in found.components.items())
-    return _line(Level.OK if found.ok else Level.CRITICAL, parts)
+    return _line(Level.OK if found.ok else Level.CRITICAL, found.said)
 
 
 async def _api_state(read: Callable[[], Awaitable[Health]], well: str) -> Line:

@@ -12,7 +12,7 @@ from bot.config_change import changes_of, facts_of, setting
 from bot.errors import Refused, UsageError, UserError
 from bot.plan import Plan, Step, Undo
 from bot.request import Request
-from bot.rollout_steps import connected, restarted
+from bot.rollout_steps import connected, healthy, restarted
 
 MOST, LEAST = "MONGO_MAX_POOL_SIZE", "MONGO_MIN_POOL_SIZE"
 WATCHED: Final = 120.0
@@ -67,6 +67,8 @@ def _steps(read: dict[str, WorkloadObject], setting_it: Step, request: Request) 
     steps = [setting_it]
     for role, one in read.items():
         steps += restarted(role, one.metadata.name, one.metadata.uid, request.id, request.received_at.isoformat())
+    if read["api"].spec.replicas:
+        steps.append(healthy())
     replicas = read["worker"].spec.replicas
     if replicas:
         watched = Step(

@@ -11,7 +11,7 @@ from bot.command import command
 from bot.errors import Refused, UsageError, UserError
 from bot.forecast import duration
 from bot.plan import Change, Plan, Step, Undo
-from bot.rollout_steps import connected, rolled_out
+from bot.rollout_steps import connected, healthy, rolled_out
 
 SHOWN: Final = 20
 _Role = Literal["api", "worker"]
@@ -99,8 +99,9 @@ def _steps(role: _Role, found: WorkloadObject, target: Revision) -> tuple[Step, 
         operation="revisions.roll_back",
         arguments={"role": role, "replica_set": target.replica_set, "expect_uid": found.metadata.uid},
     )
-    verified = (connected(found.spec.replicas),) if role == "worker" and found.spec.replicas else ()
-    return (put_back, rolled_out(role, name), *verified)
+    if not found.spec.replicas:
+        return (put_back, rolled_out(role, name))
+    return (put_back, rolled_out(role, name), healthy() if role == "api" else connected(found.spec.replicas))
 
 
 def _warnings(found: WorkloadObject, changes: int) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from bot.clients.platform import Configuring, WorkloadReading
 from bot.command import command
 from bot.errors import UsageError
 from bot.plan import Change, Plan, Step, Undo
-from bot.rollout_steps import CHANGE_TIMEOUT, connected, rolled_out
+from bot.rollout_steps import CHANGE_TIMEOUT, connected, healthy, rolled_out
 from bot.stores.vault import Vault
 
 _Which = Literal["api", "worker", "both"]
@@ -94,8 +94,9 @@ def _steps(found: _Found, name: str, reference: str) -> tuple[Step, ...]:
     )
     forget = Step(title="Forget the value", operation="vault.forget", arguments={"reference": reference})
     waits = tuple(rolled_out(role, one.metadata.name) for role, one in found.items())
-    replicas = found["worker"].spec.replicas if "worker" in found else 0
-    return (*set_all, forget, *waits, *((connected(replicas),) if replicas else ()))
+    pods = {role: one.spec.replicas for role, one in found.items()}
+    verified = (healthy(),) if pods.get("api") else ()
+    return (*set_all, forget, *waits, *verified, *((connected(pods["worker"]),) if pods.get("worker") else ()))
 
 
 def _undo(found: _Found) -> Undo | None:

@@ -15,7 +15,7 @@ from bot.draining import in_flight
 from bot.errors import Refused
 from bot.plan import Change, Plan, Step
 from bot.request import Request
-from bot.rollout_steps import ROLLOUT_TIMEOUT, connected, restarted
+from bot.rollout_steps import ROLLOUT_TIMEOUT, connected, healthy, restarted
 
 _Role = Literal["api", "worker", "redis"]
 _BLAST: Final = {
@@ -63,7 +63,7 @@ async def restart(
         target=f"{workloads.kind(workload)}/{name}",
         changes=(Change(what=f"pods of {name}", before="as they are", after="all replaced"),),
         facts=facts,
-        steps=_steps(workload, found, request, replicas, verifies=workload != "api" and not is_missing(working)),
+        steps=_steps(workload, found, request, replicas, verifies=not is_missing(working)),
         no_undo="a restart cannot be taken back",
         blast_radius=(_BLAST[workload],),
         warnings=_warnings(found),
@@ -74,6 +74,8 @@ async def restart(
 def _steps(role: _Role, found: WorkloadObject, request: Request, workers: int, *, verifies: bool) -> tuple[Step, ...]:
     name, stamp = found.metadata.name, request.id
     steps = restarted(role, name, found.metadata.uid, stamp, request.received_at.isoformat())
+    if role == "api":
+        return (*steps, healthy())
     if role == "redis":
         wait = Step(
             title=f"Wait until {name} is restarted",

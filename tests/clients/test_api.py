@@ -75,6 +75,23 @@ async def test_a_component_that_is_down_is_not_healthy(server: PretendApi, api: 
     assert not health.ok
 
 
+async def test_waits_until_the_api_is_healthy_and_says_what_is_not(server: PretendApi, api: NovaPulseApi) -> None:
+    seen = await api.healthy()
+    assert (seen.done, seen.message) == (True, "the API says that it is healthy: mongodb up, redis up")
+    for answer, said in (
+        (wrapped({"status": "ok", "details": {"redis": {"status": "down"}}}), "redis down"),
+        (failure(503, "Service Unavailable Exception"), "answered 503: Service Unavailable Exception"),
+    ):
+        server.answers["/health"] = answer
+        seen = await api.healthy()
+        assert not seen.done
+        assert not seen.failed
+        assert seen.message == f"the API says that it is not healthy: {said}"
+    server.answers["/health"] = web.Response(text="<html>")
+    with pytest.raises(Unavailable):
+        await api.healthy()
+
+
 async def test_a_bare_body_is_taken_too(server: PretendApi, api: NovaPulseApi) -> None:
     server.answers["/health/live"] = web.json_response({"status": "ok", "timestamp": 1})
     assert await api.live() == Health("ok", None)

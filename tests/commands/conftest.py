@@ -262,7 +262,7 @@ async def world(tmp_path: Path) -> AsyncIterator[AnyCluster]:
 
 @pytest.fixture
 async def systems(
-    world: AnyCluster, redis_settings: RedisSettings, queues: Queues, database: Database
+    world: AnyCluster, redis_settings: RedisSettings, queues: Queues, database: Database, api: NovaPulseApi
 ) -> AsyncIterator[dict[str, Any]]:
     """Every system that steps may name, under its name."""
     vault, samples = Vault(database, SecretStr("a-key")), Samples(database)
@@ -277,4 +277,4 @@ async def systems(
         )
         cluster = Cluster(world.settings)
         stack.push_async_callback(cluster.close)
-        yield {**parts, "cluster": cluster, "queues": queues, "vault": vault}
+        yield {**parts, "cluster": cluster, "queues": queues, "vault": vault, "api": api}

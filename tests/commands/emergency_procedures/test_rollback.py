@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from bot.clients.cluster_state import Workload
 from bot.errors import Refused, UsageError, UserError
 from bot.plan import Change, Plan
 from bot.rollout_steps import rolled_out
@@ -12,20 +13,20 @@ from tests.commands.performing import perform, planned
 Systems = dict[str, Any]
 
 
-async def _deploy(world: AnyCluster, systems: Systems, tag: str) -> None:
+async def _deploy(world: AnyCluster, systems: Systems, tag: str, role: Workload = "worker") -> None:
     def change(found: dict[str, Any]) -> None:
         container = found["spec"]["template"]["spec"]["containers"][0]
         container |= {"image": f"worker:{tag}", "env": [{"name": "SECRET", "value": f"value-{tag}"}]}
         found["metadata"].setdefault("annotations", {})["kubernetes.io/change-cause"] = f"release {tag}"
 
-    world.sandbox.store.change("deployments", "novapulse", "novapulse-worker", change)
-    await _settled(systems, tag)
+    world.sandbox.store.change("deployments", "novapulse", f"novapulse-{role}", change)
+    await _settled(systems, tag, role)
 
 
-async def _settled(systems: Systems, tag: str) -> None:
-    settled = Plan(title="", target="", changes=(), steps=(rolled_out("worker", "novapulse-worker"),))
+async def _settled(systems: Systems, tag: str, role: Workload = "worker") -> None:
+    settled = Plan(title="", target="", changes=(), steps=(rolled_out(role, f"novapulse-{role}"),))
     await perform(settled, systems)
-    assert (await systems["cluster"].deployment("worker")).image.endswith(tag)
+    assert (await systems["cluster"].deployment(role)).image.endswith(tag)
 
 
 async def test_goes_back_and_undo_goes_forth(systems: Systems, world: AnyCluster) -> None:
@@ -51,6 +52,13 @@ async def test_goes_back_and_undo_goes_forth(systems: Systems, world: AnyCluster
     assert undo.expects.items() <= back.facts.items()
     await perform(back, systems, leave_out=("queues",))
     await _settled(systems, "3.0.0")
+
+
+async def test_the_api_is_seen_healthy_at_the_end(systems: Systems, world: AnyCluster) -> None:
+    await _deploy(world, systems, "3.0.0", "api")
+    plan = await planned(rollback, systems, deployment="api")
+    assert [step.operation for step in plan.steps[1:]] == ["cluster.rollout_done", "api.healthy"]
+    assert (await perform(plan, systems))[-1].startswith("the API says that it is healthy")
 
 
 async def test_to_a_revision_of_choice(systems: Systems, world: AnyCluster) -> None:

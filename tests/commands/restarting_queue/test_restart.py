@@ -29,9 +29,10 @@ async def test_replaces_every_worker_once(systems: Systems) -> None:
 async def test_the_same_request_plans_the_same_until_somebody_restarts(systems: Systems) -> None:
     plan = await planned(restart, systems, workload="api")
     assert _digest(await planned(restart, systems, workload="api")) == _digest(plan)
-    await perform(plan, systems)
+    said = await perform(plan, systems)
     assert _digest(await planned(restart, systems, workload="api")) != _digest(plan)
-    assert [step.operation for step in plan.steps] == ["restarts.restart", "cluster.rollout_done"]
+    assert [step.operation for step in plan.steps] == ["restarts.restart", "cluster.rollout_done", "api.healthy"]
+    assert said[-1] == "the API says that it is healthy: mongodb up, redis up"
 
 
 def _digest(plan: Plan) -> str:
