@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from bot.attempt import is_missing, why
 from bot.clients.working_jobs import Working
 from bot.errors import BotError
@@ -22,8 +24,14 @@ def in_flight(working: Working | BotError, now: datetime) -> tuple[str, ...]:
     return (first, f"The longest: {longest.sentence(now)}.") if longest else (first,)
 
 
-def spared(role: str, before: int, to: int) -> tuple[Step, ...]:
-    """Return the step before a scale-down that lets idle worker pods go first; none where that makes no difference."""
+def spared(role: str, before: int, to: int, scaling: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps of a scaling; a scale-down of workers begins with marks at those who are busy and ends without.
+
+    The marks let idle pods go first. They come off in any case, as they would mislead whoever scales down next.
+    """
     if role != "worker" or not 0 < to < before:
-        return ()
-    return (Step(title="Let idle pods go first", operation="pods.spare_the_busy", arguments={"role": role}),)
+        return scaling
+    arguments: dict[str, JsonValue] = {"role": role}
+    mark = Step(title="Let idle pods go first", operation="pods.spare_the_busy", arguments=arguments)
+    unmark = Step(title="Take the marks off again", operation="pods.unmark", arguments=arguments, always=True)
+    return (mark, *scaling, unmark)

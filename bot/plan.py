@@ -6,6 +6,7 @@ arguments, the changes, the facts and the steps; live numbers belong into ``note
 
 import hashlib
 import json
+import operator
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
@@ -42,6 +43,12 @@ class Step(_Data):
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
     timeout: float = Field(default=30.0, gt=0, description="seconds")
     interval: float = Field(default=2.0, gt=0, description="seconds between two looks of a wait")
+    # Left out where it is not so: the digests of plans that were approved before there was such a thing stay theirs.
+    always: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="done after a failed step too, to take back what that left",
+    )
 
 
 class Undo(_Data):

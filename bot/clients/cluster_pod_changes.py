@@ -7,12 +7,11 @@ from kubernetes.aio import client
 from pydantic import JsonValue
 
 from bot.clients.cluster_objects import Anything
-from bot.clients.cluster_usage import ListedPod, PodMetrics
+from bot.clients.cluster_usage import DELETION_COST, ListedPod, PodMetrics
 from bot.clients.cluster_workloads import MANAGER, STRATEGIC, Workloads
 from bot.clients.working_jobs import WorkingJobs
 from bot.plan import Progress, condition, operation
 
-DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _AT_ONCE: Final = 8
@@ -81,12 +80,20 @@ class PodChanges:
         pods = await self.of(role)
         costs = {pod.name: busy.get(pod.name, 0) for pod in pods}
         for name, cost in costs.items():
-            await self._mark(name, cost)
+            await self._mark(name, f"{cost}")
         idle = sum(not cost for cost in costs.values())
         return {"changed": True, "message": f"{idle} of {len(pods)} pods are idle and go first"}
 
-    async def _mark(self, name: str, cost: int) -> None:
-        body = {"metadata": {"annotations": {DELETION_COST: f"{cost}"}}}
+    @operation
+    async def unmark(self, role: str) -> dict[str, JsonValue]:
+        """Take the marks off again, which later say what was: an autoscaler would end the wrong pods by them."""
+        marked = [pod.name for pod in await self.of(role) if pod.is_marked]
+        for name in marked:
+            await self._mark(name, None)
+        return {"changed": bool(marked), "message": f"{len(marked)} pods are no longer marked"}
+
+    async def _mark(self, name: str, cost: str | None) -> None:
+        body = {"metadata": {"annotations": {DELETION_COST: cost}}}
         await self._workloads.connection.ask_or_none(
             Anything,
             lambda api: client.CoreV1Api(api).patch_namespaced_pod_without_preload_content(

@@ -14,6 +14,7 @@ from bot.clients.cluster_workloads import TemplateContainer, Workloads
 from bot.errors import Unavailable
 
 POD_LIMIT: Final = 500
+DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _NOT_FOUND: Final = 404
 
 
@@ -82,6 +83,7 @@ class ListedPod:
     image: str
     requested: dict[str, float | None]
     limits: dict[str, float | None]
+    is_marked: bool = False  # with what it would cost to end it: see DELETION_COST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,7 @@ def _listed(pod: _ListedPod) -> ListedPod:
         image=own.image,
         requested={name: _sum([found.resources.requests for found in containers], name) for name in ("cpu", "memory")},
         limits={name: _sum([found.resources.limits for found in containers], name) for name in ("cpu", "memory")},
+        is_marked=DELETION_COST in pod.metadata.annotations,
     )
 
 

@@ -156,6 +156,12 @@ class ComposePods:
         self._project.service(role)
         return {"changed": False, "message": "Docker Compose chooses which containers go: any may go first"}
 
+    @operation
+    async def unmark(self, role: str) -> dict[str, JsonValue]:
+        """Do nothing: no container was marked."""
+        self._project.service(role)
+        return {"changed": False, "message": "no container is marked"}
+
     async def _stop_and_start(self, name: str, uid: str) -> bool:
         container, engine = await self._project.container(name), self._project.engine
         if container is None or container.uid != uid:

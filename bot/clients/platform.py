@@ -116,6 +116,9 @@ class PodChanging(Protocol):
     async def spare_the_busy(self, role: str) -> dict[str, JsonValue]:
         """Have a scale-down end the idle pods first, as far as that is possible."""
 
+    async def unmark(self, role: str) -> dict[str, JsonValue]:
+        """Leave nothing behind of what ``spare_the_busy`` did."""
+
 
 class Restarting(Protocol):
     """Restarts workloads gracefully, once a request; see ``bot.clients.cluster_restarts.Restarts``."""

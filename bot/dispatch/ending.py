@@ -37,8 +37,8 @@ class Ending:
 
 
 def _failure(run: StoredRun) -> str:
-    for step in run.steps:
-        if step.status == "failed":
-            return f"Step {step.number + 1} ({step.title}): {step.message}"
+    failed = [f"Step {step.number + 1} ({step.title}): {step.message}" for step in run.steps if step.status == "failed"]
+    if failed:
+        return " ".join(failed)
     unfinished = [str(step.number + 1) for step in run.steps if step.status != "done"]
     return f"Step {', '.join(unfinished)} did not end." if unfinished else ""

@@ -152,10 +152,11 @@ class Engine:
         stored = await self._plans.get(run_id)
         if stored is None:
             raise LookupError(run_id)
+        going = True
         for number, step in enumerate(stored.plan.steps):
-            options = StepOptions(name=f"step {number + 1}", **_PATIENT)
-            if not await DBOS.run_step_async(options, self._perform, run_id, step, number):
-                break
+            if going or step.always:
+                options = StepOptions(name=f"step {number + 1}", **_PATIENT)
+                going = await DBOS.run_step_async(options, self._perform, run_id, step, number) and going
         await self._checkpoint.reached("before the end")
         await DBOS.run_step_async(StepOptions(name="finish", **_PATIENT), self._finish, run_id)
         await self._checkpoint.reached("after the end")

@@ -164,7 +164,6 @@ def _steps(scale: _Scale) -> tuple[Step, ...]:
     role, to, name = scale.role, scale.to, scale.found.name
     scaling: dict[str, JsonValue] = {"role": role, "replicas": to, "expect_uid": scale.found.uid}
     steps = [
-        *spared(role, scale.before, to),
         Step(title=f"Scale {name} to {to}", operation="cluster.scale", arguments=scaling, timeout=CHANGE_TIMEOUT),
         Step(
             title="Wait for the rollout",
@@ -183,7 +182,7 @@ def _steps(scale: _Scale) -> tuple[Step, ...]:
     ]
     if scale.verifies_queues:
         steps.append(connected(to))
-    return tuple(steps)
+    return spared(role, scale.before, to, tuple(steps))
 
 
 def _undo(scale: _Scale) -> Undo:

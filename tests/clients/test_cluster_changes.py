@@ -157,6 +157,16 @@ async def test_the_idle_pods_go_first(pods: PodChanges, busy: Busy, world: AnyCl
     assert set(sandbox.ready_pods("novapulse-worker")) == {names[0], names[2]}
 
 
+async def test_no_mark_stays_on_a_pod(pods: PodChanges, busy: Busy, cluster: Cluster) -> None:
+    names = [pod.name for pod in await pods.of("worker")]
+    busy.found = {names[0]: 3}
+    await pods.spare_the_busy("worker")
+    assert {pod.name: pod.deletion_cost for pod in await cluster.pods("worker")}[names[0]] == 3
+    assert await pods.unmark("worker") == {"changed": True, "message": "2 pods are no longer marked"}
+    assert {pod.deletion_cost for pod in await cluster.pods("worker")} == {0}
+    assert (await pods.unmark("worker"))["changed"] is False
+
+
 async def test_who_is_busy_may_be_unknown(pods: PodChanges, busy: Busy) -> None:
     busy.found = None
     assert (await pods.spare_the_busy("worker"))["changed"] is False

@@ -53,6 +53,25 @@ async def test_what_will_not_pass_ends_the_run_and_says_how_things_stand(running
     assert await running.locks.held() == []
 
 
+async def test_a_step_that_takes_back_what_others_left_is_done_in_any_case(running: World) -> None:
+    tidy = Step(title="Tidy", operation="cluster.restart", arguments={"stamp": "tidy"}, always=True)
+    running.moods.extra = (tidy, Step(title="More", operation="cluster.restart", arguments={"stamp": "more"}))
+    running.cluster.trouble = [PermanentError("it was made anew since then")]
+    run = await ran(running)
+    assert [step.status for step in run.steps] == ["failed", "skipped", "skipped", "done", "skipped"]
+    assert run.outcome == "Step 1 (Scale): it was made anew since then"
+    assert running.cluster.changes == ["restart tidy"]
+
+
+async def test_what_cannot_be_taken_back_is_said_beside_what_failed(running: World) -> None:
+    running.moods.extra = (Step(title="Tidy", operation="cluster.untidy", always=True),)
+    running.cluster.trouble = [PermanentError("it was made anew since then")]
+    run = await ran(running)
+    assert run.outcome == (
+        "Step 1 (Scale): it was made anew since then Step 4 (Tidy): there is no operation cluster.untidy to do"
+    )
+
+
 async def test_trying_again_ends_with_the_steps_time_and_says_the_last_trouble(running: World) -> None:
     running.moods.timeout = 0.2
     running.cluster.trouble = [Forbidden("The cluster", "may not scale") for _ in range(9)]

@@ -302,6 +302,7 @@ async def test_fewer_pods(ask: Ask) -> None:
     plan = await ask(1)
     assert plan.notes[-1] == "No job is in flight."
     assert plan.steps[0].operation == "pods.spare_the_busy"
+    assert (plan.steps[-1].operation, plan.steps[-1].always) == ("pods.unmark", True)
     assert plan.blast_radius == (
         "1 pod of novapulse-worker is stopped; jobs it works on are finished or tried again by the others.",
     )
