@@ -129,7 +129,10 @@ def operation(method: _F) -> _F:
 
 
 def condition(method: _F) -> _F:
-    """Mark a client's method as one that steps may wait for; it returns ``Progress`` and changes nothing."""
+    """Mark a client's method as one that steps may wait for; it returns ``Progress`` and changes nothing.
+
+    One that looks at what happened since may ask for ``run_began`` and ``step_began``, moments, by keyword.
+    """
     method.__operation__ = "wait"  # type: ignore[attr-defined]
     return method
 

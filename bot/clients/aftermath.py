@@ -56,18 +56,14 @@ class Aftermath:
         self._clock = clock
 
     @condition
-    async def stalls_counted(self, role: str, seconds: float) -> Progress:
-        """Tell how many jobs lost their worker, once the others have had ``seconds`` to notice.
+    async def stalls_counted(self, seconds: float, *, run_began: datetime, step_began: datetime) -> Progress:
+        """Tell how many jobs lost their worker since the run began, once the new ones have had ``seconds`` to notice.
 
         A worker looks for stalled jobs every 30 s, and a job's lock lasts 30 s, unless they are set otherwise.
         """
-        starts = [pod.created_at for pod in await self._pods.of(role) if pod.created_at]
-        if not starts:
-            return Progress(done=False, message="no new pod has started yet")
-        begun = min(starts)
-        found = await self._jobs.stalled_since(begun)
+        found = await self._jobs.stalled_since(run_began)
         said = ", ".join(f"{short} {count}" for short, count in found.items()) or "none"
-        waited = (self._clock() - begun).total_seconds()
+        waited = (self._clock() - step_began).total_seconds()
         return Progress(done=waited >= seconds, message=f"jobs that stalled and were put back: {said}")
 
     @condition

@@ -29,9 +29,9 @@ class Operations:
         return operation
 
 
-def asks_for_progress(operation: Operation) -> bool:
-    """Return whether an operation wants to say how far it is; see ``bot.plan.operation``."""
-    return "progress" in inspect.signature(operation).parameters
+def asks_for(operation: Operation, name: str) -> bool:
+    """Return whether an operation or condition wants what is not in its step; see ``bot.plan.operation``."""
+    return name in inspect.signature(operation).parameters
 
 
 def said(result: object) -> str:

@@ -16,7 +16,7 @@ import structlog
 
 from bot.dispatch.checkpoint import Checkpoint
 from bot.dispatch.notices import Notices
-from bot.dispatch.operations import Operations, asks_for_progress, said
+from bot.dispatch.operations import Operations, asks_for, said
 from bot.dispatch.questions import Questions
 from bot.errors import BotError, NotConfigured, PermanentError, TemporaryError, Unavailable, UserError
 from bot.masking import cut, mask
@@ -107,7 +107,7 @@ class Steps:
 
     async def _do(self, run_id: str, step: Step, begun: StoredStep) -> str:
         operation = self._operations.find(step)
-        if asks_for_progress(operation):
+        if asks_for(operation, "progress"):
             operation = partial(operation, progress=partial(self._progress, run_id, begun.number))
         trouble, pause = "", FIRST_PAUSE
         try:
@@ -129,7 +129,10 @@ class Steps:
     async def _wait(self, run_id: str, step: Step, begun: StoredStep) -> str:
         condition = self._operations.find(step)
         # Counted from the first begin, so that a restart does not make the wait longer; one look is always taken.
-        until = (begun.started_at or self._clock()) + timedelta(seconds=step.timeout)
+        since = begun.started_at or self._clock()
+        until = since + timedelta(seconds=step.timeout)
+        moments = {"run_began": (await self._run(run_id)).started_at, "step_began": since}
+        condition = partial(condition, **{name: at for name, at in moments.items() if asks_for(condition, name)})
         while True:
             seen = await self._look(condition, step)
             if seen.done:
@@ -172,7 +175,10 @@ class Steps:
                 await self._notices.card(connection, run_id, self._clock())
 
     async def _recorded(self, run_id: str, number: int) -> StoredStep:
-        run: StoredRun | None = await self._runs.get(run_id)
+        return (await self._run(run_id)).steps[number]
+
+    async def _run(self, run_id: str) -> StoredRun:
+        run = await self._runs.get(run_id)
         if run is None:
             raise Superseded(run_id)
-        return run.steps[number]
+        return run

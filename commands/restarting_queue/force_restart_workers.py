@@ -82,7 +82,7 @@ def _steps(deployment: WorkloadObject, found: list[ListedPod], *, verifies: bool
         title="Count the jobs that stalled",
         kind="wait",
         operation="aftermath.stalls_counted",
-        arguments={"role": "worker", "seconds": STALLED_AFTER},
+        arguments={"seconds": STALLED_AFTER},
         timeout=STALLED_TIMEOUT,
         interval=5.0,
     )

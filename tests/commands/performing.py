@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from bot.clients.platform_parts import by_type
 from bot.command import Command
-from bot.dispatch.operations import Operations
+from bot.dispatch.operations import Operation, Operations, asks_for
 from bot.errors import TemporaryError, Unavailable
-from bot.plan import Plan, Progress
+from bot.plan import Plan, Progress, Step
 from bot.reply import Reply
 from bot.request import Actor, Request
 
@@ -19,6 +20,8 @@ REQUEST = Request(
     command="/any",
     received_at=datetime(2026, 7, 1, 9, tzinfo=UTC),
 )
+
+RUN_BEGAN = datetime(2026, 7, 1, 9, 5, tzinfo=UTC)
 
 
 async def call(command: Command, systems: Mapping[str, Any], **arguments: Any) -> Reply | Plan:
@@ -43,7 +46,7 @@ async def perform(plan: Plan, systems: Mapping[str, Any], *, leave_out: tuple[st
         async with asyncio.timeout(60):
             while True:
                 try:
-                    answer = await operations.find(step)(**step.arguments)
+                    answer = await _found(operations, step)(**step.arguments)
                 except (TemporaryError, Unavailable):
                     answer = None
                 if isinstance(answer, Progress):
@@ -53,3 +56,9 @@ async def perform(plan: Plan, systems: Mapping[str, Any], *, leave_out: tuple[st
                 await asyncio.sleep(0.05)
         said.append(answer.message if isinstance(answer, Progress) else str(answer.get("message", answer)))
     return said
+
+
+def _found(operations: Operations, step: Step) -> Operation:
+    operation = operations.find(step)
+    moments = {name: RUN_BEGAN for name in ("run_began", "step_began") if asks_for(operation, name)}
+    return partial(operation, **moments)

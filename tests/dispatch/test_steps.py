@@ -72,6 +72,14 @@ async def test_what_cannot_be_taken_back_is_said_beside_what_failed(running: Wor
     )
 
 
+async def test_a_condition_may_ask_when_the_run_and_the_step_began(running: World) -> None:
+    running.moods.extra = (Step(title="Since", kind="wait", operation="cluster.since"),)
+    run = await ran(running)
+    began = run.steps[3].started_at
+    assert began is not None
+    assert run.steps[3].message == f"{run.started_at.isoformat()} {began.isoformat()}"
+
+
 async def test_trying_again_ends_with_the_steps_time_and_says_the_last_trouble(running: World) -> None:
     running.moods.timeout = 0.2
     running.cluster.trouble = [Forbidden("The cluster", "may not scale") for _ in range(9)]

@@ -116,6 +116,10 @@ class Cluster:
             return seen
         return Progress(done=self.replicas == replicas, message=f"{self.replicas} of {replicas} ready")
 
+    @condition
+    async def since(self, *, run_began: datetime, step_began: datetime) -> Progress:
+        return Progress(done=True, message=f"{run_began.isoformat()} {step_began.isoformat()}")
+
     @operation
     async def drain(self, jobs: int, *, progress: Report) -> str:
         await progress(f"{jobs} jobs left, token=hunter2")

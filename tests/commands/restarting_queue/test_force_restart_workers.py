@@ -1,14 +1,18 @@
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from bot.clients.aftermath import Aftermath
 from bot.clients.working_jobs import WorkingJobs
 from bot.errors import Refused
 from bot.settings import RedisSettings
+from bot.stores.samples import Samples
 from commands.restarting_queue.force_restart_workers import force_restart_workers
 from tests.clients.any_cluster import AnyCluster
-from tests.commands.performing import perform, planned
+from tests.commands.performing import RUN_BEGAN, perform, planned
 
 Systems = dict[str, Any]
 
@@ -26,7 +30,8 @@ async def test_ends_exactly_the_pods_shown_and_counts_what_stalled(systems: Syst
         "queues.workers_connected",
         "aftermath.stalls_counted",
     ]
-    await raw.xadd("bull:nova-email:events", {"event": "stalled", "jobId": "9"}, id="32503680000000-0")
+    await _stalled(raw, "8", RUN_BEGAN - timedelta(seconds=1))
+    await _stalled(raw, "9", RUN_BEGAN + timedelta(seconds=1))
     said = await perform(plan, systems, leave_out=("queues",))
     assert said == [
         "2 told to end",
@@ -35,6 +40,23 @@ async def test_ends_exactly_the_pods_shown_and_counts_what_stalled(systems: Syst
     ]
     again = await perform(plan, systems, leave_out=("queues",))
     assert again[0] == "0 told to end, 2 gone already"
+
+
+async def _stalled(raw: Redis, job: str, at: datetime) -> None:
+    await raw.xadd("bull:nova-email:events", {"event": "stalled", "jobId": job}, id=f"{int(at.timestamp() * 1000)}-0")
+
+
+async def test_the_new_workers_have_their_time_to_notice(systems: Systems, raw: Redis, samples: Samples) -> None:
+    await _stalled(raw, "9", RUN_BEGAN + timedelta(seconds=1))
+    step_began = RUN_BEGAN + timedelta(minutes=4)  # so long it took until they were connected
+    clock = [step_began + timedelta(seconds=74)]
+    parts = (systems["pods"], systems["pod_metrics"], systems["queues"], systems["working_jobs"])
+    aftermath = Aftermath(*parts, trend=samples, clock=lambda: clock[0])
+    counting = partial(aftermath.stalls_counted, 75.0, run_began=RUN_BEGAN, step_began=step_began)
+    seen = await counting()
+    assert (seen.done, seen.message) == (False, "jobs that stalled and were put back: email 1")
+    clock[0] += timedelta(seconds=1)
+    assert (await counting()).done
 
 
 async def test_pods_that_were_replaced_meanwhile_move_the_plan(systems: Systems) -> None:
