@@ -31,9 +31,11 @@ class Producer:
         await self._order(op="rate", queue=queue, perSecond=per_second)
         self.rates[queue] = per_second
 
-    async def burst(self, queue: str, count: int, data: dict[str, Any] | None = None) -> None:
-        """Add jobs and return when they are in Redis; ``data`` replaces fields of the usual job data."""
-        await self._order(op="burst", queue=queue, count=count, data=data or {})
+    async def burst(
+        self, queue: str, count: int, data: dict[str, Any] | None = None, options: dict[str, Any] | None = None
+    ) -> None:
+        """Add jobs and return when they are in Redis; ``data`` and BullMQ's ``options`` replace what is usual."""
+        await self._order(op="burst", queue=queue, count=count, data=data or {}, options=options or {})
 
     async def stop(self) -> None:
         """End the process; the jobs stay."""

@@ -89,6 +89,10 @@ class ReplicaSet:
         self._terms.append((self._now(), self._now() + timedelta(seconds=body["replSetStepDown"])))
         return {}
 
+    def elected(self) -> None:
+        """Have this member elected again at once, as its priority has it in the end; nothing happens when it is."""
+        self._terms = [(since, min(until, self._now())) for since, until in self._terms]
+
     @property
     def _names(self) -> tuple[str, ...]:
         return (self.address, *_OTHERS)

@@ -1,5 +1,5 @@
 // Puts jobs into NovaPulse's queues as its API does. Orders come as lines of JSON on standard input, each with an `id`
-// that comes back in the answer: {op: "rate", queue, perSecond} and {op: "burst", queue, count}.
+// that comes back in the answer: {op: "rate", queue, perSecond} and {op: "burst", queue, count, data, options}.
 "use strict";
 
 const { Queue } = require("bullmq");
@@ -19,19 +19,25 @@ let made = 0;
 
 for (const queue of Object.values(queues)) queue.on("error", (error) => console.error(`queue error: ${error.message}`));
 
-function jobs(name, count, data) {
+function jobs(name, count, data, more) {
   const { job, options, data: example } = QUEUES[name];
-  return Array.from({ length: count }, () => ({ name: job, data: { ...example(++made), ...data }, opts: options }));
+  return Array.from({ length: count }, () => ({
+    name: job,
+    data: { ...example(++made), ...data },
+    opts: { ...options, ...more },
+  }));
 }
 
-async function add(name, count, data) {
-  for (let left = count; left > 0; left -= BATCH) await queues[name].addBulk(jobs(name, Math.min(left, BATCH), data));
+async function add(name, count, data, more) {
+  for (let left = count; left > 0; left -= BATCH) {
+    await queues[name].addBulk(jobs(name, Math.min(left, BATCH), data, more));
+  }
 }
 
 async function obey(order) {
   if (!(order.queue in queues)) throw new Error(`no queue named ${order.queue}`);
   if (order.op === "rate") rates.set(order.queue, { perSecond: order.perSecond, due: 0 });
-  else if (order.op === "burst") await add(order.queue, order.count, order.data);
+  else if (order.op === "burst") await add(order.queue, order.count, order.data, order.options);
   else throw new Error(`unknown order ${order.op}`);
 }
 

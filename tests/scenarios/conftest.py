@@ -23,8 +23,9 @@ async def http_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wo
 
 @pytest_asyncio.fixture(loop_scope="package")
 async def world(socket_bot: World) -> AsyncIterator[World]:
-    """The shared world on a socket: two workers at the beginning of a test, no plan that waits at its end."""
+    """The shared world on a socket: at first two workers and no revision before them, at last no plan that waits."""
     await socket_bot.replicas(2)
+    socket_bot.forget_revisions()
     yield socket_bot
     assert socket_bot.forgotten_plans() == 0
 
@@ -33,6 +34,7 @@ async def world(socket_bot: World) -> AsyncIterator[World]:
 async def http_world(http_bot: World) -> AsyncIterator[World]:
     """The shared world over HTTP, likewise."""
     await http_bot.replicas(2)
+    http_bot.forget_revisions()
     yield http_bot
     assert http_bot.forgotten_plans() == 0
 

@@ -22,7 +22,7 @@ from tests.scenarios.bot import Bot
 PACE = 10.0
 """How much faster than in life jobs, pod starts and back-offs are."""
 PATIENCE = 30.0
-TYPED_IN = ("ops", "general")
+TYPED_IN = ("ops", "general", "novapulse-alerts")
 Edit = tuple[str, str]
 
 QUIET: Edit = ('every = "2s"', 'every = "1d"')
@@ -139,6 +139,14 @@ class World:
         assert cluster is not None
         cluster.store.change("deployments", "novapulse", deployment, lambda found: found["spec"].update(replicas=count))
         await cluster.wait_ready(deployment, count)
+
+    def forget_revisions(self) -> None:
+        """Let no deployment have an earlier revision, whatever was released before."""
+        cluster = self.sandbox.cluster
+        assert cluster is not None
+        for found in cluster.store.list("replicasets", "novapulse"):
+            if not found["spec"]["replicas"]:
+                cluster.store.remove("replicasets", "novapulse", found["metadata"]["name"])
 
     @asynccontextmanager
     async def fault(self, *names: str) -> AsyncIterator[None]:

@@ -1,0 +1,66 @@
+"""No changing command gets past a missing role, a wrong argument or a freeze, and none was forgotten here."""
+
+import pytest
+
+from tests.scenarios.changing import CHANGING, LINES, asked
+from tests.scenarios.world import World, text
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+# For each command a line that it cannot follow, and what the answer says.
+WRONG = {
+    "/cache": ("/cache clear bull:*", "is none of the documented cache patterns"),
+    "/clear-failed": ("/clear-failed reprot", "There is no queue “reprot”", "Did you mean `report`?"),
+    "/drain-queues": ("/drain-queues email --within never", "is no time to wait"),
+    "/force-restart-workers": ("/force-restart-workers now", "“now”", "Usage"),
+    "/freeze": ("/freeze moon 1h", "There is nothing called “moon” to freeze"),
+    "/pause-queue": ("/pause-queue emial", "Did you mean `email`?"),
+    "/promote-delayed": ("/promote-delayed email --due-within soon", "is no duration"),
+    "/rebuild-indexes": ("/rebuild-indexes webhooklog", "no such collection", "Did you mean `webhooklogs`?"),
+    "/restart": ("/restart mongo", "“mongo”", "redis"),
+    "/resume-queue": ("/resume-queue emial", "Did you mean `email`?"),
+    "/retry-failed": ("/retry-failed email --wave 0", "wave", "Usage"),
+    "/rollback": ("/rollback redis", "“redis”", "worker"),
+    "/scale-workers": ("/scale-workers many", "replicas has to be a whole number", "Usage"),
+    "/set-concurrency": ("/set-concurrency 0", "concurrency", "Usage"),
+    "/set-env": ("/set-env api 1NAME", "name", "Usage"),
+    "/set-pool-size": ("/set-pool-size 5 20", "At least 20 is more than at most 5."),
+    "/step-down-primary": ("/step-down-primary mongo-1", "“mongo-1”", "Usage"),
+    "/test-webhook": ("/test-webhook nonsense", "That is no webhook id"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+async def test_who_only_looks_changes_nothing(world: World, name: str) -> None:
+    before, opened = len(world.scaled()), len(world.page.views)
+    refusal = await world.ask("viewer", LINES[name], "Refused", CHANGING[name].permission, "Who may: ")
+    assert refusal["ephemeral_to"] == "U0VIEWER"
+    assert "viewer" not in text(refusal).partition("Who may: ")[2]
+    assert (len(world.scaled()), len(world.page.views)) == (before, opened)
+
+
+@pytest.mark.parametrize("name", CHANGING)
+async def test_a_wrong_argument_is_named_and_nothing_is_planned(world: World, name: str) -> None:
+    line, *words = WRONG[name]
+    answer = await world.ask("approver", line, *words)
+    assert answer["ephemeral_to"] == "U0APPROVER"
+    assert "Waits for approval" not in text(answer)
+
+
+async def test_in_a_freeze_of_everything_only_the_freeze_itself_is_changed(world: World) -> None:
+    async with world.redis() as redis:
+        await redis.set("cache:user:42:profile", "x", ex=600)  # else there is nothing that could be cleared
+    await world.ask("approver", "/freeze all 30m", "Done after")
+    before = len(world.scaled())
+    try:
+        for name in CHANGING.keys() - {"/freeze"}:
+            await asked(world, "operator", LINES[name], "Every change is frozen by approver until")
+        assert len(world.scaled()) == before
+    finally:
+        await world.ask("approver", "/freeze off", "Done after")
+        async with world.redis() as redis:
+            await redis.delete("cache:user:42:profile")
+
+
+async def test_no_changing_command_was_forgotten() -> None:
+    assert LINES.keys() == WRONG.keys() == CHANGING.keys()
