@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from bot import catalog as declarations
 from bot import log
-from bot.alerting.pipeline import Alerting, Stores
+from bot.alerting.parts import alerting_parts
+from bot.alerting.pipeline import Alerting
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
@@ -63,6 +64,7 @@ from bot.stores.process_name import process_name
 from bot.stores.requests import Requests
 from bot.stores.runs import Runs
 from bot.stores.samples import Samples
+from bot.stores.silences import Silences
 from bot.stores.vault import Vault
 from bot.watch import Watch
 from bot.web import Handler, WebServer
@@ -129,17 +131,17 @@ class Bot:
 def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, starter: Starter | None = None) -> Bot:
     """Make the rooms under this process's name; ``starter`` stands in for the engine where another process runs it."""
     found = _dependencies(core)
-    scheduler = _scheduler(core, name, found)
+    database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
+    alerting, alert_actions = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock)
+    scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
     reached = checkpoint or NoCheckpoint()
-    channel = core.settings.slack.alerts_channel
-    database, policy = core.database, core.policy
     notices = Notices(database, core.outbox, core.catalog, policy, alerts_channel=channel)
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
     approvals = Approvals(database, notices, policy, reached)
     questions = Questions(database, planner, notices, policy)
-    steps = Steps(database, Operations(core.systems), questions, notices, reached, clock)
+    steps = Steps(database, Operations(core.systems | {"alerts": alert_actions}), questions, notices, reached, clock)
     engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
     again = Again(database, planner, approvals)
@@ -154,28 +156,21 @@ def _dependencies(core: Core) -> dict[type, object]:
     """Return what commands and schedules may ask for by type."""
     database = core.database
     own = (core.catalog, core.policy, core.outbox, Archive(database))
-    stores = (Plans(database), Runs(database), Requests(database), Samples(database), Incidents(database))
-    return by_type(core.systems) | {type(part): part for part in (*own, *stores, Fires(database))}
+    stores = (Plans(database), Runs(database), Requests(database), Samples(database), Fires(database))
+    alerts = (Incidents(database), Silences(database))
+    return by_type(core.systems) | {type(part): part for part in (*own, *stores, *alerts)}
 
 
-def _scheduler(core: Core, name: str, found: dict[type, object]) -> Scheduler:
+def _scheduler(core: Core, name: str, found: dict[type, object], alerting: Alerting) -> Scheduler:
     database, channel = core.database, core.settings.slack.alerts_channel
-    samples = Samples(database)
 
     def policy() -> Policy:
         return core.policy.current
 
-    alerting = Alerting(
-        Stores(database, Incidents(database), samples, core.outbox),
-        policy=policy,
-        catalog=core.catalog,
-        channel=channel,
-    )
-
     async def forget(now: datetime) -> None:
         await core.outbox.forget(now - KEEP_MESSAGES)
 
-    prune = (samples.prune, forget, Vault(database, None).prune, Archive(database).prune)
+    prune = (Samples(database).prune, forget, Vault(database, None).prune, Archive(database).prune)
     work = Work(core.catalog, found.__getitem__, alerting.tick, prune)
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder

@@ -36,6 +36,7 @@ class Parameter:
     adapter: TypeAdapter[Any]
     in_form: bool  # Field(json_schema_extra={"form": False}) leaves out what a typed form makes superfluous
     secret: bool = False  # Field(json_schema_extra={"secret": True}) is asked for in the form only, and never shown
+    matchers: bool = False  # Field(json_schema_extra={"matchers": True}) takes every label=value that is no argument
 
     @property
     def option(self) -> str:
@@ -186,6 +187,7 @@ def _parameter(command_name: str, parameter: inspect.Parameter, hints: dict[str,
         adapter=TypeAdapter(hint),
         in_form=extra.get("form") is not False,
         secret=extra.get("secret") is True,
+        matchers=extra.get("matchers") is True,
     )
 
 

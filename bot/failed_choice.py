@@ -12,9 +12,9 @@ from bot.clients.failed_selection import Selection, Survey
 from bot.clients.queue_changes import QueueChanges, is_writable
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
+from bot.duration import Duration
 from bot.errors import BotError, Refused, UsageError, UserError
 from bot.nearest import nearest, shown
-from bot.policy import Duration
 
 ALL: Final = "all"
 _NAMED: Final = 10

@@ -77,6 +77,7 @@ class Plan(_Data):
     blast_radius: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    thread: str = Field(default="", description="the key of the message in whose thread its card belongs")
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -4,26 +4,15 @@
 """
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal, Protocol
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bot.alert import Severity
+from bot.alert_rule import AlertRule, Inhibition
+from bot.duration import Duration
 from bot.oncall import OnCall
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _duration(value: object) -> object:
-    match = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
-    if match is None:
-        message = "a duration is a number and a unit, such as 30s, 5m, 4h or 7d"
-        raise ValueError(message)
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -48,9 +37,6 @@ def _cron_part(part: str, numbers: range, names: tuple[str, ...]) -> bool:
     first, last = (*ends, numbers[-1])[:2] if ends else (numbers[0], numbers[-1])
     goes_up = int(match[3] or 0) <= last - first
     return all(end in numbers for end in ends) and (goes_up or names is WEEKDAYS)
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class _Section(BaseModel):
@@ -133,62 +119,6 @@ class ScheduleRule(_Section):
         return value
 
 
-class AlertRule(_Section):
-    """One threshold. ``metric`` and ``match`` pick observations; the higher severity that holds is the one that fires.
-
-    It clears below ``clear`` (or at/under the lowest threshold where that is left out). ``below`` turns the
-    comparison around, for things that must not fall under a value. ``resolved`` is what ``summary`` turns into at its
-    end; in both, ``{queue}`` and the like stand for a label.
-    """
-
-    name: str
-    metric: str
-    match: dict[str, str] = Field(default_factory=dict)
-    unless: dict[str, str] = Field(default_factory=dict)
-    warning: float | None = None
-    critical: float | None = None
-    clear: float | None = None
-    below: bool = False
-    hold: Duration = Field(default=timedelta(0), alias="for")
-    keep_firing: Duration = timedelta(0)
-    summary: str
-    resolved: str = ""
-    unit: str = ""
-    section: str = ""
-    next_steps: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _thresholds(self) -> "AlertRule":
-        if self.warning is None and self.critical is None:
-            message = "a rule needs warning, critical or both"
-            raise ValueError(message)
-        # From harmless to worst, whichever way the rule looks.
-        order = [value for value in (self.clear, self.warning, self.critical) if value is not None]
-        if order != sorted(order, reverse=self.below):
-            message = "clear, warning and critical have to stand in this order"
-            raise ValueError(message)
-        return self
-
-    def threshold(self, severity: Severity) -> float | None:
-        """Return the value beyond which this severity fires, or None."""
-        return self.warning if severity == "warning" else self.critical
-
-    def covers(self, metric: str, labels: Mapping[str, str]) -> bool:
-        """Say whether the rule is about this observation."""
-        matches = all(labels.get(name) == value for name, value in self.match.items())
-        excepted = bool(self.unless) and all(labels.get(name) == value for name, value in self.unless.items())
-        return metric == self.metric and matches and not excepted
-
-    def severity_of(self, value: float) -> Severity | None:
-        """Return the worst severity whose threshold the value is beyond, or None."""
-        severities: tuple[Severity, ...] = ("critical", "warning")
-        for severity in severities:
-            threshold = self.threshold(severity)
-            if threshold is not None and (value < threshold if self.below else value > threshold):
-                return severity
-        return None
-
-
 class Policy(_Section):
     """The whole file.
 
@@ -206,6 +136,7 @@ class Policy(_Section):
     limits: dict[Literal["api", "worker"], ScaleLimit]
     schedules: dict[str, ScheduleRule]
     alerts: tuple[AlertRule, ...]
+    inhibitions: tuple[Inhibition, ...] = ()
 
     @field_validator("timezone")
     @classmethod

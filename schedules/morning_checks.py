@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alert import Severity
+from bot.alert_rule import AlertRule
 from bot.attempt import attempt, why
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
@@ -19,7 +20,7 @@ from bot.clients.queues import Queues
 from bot.errors import BotError
 from bot.log_entries import Errors, entries, errors_in
 from bot.next_steps import next_steps
-from bot.policy import AlertRule, Policy
+from bot.policy import Policy
 from bot.reply import Button, Buttons, Level, Line, Note, Part, Table, worst
 from bot.stores.plans import Plans
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.policy import AlertRule, ApprovalRule, Policy, ScheduleRule
+from bot.alert_rule import AlertRule
+from bot.policy import ApprovalRule, Policy, ScheduleRule
 
 
 def policy(**more: Any) -> Policy:

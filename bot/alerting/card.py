@@ -4,18 +4,21 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alert import Alert, Severity
+from bot.alert_rule import AlertRule
 from bot.alerting.evaluate import SEVERITIES, Finding, filled
-from bot.alerting.stages import News
+from bot.alerting.stages import Kind, News
 from bot.catalog import Catalog
 from bot.clients.queue_layout import FAILED_KEPT
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
-from bot.policy import AlertRule, Policy
-from bot.reply import Buttons, Chart, Level, Line, Note, Part, Person, Reply, Span, Text, When
+from bot.policy import Policy
+from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Person, Reply, Span, Text, When
 from bot.stores.incidents import Incident
 
 ONCALL: Final = "oncall"
 LEVELS: Final[dict[Severity, Level]] = {"warning": Level.WARNING, "critical": Level.CRITICAL}
+# What rings besides a card that is new, and in which words.
+RINGS: Final[dict[Kind, str]] = {"worsened": "Now critical", "unmuted": "No longer muted and still firing"}
 _POINTS: Final = 60
 # What the values of a metric that is yes or no are called, 0 first.
 _YES_OR_NO: Final = {"up": ("failing", "working"), "readable": ("not readable", "readable")}
@@ -29,11 +32,11 @@ def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None]
     return _firing(news.incident, news.finding, (policy, catalog), trend)
 
 
-def worsened(incident: Incident, finding: Finding, policy: Policy) -> Reply:
-    """Say in the card's thread that it has become critical, because Slack rings nobody for an edit."""
-    title = f"Now critical: {incident.alert.summary}"
+def again(kind: Kind, incident: Incident, finding: Finding, policy: Policy) -> Reply:
+    """Say in the card's thread what an edit of the card would not tell anybody: Slack rings nobody for one."""
     parts = (_line(incident, finding.rule, "Now"), *_mentions(incident.severity, policy))
-    return Reply(title=title, level=Level.CRITICAL, parts=parts)
+    title = f"{RINGS[kind]}: {incident.alert.summary}"
+    return Reply(title=title, level=LEVELS[incident.severity], parts=parts)
 
 
 def digest(news: list[News], policy: Policy, now: datetime) -> Reply:
@@ -70,8 +73,8 @@ def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog],
     alert, rule = finding.alert, finding.rule
     parts: list[Part] = [_line(incident, rule, "Now"), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
-    parts += [*_chart(rule, trend), *_mentions(incident.severity, policy)]
-    buttons = next_steps(rule.next_steps, alert.labels, catalog)
+    parts += [*_standing(incident), *_chart(rule, trend), *_mentions(incident.severity, policy)]
+    buttons = (*_own_buttons(incident, catalog), *next_steps(rule.next_steps, alert.labels, catalog))
     if buttons:
         parts.append(Buttons(buttons=buttons))
     parts += _source(finding)
@@ -82,6 +85,25 @@ def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog],
         parts=tuple(parts),
         summary=f"{word}: {alert.summary}, {_value(alert, rule)}",
     )
+
+
+def _standing(incident: Incident) -> list[Part]:
+    """Say who has it in hand and why it rings nobody."""
+    parts: list[Part] = []
+    if incident.acknowledged_at is not None:
+        parts.append(Text.of(f"Acknowledged by {incident.acknowledged_by} at ", When(at=incident.acknowledged_at)))
+    if incident.muted:
+        parts.append(Text.of(f"Muted: {incident.muted}"))
+    return parts
+
+
+def _own_buttons(incident: Incident, catalog: Catalog) -> tuple[Button, ...]:
+    """Return what can be done about an incident whatever it is."""
+    acknowledge = Button(label="Acknowledge", action="run", value=f"/ack {incident.id}", style="primary")
+    silence = Button(label="Silence…", action="form", value=f"/silence {incident.id}")
+    wanted = [] if incident.acknowledged_at else [acknowledge]
+    wanted += [] if incident.muted else [silence]
+    return tuple(button for button in wanted if button.value.split()[0] in catalog.commands)
 
 
 def _resolved(news: News, trend: list[float | None]) -> Reply:

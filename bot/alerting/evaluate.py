@@ -13,8 +13,8 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.alert import Alert, Severity, fingerprint
+from bot.alert_rule import AlertRule, labels_of
 from bot.elapsed import elapsed
-from bot.policy import AlertRule
 from bot.schedule import FOR, Observation
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
@@ -64,11 +64,20 @@ class AlertState(BaseModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule about one thing at one tick: the alert to show, the rule, and the state to remember."""
+    """One rule about one thing at one tick: the alert to show, the rule, and the state to remember.
+
+    ``muted`` says why it rings nobody, empty where it may.
+    """
 
     alert: Alert
     rule: AlertRule
     state: AlertState
+    muted: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What matchers look at: the rule's own labels too, and the severity."""
+        return labels_of(self.alert, self.rule)
 
 
 def evaluate(

@@ -12,9 +12,9 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.card import card, digest, worsened
+from bot.alerting.card import RINGS, again, card, digest
 from bot.alerting.evaluate import AlertState, Finding, evaluate
-from bot.alerting.stages import News, dedupe, group, inhibit, silence
+from bot.alerting.stages import News, dedupe, group, inhibit, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
 from bot.schedule import Observation
@@ -22,6 +22,7 @@ from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.outbox import CARD, CRITICAL, Message, Outbox
 from bot.stores.samples import Samples, series_of
+from bot.stores.silences import Silences
 
 # More new incidents than this in one tick are announced in one message.
 DIGEST_ABOVE: Final = 10
@@ -37,6 +38,7 @@ class Stores:
     incidents: Incidents
     samples: Samples
     outbox: Outbox
+    silences: Silences
 
 
 class Alerting:
@@ -55,10 +57,14 @@ class Alerting:
             await self._stores.incidents.lock(connection)
             states = await self._states(connection)
             findings = evaluate(policy.alerts, observations, states, now)
-            audible = silence(inhibit(findings, now), now)
+            silences = await self._stores.silences.active(now, connection)
+            ended = over(silences, findings)
+            lasting = [one for one in silences if one not in ended]
+            judged = silence(inhibit(findings, policy.inhibitions), lasting)
             firing = await self._stores.incidents.firing(connection=connection)
-            news = dedupe(group(audible, now), firing, now)
+            news = dedupe(group(judged, now), firing, now)
             await self._notify(news, policy, now, connection)
+            await self._stores.silences.end([one.id for one in ended], "resolved", now, connection)
             await self._remember(findings, now, connection)
 
     async def _states(self, connection: AsyncConnection) -> dict[str, AlertState]:
@@ -95,11 +101,11 @@ class Alerting:
         message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident))
         await self._stores.outbox.put(message, now, connection=connection)
         # A card that is new with this (it was in a digest until now) rings by itself.
-        if one.kind == "worsened" and one.finding is not None and one.incident.notified_at is not None:
-            ring = worsened(incident, one.finding, policy)
-            key = f"{message.key}:critical:{now.isoformat()}"
-            again = Message(key, self._channel, ring, CRITICAL, thread_of=message.key)
-            await self._stores.outbox.put(again, now, connection=connection)
+        if one.kind in RINGS and one.finding is not None and one.incident.notified_at is not None:
+            ring = again(one.kind, incident, one.finding, policy)
+            key = f"{message.key}:{one.kind}:{now.isoformat()}"
+            loud = Message(key, self._channel, ring, _priority(incident), thread_of=message.key)
+            await self._stores.outbox.put(loud, now, connection=connection)
 
     async def _announce_together(
         self, together: list[News], policy: Policy, now: datetime, connection: AsyncConnection

@@ -1,19 +1,23 @@
 """The stages between evaluation and notification that are one small decision each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from bot.alert import Alert
+from bot.alert_rule import AlertRule, Inhibition
 from bot.alerting.evaluate import Finding
-from bot.policy import AlertRule
+from bot.matchers import matches
+from bot.silence import Silence
 from bot.stores.incidents import Incident
 
 # A moving value is shown at most this often: a tick's 30 s, less what a tick may come early.
 EDIT_EVERY: Final = timedelta(seconds=29)
 
-Kind = Literal["opened", "worsened", "changed", "moved", "resolved", "quiet"]
+# What mutes others, by its equal labels and by whether it is itself what the inhibition is aimed at.
+_Sources = dict[tuple[tuple[str, ...], bool], Finding]
+Kind = Literal["opened", "worsened", "unmuted", "changed", "moved", "resolved", "quiet"]
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,51 @@ class News:
     finding: Finding | None
 
 
-def inhibit(findings: list[Finding], now: datetime) -> list[Finding]:  # noqa: ARG001 - every stage is told the time
-    """Leave out what another alert explains; there is no such rule yet, so everything passes."""
-    # What is left out here must still be told from what is over: see dedupe, which resolves what it does not find.
-    return findings
+def inhibit(findings: list[Finding], inhibitions: Iterable[Inhibition]) -> list[Finding]:
+    """Mute what another alert that fires explains."""
+    muted: dict[str, str] = {}
+    for inhibition in inhibitions:
+        sources = _sources(findings, inhibition)
+        for finding in findings if sources else ():
+            source = _source_of(finding, inhibition, sources)
+            if source is not None:
+                muted.setdefault(finding.alert.fingerprint, f'explained by "{source.alert.summary}"')
+    return [replace(one, muted=muted.get(one.alert.fingerprint, one.muted)) for one in findings]
 
 
-def silence(findings: list[Finding], now: datetime) -> list[Finding]:  # noqa: ARG001 - every stage is told the time
-    """Leave out what somebody silenced; nothing can be silenced yet, so everything passes."""
-    return findings
+def _source_of(finding: Finding, inhibition: Inhibition, sources: _Sources) -> Finding | None:
+    """Return what mutes it; what is source and target at once is muted by nothing of its own kind."""
+    if not matches(inhibition.target, finding.labels):
+        return None
+    equal = _equal(inhibition, finding)
+    plain = sources.get((equal, False))
+    return plain or (None if matches(inhibition.source, finding.labels) else sources.get((equal, True)))
+
+
+def _sources(findings: list[Finding], inhibition: Inhibition) -> _Sources:
+    firing = (one for one in findings if one.alert.state == "firing" and matches(inhibition.source, one.labels))
+    return {(_equal(inhibition, one), matches(inhibition.target, one.labels)): one for one in firing}
+
+
+def _equal(inhibition: Inhibition, finding: Finding) -> tuple[str, ...]:
+    return tuple(finding.labels.get(name, "") for name in inhibition.equal)
+
+
+def silence(findings: list[Finding], silences: Sequence[Silence]) -> list[Finding]:
+    """Mute what somebody has silenced; ``silences`` are those in force."""
+    return [one if one.muted else replace(one, muted=_silenced(one, silences)) for one in findings]
+
+
+def _silenced(finding: Finding, silences: Sequence[Silence]) -> str:
+    covering = (one for one in silences if one.covers(finding.labels, finding.alert.since))
+    return next((one.sentence() for one in covering), "")
+
+
+def over(silences: Sequence[Silence], findings: list[Finding]) -> list[Silence]:
+    """Return the silences whose alerts are resolved, of those that were to last until then."""
+    firing = [one for one in findings if one.alert.state == "firing"]
+    waiting = (one for one in silences if one.until_resolved)
+    return [one for one in waiting if not any(one.covers(alert.labels, alert.alert.since) for alert in firing)]
 
 
 def group(findings: list[Finding], now: datetime) -> list[list[Finding]]:  # noqa: ARG001 - every stage is told the time
@@ -46,8 +86,9 @@ def dedupe(groups: list[list[Finding]], firing: Mapping[str, Incident], now: dat
     found = {finding.alert.fingerprint: finding for together in groups for finding in together}
     news = []
     for name, finding in found.items():
-        if finding.alert.state == "firing":
-            incident = firing.get(name)
+        incident = firing.get(name)
+        # What is muted before it was ever shown is shown when it is muted no longer.
+        if finding.alert.state == "firing" and (incident is not None or not finding.muted):
             news.append(_opened(finding, now) if incident is None else _continued(finding, incident, now))
     for name, incident in firing.items():
         finding_now = found.get(name)
@@ -72,11 +113,16 @@ def _opened(finding: Finding, now: datetime) -> News:
 
 
 def _continued(finding: Finding, before: Incident, now: datetime) -> News:
-    alert = finding.alert
-    incident = replace(before, severity=alert.severity, peak=_worse(finding.rule, before.peak, alert.value))
+    alert, muted = finding.alert, finding.muted
+    peak = _worse(finding.rule, before.peak, alert.value)
+    incident = replace(before, severity=alert.severity, peak=peak, muted=muted)
+    if before.muted and not muted:
+        return News("unmuted", incident, finding)
     if alert.severity == "critical" != before.severity:
-        return News("worsened", incident, finding)
-    if alert.severity != before.severity or _became_unknown_or_known(alert, before.alert):
+        # Whoever has it in hand has a warning in hand.
+        incident = replace(incident, acknowledged_by="", acknowledged_at=None)
+        return News("changed" if muted else "worsened", incident, finding)
+    if _is_to_be_said(alert, before, muted):
         return News("changed", incident, finding)
     # Without a card of its own (it came in a digest) only what a person would notice makes one.
     is_time = before.notified_at is not None and now - before.notified_at >= EDIT_EVERY
@@ -88,6 +134,14 @@ def _resolved(finding: Finding | None, before: Incident, now: datetime) -> News:
     value = finding.alert.value if finding else None
     alert = before.alert.model_copy(update={"state": "resolved", "value": value})
     return News("resolved", replace(before, alert=alert, state="resolved", resolved_at=now), finding)
+
+
+def _is_to_be_said(alert: Alert, before: Incident, muted: str) -> bool:
+    """Whether the card is to be brought up to date at once, whatever the value does."""
+    since = before.notified_at
+    is_new_acknowledgement = bool(since and before.acknowledged_at and before.acknowledged_at > since)
+    differs = (alert.severity, muted) != (before.severity, before.muted)
+    return differs or is_new_acknowledgement or _became_unknown_or_known(alert, before.alert)
 
 
 def _became_unknown_or_known(now: Alert, before: Alert) -> bool:

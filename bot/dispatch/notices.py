@@ -109,7 +109,8 @@ class Notices:
         key = f"plan:{plan_id}"
         there = await self._outbox.posted(key, connection)
         drawn = card(await self._view(connection, stored, notify=there is None or there.sent_version == 0))
-        message = Message(key, stored.channel, drawn, CARD, response_url=response_url)
+        thread = stored.plan.thread
+        message = Message(key, stored.channel, drawn, CARD, response_url=response_url, thread_of=thread)
         await self._outbox.put(message, now, connection=connection)
         return stored
 

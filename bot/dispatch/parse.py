@@ -18,6 +18,7 @@ from bot.nearest import nearest, shown
 
 _OPTION: Final = re.compile(r"--.+|-[A-Za-z].*", re.DOTALL)
 _NAMED: Final = re.compile(r"([A-Za-z][\w-]*)=(.*)", re.DOTALL)
+_MATCHER: Final = re.compile(r"([A-Za-z_][\w-]*)(?:=~|!~|!=|=)(.+)", re.DOTALL)
 _SPACE: Final = re.compile(r"\s")
 _YES: Final = frozenset({"true", "yes", "on", "1"})
 _NO: Final = frozenset({"false", "no", "off", "0"})
@@ -134,11 +135,27 @@ class _Reader:
             named = None if word.literal else _NAMED.fullmatch(word.text)
             if not word.literal and _OPTION.fullmatch(word.text):
                 self._option(word.text, waiting)
+            elif self._is_matcher(word):
+                self._match(word.text)
             elif named:
                 self._set(self._parameter(named[1]), named[2])
             else:
                 self._set(self._next(word), word.text)
         return self._given
+
+    def _is_matcher(self, word: Word) -> bool:
+        """Say whether it is a condition on a label, for the command that takes such."""
+        found = None if word.literal else _MATCHER.fullmatch(word.text)
+        return found is not None and self._matchers() is not None and self._command.parameter(found[1]) is None
+
+    def _matchers(self) -> Parameter | None:
+        return next((one for one in self._command.parameters if one.matchers), None)
+
+    def _match(self, text: str) -> None:
+        parameter = self._matchers()
+        assert parameter is not None  # noqa: S101 - asked just before
+        former = self._given.get(parameter.name)
+        self._given[parameter.name] = f"{former},{text}" if former else text
 
     def _option(self, text: str, waiting: Iterable[Word]) -> None:
         name, equals, value = text.partition("=")

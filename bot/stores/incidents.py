@@ -22,7 +22,8 @@ _TICK_LOCK: Final = 0x6E6F7661
 class Incident:
     """One incident: its alert as last shown, its worst value, and when it was opened, resolved and last shown.
 
-    ``notified_at`` is None while it has no card of its own.
+    ``notified_at`` is None while it has no card of its own; ``muted`` says why it rings nobody, ``acknowledged_by``
+    who has it in hand.
     """
 
     id: str
@@ -34,6 +35,9 @@ class Incident:
     opened_at: datetime
     resolved_at: datetime | None = None
     notified_at: datetime | None = None
+    muted: str = ""
+    acknowledged_by: str = ""
+    acknowledged_at: datetime | None = None
 
 
 class Incidents:
@@ -68,6 +72,14 @@ class Incidents:
         query = self._database.insert(incidents).values(row)
         query = query.on_conflict_do_update(index_elements=[incidents.c.id], set_=row)
         await connection.execute(query)
+
+    async def acknowledge(self, incident: str, by: str, now: datetime) -> bool:
+        """Record who has an incident in hand; False where it is resolved, or somebody has it already."""
+        mine = (incidents.c.id == incident, incidents.c.state == "firing", incidents.c.acknowledged_at.is_(None))
+        query = sa.update(incidents).where(*mine).values(acknowledged_by=by, acknowledged_at=now)
+        async with self._database.transaction() as connection:
+            await self.lock(connection)  # a tick writes whole incidents
+            return bool((await connection.execute(query)).rowcount)
 
     async def states(self, *, connection: AsyncConnection) -> dict[str, dict[str, JsonValue]]:
         """Return what the last tick remembered, by fingerprint."""

@@ -7,12 +7,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from bot.catalog import Catalog
 from bot.command import command
+from bot.duration import Duration
 from bot.elapsed import elapsed
 from bot.errors import UsageError, UserError
 from bot.freeze import EVERYTHING, Freeze, scopes
 from bot.nearest import nearest, shown
 from bot.plan import Change, Plan, Step, Undo
-from bot.policy import Duration
 from bot.request import Request
 from bot.stores.freezes import Freezes
 from bot.stores.runs import Runs

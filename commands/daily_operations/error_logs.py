@@ -9,13 +9,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from bot.clients.cluster_state import PodLog
 from bot.clients.platform import Platform
 from bot.command import command
+from bot.duration import Duration
 from bot.elapsed import elapsed
 from bot.errors import UsageError
 from bot.log_entries import Entry, ErrorGroup, Errors
 from bot.log_search import LogSearch
 from bot.nearest import shown
 from bot.outages import Outages
-from bot.policy import Duration
 from bot.reply import Level, Line, Log, Note, Part, Reply, Table, say
 from bot.stores.samples import Samples
 

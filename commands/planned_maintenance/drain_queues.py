@@ -14,10 +14,10 @@ from bot.clients.platform import Platform
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.command import command
+from bot.duration import Duration
 from bot.errors import Refused, UsageError, UserError
 from bot.pausing import Pausable
 from bot.plan import Change, Plan, Step, Undo
-from bot.policy import Duration
 from bot.queue_choice import chosen_queues
 from bot.stores.samples import Samples
 

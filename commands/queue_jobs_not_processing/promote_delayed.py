@@ -8,10 +8,10 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from bot.clients.queue_layout import QueueSnapshot
 from bot.clients.queues import Queues
 from bot.command import command
+from bot.duration import Duration
 from bot.errors import UsageError, UserError
 from bot.pausing import Pausable
 from bot.plan import Change, Plan, Step
-from bot.policy import Duration
 from bot.queue_choice import chosen_queues
 from bot.request import Request
 

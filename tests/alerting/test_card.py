@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from bot.alert_rule import AlertRule
 from bot.alerting.card import shown, thin
-from bot.policy import AlertRule
 
 
 def rule(**changes: Any) -> AlertRule:

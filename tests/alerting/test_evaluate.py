@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from bot.alert_rule import AlertRule
 from bot.alerting.evaluate import AlertState, Finding, evaluate, summary
-from bot.policy import AlertRule
 from bot.schedule import Observation
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)

@@ -21,6 +21,7 @@ from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from bot.stores.samples import Sample, Samples
+from bot.stores.silences import Silences
 from bot.stores.tables import alert_states, messages
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -87,7 +88,13 @@ class Bot:
         self.restart()
 
     def restart(self) -> None:
-        self.stores = Stores(self.database, Incidents(self.database), Samples(self.database), Outbox(self.database))
+        self.stores = Stores(
+            self.database,
+            Incidents(self.database),
+            Samples(self.database),
+            Outbox(self.database),
+            Silences(self.database),
+        )
         self.alerting = Alerting(self.stores, policy=lambda: self.rules, catalog=CATALOG, channel="C1")
 
     async def tick(self, number: int, *observations: Observation) -> None:
@@ -301,7 +308,7 @@ async def test_the_incident_and_its_message_are_committed_together_or_not_at_all
             raise BotError("killed here")
 
     bot = Bot(database, policy())
-    stores = Stores(database, Incidents(database), Samples(database), Broken(database))
+    stores = Stores(database, Incidents(database), Samples(database), Broken(database), Silences(database))
     dying = Alerting(stores, policy=lambda: bot.rules, catalog=CATALOG, channel="C1")
     with pytest.raises(BotError):
         await dying.tick([waiting("email", 501)], NOW)

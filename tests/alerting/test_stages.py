@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from bot.alert import Alert
+from bot.alert_rule import AlertRule, Inhibition
 from bot.alerting.evaluate import AlertState, Finding
-from bot.alerting.stages import EDIT_EVERY, News, dedupe, group, inhibit, silence
-from bot.policy import AlertRule
+from bot.alerting.stages import EDIT_EVERY, News, dedupe, group, inhibit, over, silence
+from bot.request import Actor
+from bot.silence import Silence
 from bot.stores.incidents import Incident
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -123,7 +125,80 @@ def test_two_alerts_are_two_incidents_each_with_its_own_news() -> None:
     assert len({one.incident.fingerprint for one in news}) == 2
 
 
-def test_nothing_is_left_out_while_there_is_no_rule_for_it() -> None:
+def system(name: str, **changes: Any) -> Finding:
+    return found(labels={"alert": f"{name}-down", "system": name}, severity="critical", **changes)
+
+
+DOWN = Inhibition.model_validate({"source": ["alert=redis-down"], "target": ["queue=~.+"]})
+WORSE = Inhibition.model_validate({"source": ["severity=critical"], "target": ["severity=warning"], "equal": ["queue"]})
+
+
+def muted(findings: list[Finding]) -> list[str]:
+    return [finding.muted for finding in findings]
+
+
+def test_what_fires_mutes_what_it_explains_and_nothing_else() -> None:
+    other = system("api")
+    assert muted(inhibit([system("redis"), found(), other], [DOWN])) == ["", 'explained by "Email queue"', ""]
+    assert muted(inhibit([system("redis", state="pending"), found()], [DOWN])) == ["", ""]
+
+
+def test_a_worse_alert_mutes_those_about_the_same_thing() -> None:
+    worse = found(severity="critical", labels=LABELS | {"rule": "stalled"})
+    others = [found(), found(labels=LABELS | {"queue": "report"})]
+    assert [bool(one.muted) for one in inhibit([worse, *others], [WORSE])] == [False, True, False]
+
+
+def test_what_is_source_and_target_at_once_is_not_muted_by_its_like() -> None:
+    every = Inhibition.model_validate({"source": ["queue=~.+"], "target": ["queue=~.+"]})
+    assert muted(inhibit([found(), found(labels=LABELS | {"queue": "report"})], [every])) == ["", ""]
+
+
+def quiet(**changes: Any) -> Silence:
+    values = {"id": "s1", "matchers": ["queue=email"], "owner": Actor(id="U1", name="Otto"), "reason": "known"}
+    times = {"since": NOW, "until": NOW + timedelta(hours=1)}
+    return Silence.model_validate(values | times | changes)
+
+
+def test_a_silence_mutes_what_it_matches_and_says_who_and_why() -> None:
+    findings = [found(), found(labels=LABELS | {"queue": "report"})]
+    assert muted(silence(findings, [quiet()])) == ["silenced by Otto until 2026-07-01 10:00 UTC: known", ""]
+
+
+def test_a_maintenance_does_not_hide_what_fired_before_it() -> None:
+    before, after = found(since=NOW - timedelta(seconds=1)), found(since=NOW)
+    assert [bool(one.muted) for one in silence([before, after], [quiet(only_new=True)])] == [False, True]
+
+
+def test_a_silence_until_resolved_is_over_when_nothing_fires_that_it_matches() -> None:
+    lasting, waiting = quiet(), quiet(id="s2", until_resolved=True)
+    assert over([lasting, waiting], [found()]) == []
+    assert over([lasting, waiting], [found(state="resolved")]) == [waiting]
+
+
+def test_what_is_muted_from_the_beginning_is_shown_when_it_is_muted_no_longer() -> None:
+    assert told([replace(found(), muted="silenced")]) == []
+    assert [one.kind for one in told([found()])] == ["opened"]
+
+
+def test_what_is_muted_stays_on_its_card_and_rings_when_that_ends() -> None:
+    (now_muted,) = told([replace(found(), muted="silenced")], opened())
+    assert (now_muted.kind, now_muted.incident.muted) == ("changed", "silenced")
+    (worse,) = told([replace(found(severity="critical"), muted="silenced")], now_muted.incident)
+    assert worse.kind == "changed"
+    (loud,) = told([found(severity="critical")], worse.incident)
+    assert (loud.kind, loud.incident.muted) == ("unmuted", "")
+
+
+def test_an_acknowledgement_is_shown_at_once_and_is_void_when_it_gets_worse() -> None:
+    later = NOW + timedelta(seconds=5)
+    held = replace(opened(), acknowledged_by="Otto", acknowledged_at=later)
+    (news,) = told([found()], held, now=later)
+    assert (news.kind, news.incident.acknowledged_by) == ("changed", "Otto")
+    (worse,) = told([found(severity="critical")], replace(held, notified_at=later), now=later)
+    assert (worse.kind, worse.incident.acknowledged_by) == ("worsened", "")
+
+
+def test_every_alert_has_a_card_of_its_own() -> None:
     findings = [found(), found(state="resolved")]
-    assert inhibit(findings, NOW) == silence(findings, NOW) == findings
     assert group(findings, NOW) == [[finding] for finding in findings]

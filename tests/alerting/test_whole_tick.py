@@ -16,6 +16,7 @@ from bot.stores.fires import Fires
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
 from bot.stores.samples import Samples
+from bot.stores.silences import Silences
 from bot.stores.tables import messages
 from tests.schedules.conftest import Systems, raw, shared_redis, systems
 from tests.servers import ROOT
@@ -41,7 +42,7 @@ def replica(found: Systems, clock: Clock, name: str) -> Scheduler:
     catalog = load()
     policy = only_email(PolicyFile(ROOT / "policy.toml", catalog).current)
     outbox, samples = Outbox(found.database), Samples(found.database)
-    stores = Stores(found.database, Incidents(found.database), samples, outbox)
+    stores = Stores(found.database, Incidents(found.database), samples, outbox, Silences(found.database))
     alerting = Alerting(stores, policy=lambda: policy, catalog=catalog, channel="C1")
     clients: dict[type, Any] = {type(one): one for one in (found.api, found.queues, found.redis, found.mongo, samples)}
     clients[Platform] = found.cluster

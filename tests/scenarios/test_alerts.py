@@ -42,7 +42,7 @@ async def test_a_backlog_is_one_card_through_a_crash_to_its_end(watched: World) 
         await world.sandbox.load("email", burst=700)
         card = await world.page.wait_message(ALERTS, "Email queue: jobs waiting")
         await world.becomes(card, "WARNING", "warning above 500", "Since ", "Runbook: Monitoring Queue Health")
-        assert labels(card) == ["Scale workers +2…", "Queue stats email"]
+        assert labels(card) == ["Acknowledge", "Silence…", "Scale workers +2…", "Queue stats email"]
         await world.sandbox.load("email", burst=731)
         await world.becomes(card, "CRITICAL", "1,431 jobs", "critical above 1,000", "On call: <@U0ONCALL>", "Trend")
         await form_is_filled_in(world, card)
@@ -127,3 +127,22 @@ async def test_without_redis_the_queues_are_unknown_and_nothing_is_resolved(watc
         await world.becomes(card, "Resolved after")
         await world.becomes(down, "Resolved after", ": Redis answers again")
     assert len(cards(world, "Redis answers again")) == 1
+
+
+async def test_somebody_takes_an_alert_in_hand_and_silences_it_from_its_card(watched: World) -> None:
+    world = watched
+    async with world.fault("workers-crash"):
+        await world.sandbox.load("report", burst=1200)
+        card = await world.page.wait_message(ALERTS, "Queue: jobs waiting (report)")
+        await world.press("viewer", card, "Acknowledge", "may not")
+        await world.click("operator", card, "Acknowledge")
+        await world.becomes(card, "Acknowledged by Olga Operator")
+        await world.form("operator", lambda: world.click("operator", card, "Silence…"))
+        await world.submit("operator", duration="4h", reason="backfill")
+        held = await world.becomes(card, "Muted: silenced by Olga Operator until", "backfill")
+        assert labels(held) == ["Scale workers +2…", "Queue stats report"]
+        await world.until(lambda: sum("Done" in ring for ring in rings(world, card)) == 2)
+        await world.sandbox.load("report", burst=1000)
+        await world.becomes(card, "CRITICAL", "2,200 jobs")
+        assert not any("Now critical" in ring for ring in rings(world, card))
+        await world.ask("viewer", "/alerts", "1 alert is firing, 1 critical", "backfill")

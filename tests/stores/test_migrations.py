@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from bot.stores.columns import metadata
 from bot.stores.database import Database
-from bot.stores.tables import metadata
 
 
 def differences(connection: sa.Connection) -> list[object]:

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from bot.stores.tables import metadata
+from bot.stores.tables import requests
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+context.configure(connection=connection, target_metadata=requests.metadata, transaction_per_migration=False)
 with context.begin_transaction():
     context.run_migrations()

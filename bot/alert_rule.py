@@ -1,0 +1,88 @@
+"""What the policy says of alerts: the rules, and which alerts explain which others."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bot.alert import Alert, Severity
+from bot.duration import Duration
+from bot.matchers import WrittenMatcher
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class AlertRule(_Section):
+    """One threshold. ``metric`` and ``match`` pick observations; the higher severity that holds is the one that fires.
+
+    It clears below ``clear`` (or at/under the lowest threshold where that is left out). ``below`` turns the
+    comparison around, for things that must not fall under a value. ``resolved`` is what ``summary`` turns into at its
+    end; in both, ``{queue}`` and the like stand for a label. ``labels`` are the alert's besides those it observed.
+    """
+
+    name: str
+    metric: str
+    labels: dict[str, str] = Field(default_factory=dict)
+    match: dict[str, str] = Field(default_factory=dict)
+    unless: dict[str, str] = Field(default_factory=dict)
+    warning: float | None = None
+    critical: float | None = None
+    clear: float | None = None
+    below: bool = False
+    hold: Duration = Field(default=timedelta(0), alias="for")
+    keep_firing: Duration = timedelta(0)
+    summary: str
+    resolved: str = ""
+    unit: str = ""
+    section: str = ""
+    next_steps: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _thresholds(self) -> "AlertRule":
+        if self.warning is None and self.critical is None:
+            message = "a rule needs warning, critical or both"
+            raise ValueError(message)
+        # From harmless to worst, whichever way the rule looks.
+        order = [value for value in (self.clear, self.warning, self.critical) if value is not None]
+        if order != sorted(order, reverse=self.below):
+            message = "clear, warning and critical have to stand in this order"
+            raise ValueError(message)
+        return self
+
+    def threshold(self, severity: Severity) -> float | None:
+        """Return the value beyond which this severity fires, or None."""
+        return self.warning if severity == "warning" else self.critical
+
+    def covers(self, metric: str, labels: Mapping[str, str]) -> bool:
+        """Say whether the rule is about this observation."""
+        matches = all(labels.get(name) == value for name, value in self.match.items())
+        excepted = bool(self.unless) and all(labels.get(name) == value for name, value in self.unless.items())
+        return metric == self.metric and matches and not excepted
+
+    def severity_of(self, value: float) -> Severity | None:
+        """Return the worst severity whose threshold the value is beyond, or None."""
+        severities: tuple[Severity, ...] = ("critical", "warning")
+        for severity in severities:
+            threshold = self.threshold(severity)
+            if threshold is not None and (value < threshold if self.below else value > threshold):
+                return severity
+        return None
+
+
+class Inhibition(_Section):
+    """While an alert that ``source`` matches fires, those that ``target`` matches are muted.
+
+    Only where both have the same values of the labels in ``equal``; a label that neither has is the same. An alert
+    that both match is not muted by its like. As Alertmanager's ``inhibit_rules``.
+    """
+
+    source: tuple[WrittenMatcher, ...] = Field(min_length=1)
+    target: tuple[WrittenMatcher, ...] = Field(min_length=1)
+    equal: tuple[str, ...] = ()
+
+
+def labels_of(alert: Alert, rule: AlertRule | None) -> dict[str, str]:
+    """Return what matchers look at: what the alert observed, the rule's own labels, and ``severity``."""
+    return {**(rule.labels if rule else {}), **alert.labels, "severity": alert.severity}

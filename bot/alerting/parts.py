@@ -1,0 +1,23 @@
+"""Makes the alerts' parts, for the composition root."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.alerting.actions import AlertActions
+from bot.alerting.pipeline import Alerting, Stores
+from bot.catalog import Catalog
+from bot.policy_file import PolicyFile
+from bot.stores.database import Database
+from bot.stores.incidents import Incidents
+from bot.stores.outbox import Outbox
+from bot.stores.samples import Samples
+from bot.stores.silences import Silences
+
+
+def alerting_parts(
+    database: Database, policy: PolicyFile, catalog: Catalog, *, channel: str, clock: Callable[[], datetime]
+) -> tuple[Alerting, AlertActions]:
+    """Return what judges the observations, and what people's steps do; both write to ``channel``."""
+    stores = Stores(database, Incidents(database), Samples(database), Outbox(database), Silences(database))
+    alerting = Alerting(stores, policy=lambda: policy.current, catalog=catalog, channel=channel)
+    return alerting, AlertActions(stores, alerting, clock)

@@ -1,0 +1,50 @@
+"""The silences, those that are over included: what was silenced when, by whom and why, can be asked afterwards."""
+
+from contextlib import nullcontext
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.request import Actor
+from bot.silence import Silence
+from bot.stores.database import Database
+from bot.stores.tables import silences
+
+
+class Silences:
+    """The rows of ``silences``; every read sees those of all replicas."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def active(self, now: datetime, connection: AsyncConnection | None = None) -> list[Silence]:
+        """Return the silences that have not ended, those that end first in front; joins the given transaction."""
+        query = sa.select(silences).where(silences.c.ended_at.is_(None), silences.c.until > now)
+        joined = nullcontext(connection) if connection is not None else self._database.reading()
+        async with joined as transaction:
+            rows = await transaction.execute(query.order_by(silences.c.until, silences.c.id))
+            return [_silence(row) for row in rows.mappings()]
+
+    async def start(self, silence: Silence) -> bool:
+        """Put a silence in force; False where it is there already."""
+        row = silence.model_dump(mode="json") | {"since": silence.since, "until": silence.until}
+        owner = row.pop("owner")
+        row |= {"owner_id": owner["id"], "owner_name": owner["name"]}
+        async with self._database.transaction() as connection:
+            inserted = await connection.execute(self._database.insert(silences).values(row).on_conflict_do_nothing())
+        return bool(inserted.rowcount)
+
+    async def end(self, ids: list[str], by: str, now: datetime, connection: AsyncConnection | None = None) -> int:
+        """End these silences; those that have ended already stay as they are. ``by`` is a name, or why it ended."""
+        mine = (silences.c.id.in_(ids), silences.c.ended_at.is_(None))
+        query = sa.update(silences).where(*mine).values(ended_at=now, ended_by=by)
+        async with nullcontext(connection) if connection is not None else self._database.transaction() as joined:
+            return (await joined.execute(query)).rowcount
+
+
+def _silence(row: Any) -> Silence:
+    names = [name for name in Silence.model_fields if name != "owner"]
+    owner = Actor(id=row["owner_id"], name=row["owner_name"])
+    return Silence(owner=owner, **{name: row[name] for name in names})

@@ -1,0 +1,187 @@
+"""``/silence``: a plan to have alerts ring nobody for a while, or to end that; and the list of silences."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from bot.alert_rule import labels_of
+from bot.command import command
+from bot.duration import Duration
+from bot.elapsed import elapsed
+from bot.errors import UsageError, UserError
+from bot.matchers import Matcher
+from bot.nearest import shown
+from bot.plan import Change, Plan, Step, Undo
+from bot.policy import Policy
+from bot.policy_file import PolicyFile
+from bot.reply import Note, Reply, say
+from bot.request import Request
+from bot.silence import Silence
+from bot.stores.incidents import Incident, Incidents
+from bot.stores.silences import Silences
+
+LONGEST: Final = timedelta(days=7)
+UNTIL_RESOLVED: Final = "resolved"
+# A silence until something is resolved ends by itself at the latest after this.
+RESOLVED_WITHIN: Final = timedelta(days=1)
+_LIST, _END = "list", "end"
+_NAMED: Final = 10
+_DURATION: Final = TypeAdapter[timedelta](Duration)
+
+
+@command(
+    "/silence",
+    permission="alerts:silence",
+    section="Administration",
+    examples=(
+        '/silence queue=report 2h --reason "backfill until noon"',
+        '/silence alert=~queue-.* severity=warning 30m --reason "load test" --maintenance',
+        "/silence list",
+        "/silence end 5d41402a",
+    ),
+)
+async def silence(  # noqa: PLR0913 - four arguments of the command, five things it needs
+    what: Annotated[
+        str,
+        Field(
+            description="An alert's id, or matchers such as queue=report; or list, or end",
+            json_schema_extra={"matchers": True},
+        ),
+    ],
+    duration: Annotated[str, Field(description="30m, 4h, 2d, or resolved; with end the silence's id")] = UNTIL_RESOLVED,
+    reason: Annotated[str, Field(max_length=200, description="Why; everybody sees it")] = "",
+    maintenance: Annotated[bool, Field(description="Leave audible what fired before it began")] = False,
+    *,
+    incidents: Incidents,
+    silences: Silences,
+    policy: PolicyFile,
+    request: Request,
+    now: datetime,
+) -> Reply | Plan:
+    """Have alerts ring nobody for a while; what fires meanwhile is still recorded, and rings when the silence ends.
+
+    Matchers are Alertmanager's: label=value, label!=value, label=~expression, label!~expression, several of them. The
+    labels are alert, severity, queue, system and those that the policy adds.
+    """
+    in_force = await silences.active(now)
+    if what == _LIST:
+        return _listed(in_force)
+    if what == _END:
+        return _end(duration, in_force, request)
+    firing = list((await incidents.firing()).values())
+    new = _new(what, duration, firing, request)
+    new = new.model_copy(update={"reason": _reason(reason), "only_new": maintenance})
+    return _start(new, _muted_now(new, firing, policy.current))
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise UsageError("A silence needs a reason: whoever wonders at night reads it.", argument="reason")
+    return text.strip()
+
+
+def _new(what: str, duration: str, firing: list[Incident], request: Request) -> Silence:
+    # From the request's own time on, so that planning it again plans the same.
+    since, is_until_resolved = request.received_at, duration == UNTIL_RESOLVED
+    return Silence(
+        id=hashlib.sha256(request.id.encode()).hexdigest()[:8],
+        matchers=_matchers(what, firing),
+        owner=request.actor,
+        reason="",
+        since=since,
+        until=since + (RESOLVED_WITHIN if is_until_resolved else _length(duration)),
+        until_resolved=is_until_resolved,
+    )
+
+
+def _matchers(what: str, firing: list[Incident]) -> tuple[Matcher, ...]:
+    """Return the conditions; an alert's id stands for its labels."""
+    incident = next((one for one in firing if one.id == what), None)
+    if incident is not None:
+        return tuple(Matcher(f'{name}="{value}"') for name, value in incident.alert.labels.items())
+    try:
+        return tuple(Matcher(part) for part in what.split(","))
+    except ValueError as error:
+        raise UsageError(f"{error}.", argument="what") from None
+
+
+def _length(text: str) -> timedelta:
+    try:
+        length = _DURATION.validate_python(text)
+    except (ValidationError, OverflowError):
+        length = timedelta(0)
+    if not timedelta(0) < length <= LONGEST:
+        message = f"duration is 30m, 4h or 2d, at most {LONGEST.days}d, or {UNTIL_RESOLVED}; not {shown(text)}."
+        raise UsageError(message, argument="duration")
+    return length
+
+
+def _muted_now(new: Silence, firing: list[Incident], policy: Policy) -> list[Incident]:
+    rules = {rule.name: rule for rule in policy.alerts}
+    return [
+        one
+        for one in firing
+        if new.covers(labels_of(one.alert, rules.get(one.alert.labels.get("alert", ""))), one.alert.since)
+    ]
+
+
+def _start(new: Silence, muted: list[Incident]) -> Plan:
+    names = [f"{one.severity}: {one.alert.summary}" for one in muted[:_NAMED]]
+    names += [f"{len(muted) - _NAMED} more"] if len(muted) > _NAMED else []
+    critical = sum(one.severity == "critical" for one in muted)
+    end = "until it is resolved" if new.until_resolved else f"for {elapsed(new.until - new.since)}"
+    return Plan(
+        title=f"Silence {new.words} {end}",
+        target="silences",
+        changes=(Change(what=new.words, before="rings", after=new.sentence()),),
+        facts={"silence": new.id},
+        steps=(
+            Step(
+                title=f"Silence {new.words}",
+                operation="alerts.silence",
+                arguments={"silence": new.model_dump(mode="json")},
+            ),
+        ),
+        undo=Undo(
+            title="End this silence",
+            command="/silence",
+            arguments={"what": _END, "duration": new.id},
+            expects={"silence": new.id},
+        ),
+        blast_radius=(f"It mutes now: {'; '.join(names)}." if names else "It mutes nothing that fires now.",),
+        warnings=(f"{critical} of these are critical: nobody is called for them any more.",) if critical else (),
+        thread=f"incident:{muted[0].id}" if len(muted) == 1 else "",
+    )
+
+
+def _end(name: str, in_force: Sequence[Silence], request: Request) -> Plan:
+    found = next((one for one in in_force if one.id == name), None)
+    if found is None:
+        there = ", ".join(one.id for one in in_force) or "none"
+        raise UserError(f"There is no silence {shown(name)} in force; there are: {there}.")
+    return Plan(
+        title=f"End the silence of {found.words}",
+        target="silences",
+        changes=(Change(what=found.words, before=found.sentence(), after="rings"),),
+        facts={"silence": found.id},
+        steps=(
+            Step(
+                title="Let it ring again",
+                operation="alerts.end",
+                arguments={"silences": [found.id], "by": request.actor.name},
+            ),
+        ),
+        no_undo="/silence sets it again.",
+        blast_radius=("What it muted and still fires rings at once.",),
+    )
+
+
+def _listed(in_force: Sequence[Silence]) -> Reply:
+    if not in_force:
+        return say("Nothing is silenced", private=True)
+    notes = [Note.of(f"{one.id}: {one.words}, {one.sentence()}") for one in in_force]
+    number = f"{len(in_force)} {'silence is' if len(in_force) == 1 else 'silences are'} in force"
+    return say(number, *notes[:_NAMED], private=True)

@@ -1,0 +1,112 @@
+"""``/silence``: what it mutes, how it ends, and that what still fires then rings."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.errors import UsageError, UserError
+from bot.plan import Plan
+from bot.policy_file import PolicyFile
+from bot.reply import Reply
+from bot.request import Actor
+from commands.administration.silence import silence
+from tests.commands.administration.alert_world import AlertWorld
+
+Ask = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def ask(alert_world: AlertWorld, policy: PolicyFile, operator: Actor) -> Ask:
+    async def asked(what: str, duration: str = "resolved", reason: str = "load test", **more: Any) -> Reply | Plan:
+        world = alert_world
+        return await silence.handler(
+            what, duration, reason, **more, incidents=world.incidents, silences=world.silences, policy=policy,
+            request=world.request("/silence", operator), now=world.now,
+        )  # fmt: skip
+
+    return asked
+
+
+async def test_it_says_what_it_mutes_now_and_mutes_it(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.waiting(email=700, report=3000)
+    plan = await ask("queue=report", "2h")
+    assert plan.title == "Silence queue=report for 2 h"
+    assert plan.blast_radius == ("It mutes now: critical: Queue: jobs waiting (report).",)
+    assert plan.warnings == ("1 of these are critical: nobody is called for them any more.",)
+    await alert_world.carry_out(plan)
+    report = (await alert_world.firing())["report"]
+    words = "silenced by operator until 2026-07-01 11:00 UTC: load test"
+    assert report.muted == words
+    assert f"Muted: {words}" in await alert_world.card(report)
+    assert (await ask("list")).title == "1 silence is in force"
+
+
+async def test_what_is_muted_from_the_beginning_is_shown_when_the_silence_ends(
+    alert_world: AlertWorld, ask: Ask
+) -> None:
+    plan = await ask("queue=email", "30m")
+    assert plan.blast_radius == ("It mutes nothing that fires now.",)
+    await alert_world.carry_out(plan)
+    await alert_world.waiting(email=700)
+    assert await alert_world.firing() == {}
+    alert_world.now += timedelta(minutes=30)
+    await alert_world.waiting(email=700)
+    assert list(await alert_world.firing()) == ["email"]
+
+
+async def test_what_still_fires_when_it_is_ended_rings(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.waiting(email=700)
+    start = await ask((await alert_world.firing())["email"].id)
+    assert start.title == "Silence alert=email-queue, queue=email until it is resolved"
+    assert start.thread
+    await alert_world.carry_out(start)
+    assert await alert_world.rings() == []
+    end = await ask(**start.undo.arguments)
+    assert start.undo.expects.items() <= end.facts.items()
+    await alert_world.carry_out(end)
+    assert await alert_world.rings() == ["No longer muted and still firing: Email queue: jobs waiting"]
+    with pytest.raises(UserError, match="There is no silence"):
+        await ask(**start.undo.arguments)
+
+
+async def test_until_resolved_ends_with_the_alert(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.waiting(email=700)
+    await alert_world.carry_out(await ask("queue=email"))
+    await alert_world.waiting(email=5)
+    assert await alert_world.silences.active(alert_world.now) == []
+    await alert_world.waiting(email=700)
+    assert (await alert_world.firing())["email"].muted == ""
+
+
+async def test_a_maintenance_leaves_audible_what_fired_before(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.waiting(email=700)
+    alert_world.now += timedelta(minutes=1)
+    await alert_world.carry_out(await ask("queue=~.+", "1h", maintenance=True))
+    await alert_world.waiting(email=700, report=3000)
+    assert {name: one.muted for name, one in (await alert_world.firing()).items()} == {"email": ""}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "argument"),
+    [
+        (("queue", "1h"), "is no matcher: write label=value", "what"),
+        (("queue=~(a+)+", "1h"), "an expression is words", "what"),
+        (("queue=email", "8d"), "at most 7d, or resolved; not", "duration"),
+        (("queue=email", "soon"), "duration is 30m", "duration"),
+        (("queue=email", "1h", "  "), "needs a reason", "reason"),
+    ],
+)
+async def test_what_is_wrong_is_said_beside_the_field(
+    ask: Ask, arguments: tuple[str, ...], words: str, argument: str
+) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        await ask(*arguments)
+    assert caught.value.argument == argument
+
+
+async def test_the_list_is_empty_and_planning_twice_is_the_same(ask: Ask) -> None:
+    assert (await ask("list")).title == "Nothing is silenced"
+    first, second = await ask("queue=email", "1h"), await ask("queue=email", "1h")
+    assert first.digest("/silence", {}) == second.digest("/silence", {})
