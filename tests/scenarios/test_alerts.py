@@ -132,17 +132,17 @@ async def test_without_redis_the_queues_are_unknown_and_nothing_is_resolved(watc
 async def test_somebody_takes_an_alert_in_hand_and_silences_it_from_its_card(watched: World) -> None:
     world = watched
     async with world.fault("workers-crash"):
-        await world.sandbox.load("report", burst=1200)
-        card = await world.page.wait_message(ALERTS, "Queue: jobs waiting (report)")
-        await world.press("viewer", card, "Acknowledge", "may not")
+        await world.sandbox.load("workflow", burst=1200)
+        card = await world.page.wait_message(ALERTS, "Queue: jobs waiting (workflow)")
+        await world.press("viewer", card, "Acknowledge", "alerts:acknowledge, which your roles (viewer) do not have")
         await world.click("operator", card, "Acknowledge")
-        await world.becomes(card, "Acknowledged by Olga Operator")
+        await world.becomes(card, "Acknowledged by operator")
         await world.form("operator", lambda: world.click("operator", card, "Silence…"))
         await world.submit("operator", duration="4h", reason="backfill")
-        held = await world.becomes(card, "Muted: silenced by Olga Operator until", "backfill")
-        assert labels(held) == ["Scale workers +2…", "Queue stats report"]
+        held = await world.becomes(card, "Muted: silenced by operator until", "backfill")
+        assert labels(held) == ["Scale workers +2…", "Queue stats workflow"]
         await world.until(lambda: sum("Done" in ring for ring in rings(world, card)) == 2)
-        await world.sandbox.load("report", burst=1000)
+        await world.sandbox.load("workflow", burst=1000)
         await world.becomes(card, "CRITICAL", "2,200 jobs")
         assert not any("Now critical" in ring for ring in rings(world, card))
         await world.ask("viewer", "/alerts", "1 alert is firing, 1 critical", "backfill")

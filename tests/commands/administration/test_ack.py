@@ -47,5 +47,5 @@ async def test_it_is_void_when_the_alert_becomes_critical(alert_world: AlertWorl
 
 
 async def test_what_does_not_fire_cannot_be_acknowledged(alert_world: AlertWorld, operator: Actor) -> None:
-    with pytest.raises(UserError, match="No alert .nothing-1. is firing"):
+    with pytest.raises(UserError, match=r"No alert .nothing-1. is firing"):
         await planned(alert_world, "nothing-1", operator)
