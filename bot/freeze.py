@@ -13,8 +13,8 @@ from bot.errors import Refused
 from bot.request import Actor
 
 EVERYTHING: Final = "all"
-# Setting and lifting a freeze changes nothing but the bot's own state, and has to work while everything is frozen.
-_OWN: Final = "freeze"
+# Freezes, silences and who has an alert in hand are the bot's own state, and are needed while all is frozen.
+OWN: Final = ("alerts", "freeze")
 
 
 class Freeze(BaseModel):
@@ -35,7 +35,7 @@ class Freeze(BaseModel):
     def covers(self, command: Command) -> bool:
         """Say whether the command may not run under it."""
         resource = resource_of(command)
-        return command.changes and resource != _OWN and self.scope in (EVERYTHING, resource)
+        return command.changes and resource not in OWN and self.scope in (EVERYTHING, resource)
 
     def refusal(self, now: datetime) -> Refused:
         """Return what whoever wants to change something is told."""
@@ -53,7 +53,7 @@ def covering(freezes: Iterable[Freeze], command: Command) -> Freeze | None:
 def scopes(catalog: Catalog) -> tuple[str, ...]:
     """Return everything that can be frozen: ``all``, and the resources of the commands that change something."""
     changing = {resource_of(command) for command in catalog.commands.values() if command.changes}
-    return (EVERYTHING, *sorted(changing - {_OWN}))
+    return (EVERYTHING, *sorted(changing - set(OWN)))
 
 
 def resource_of(command: Command) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from bot.nearest import shown
+
 _WRITTEN: Final = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(=~|!~|!=|=)\s*(?:\"([^\"]*)\"|((?:[^=~\"].*?)?))\s*", re.DOTALL)
 LONGEST: Final = 200  # characters; an expression from outside must not be a book
 # Words with ``.*`` and ``.+`` in them, several with ``|`` between: whatever is typed is matched in no time.
@@ -24,7 +26,7 @@ class Matcher:
         found = _WRITTEN.fullmatch(text[: LONGEST + 1])
         if found is None or len(text) > LONGEST:
             message = (
-                f"{text[:60]!r} is no matcher: write label=value, label!=value, label=~expression or label!~expression"
+                f"{shown(text)} is no matcher: write label=value, label!=value, label=~expression or label!~expression"
             )
             raise ValueError(message)
         self.label, self.operator = found[1], found[2]

@@ -1,13 +1,17 @@
 """The commands that change something: a line for each, and their way from the question to the outcome."""
 
 from bot import catalog
+from bot.freeze import OWN, resource_of
 from sandbox.api.webhooks import ACTIVE
 from sandbox.slack_page import Message
 from tests.scenarios.world import PATIENCE, World, labels
 
 APPROVE = "Approve"
 CHANGING = {name: command for name, command in catalog.load().commands.items() if command.changes}
+# What is no more than the bot's own state: a freeze does not stop it.
+OWN_STATE = {name for name, command in CHANGING.items() if resource_of(command) in OWN}
 LINES = {
+    "/ack": "/ack 3fa91c02d41e55aa-1782900000",
     "/cache": "/cache clear cache:user:*:profile",
     "/clear-failed": "/clear-failed report",
     "/drain-queues": "/drain-queues workflow",
@@ -24,6 +28,7 @@ LINES = {
     "/set-concurrency": "/set-concurrency 4",
     "/set-env": "/set-env api LOG_LEVEL",
     "/set-pool-size": "/set-pool-size 20 5",
+    "/silence": "/silence queue=report 30m --reason backfill",
     "/step-down-primary": "/step-down-primary",
     "/test-webhook": f"/test-webhook {ACTIVE}",
 }

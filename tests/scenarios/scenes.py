@@ -206,6 +206,12 @@ async def frozen(world: World) -> AsyncIterator[State]:
     yield answer(lambda: world.rows("select scope from freezes"))
 
 
+@asynccontextmanager
+async def silenced(world: World) -> AsyncIterator[State]:
+    """Which silences are in force."""
+    yield answer(lambda: world.rows("select matchers from silences where ended_at is null"))
+
+
 def answer(look: Callable[[], object]) -> State:
     """Return a look that can be awaited."""
 
