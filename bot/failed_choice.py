@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from bot.attempt import attempt, why
-from bot.clients.failed_selection import Selection, Survey
+from bot.clients.failed_selection import LOOKED_AT, Selection, Survey
 from bot.clients.queue_changes import QueueChanges, is_writable
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
@@ -163,6 +163,10 @@ def _nothing(asked: Asked, surveys: Sequence[Survey], problems: Sequence[BotErro
     clusters = sorted({name for survey in surveys for name in survey.clusters})
     names = sorted({name for survey in surveys for name in survey.names})
     message = f"None of the {total:,} failed jobs {where} is meant by this."
+    if any(survey.is_partial for survey in surveys):
+        looked = f"None of the {LOOKED_AT:,} oldest failed jobs {where} is meant by this; of {total:,} in all"
+        hint = "Clear or retry those first, or all of them: /failed-jobs shows the newest."
+        return UserError(f"{looked} the rest was not looked at.", hint=hint)
     if asked.cluster and clusters and asked.cluster not in clusters:
         near, argument = nearest(asked.cluster, clusters), "cluster"
         message += f" There are the clusters {', '.join(clusters[:_NAMED])}."

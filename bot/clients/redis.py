@@ -94,7 +94,7 @@ def _read_info(fields: Mapping[str, Any]) -> RedisInfo:
         blocked_clients=_number(fields, "blocked_clients"),
         maxclients=_number(fields, "maxclients"),
         fragmentation=_fraction(fields, "mem_fragmentation_ratio"),
-        saved_at=_moment(fields, "rdb_last_save_time"),
+        saved_at=_saved(fields),
         changes_since_save=_number(fields, "rdb_changes_since_last_save"),
         appends=_flag(fields, "aof_enabled"),
         loading=_flag(fields, "loading"),
@@ -108,6 +108,11 @@ def _replicas(fields: Mapping[str, Any]) -> Iterator[Replica]:
         if isinstance(found := fields.get(f"slave{number}"), Mapping):
             address = f"{found.get('ip', '?')}:{found.get('port', '?')}"
             yield Replica(address, str(found.get("state", "unknown")), _number(found, "lag"))
+
+
+def _saved(fields: Mapping[str, Any]) -> datetime | None:
+    """Return when the last snapshot was written; until there is one, Redis gives the time of its own start."""
+    return None if _number(fields, "rdb_saves") == 0 else _moment(fields, "rdb_last_save_time")
 
 
 def _persistence(fields: Mapping[str, Any]) -> bool | None:

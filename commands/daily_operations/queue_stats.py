@@ -56,6 +56,7 @@ class _Queue:
     permission="queues:read",
     section="Daily Operations",
     runbook=(
+        "curl https://api.novapulse.com/api/v1/queue/stats",
         "curl https://api.novapulse.com/api/v1/queue/stats | jq",
         "watch -n 5 'curl -s https://api.novapulse.com/api/v1/queue/stats | jq'",
         *(f"redis-cli LLEN nova:{name}:waiting" for name in ("email", "webhook", "workflow", "report")),

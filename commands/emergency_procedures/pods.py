@@ -38,7 +38,8 @@ async def pods(
     found = await pod_metrics.pods()
     shown = found if app is None else _of(app, found, workloads)
     if not shown:
-        return say("There are no pods in the namespace", level=Level.WARNING)
+        whose = f" of {app}; /rollout-status says how many are wanted" if found else ""
+        return say(f"There are no pods{whose}", level=Level.WARNING)
     unwell = [pod for pod in shown if pod.state not in _WELL]
     title = f"{len(shown)} {'pod' if len(shown) == 1 else 'pods'}, "
     title += f"{len(unwell)} not ready" if unwell else "all ready"

@@ -121,7 +121,9 @@ def _persistence(info: RedisInfo, now: datetime) -> Iterator[Line]:
     elif info.persistence_ok is None:
         yield Line(level=Level.UNKNOWN, label=label, value=f"whether the last write to disk worked is unknown; {said}")
     else:
-        old = info.saved_at is None or (now - info.saved_at).total_seconds() > _UNSAVED
+        # What it wrote before it last started is in no snapshot of its own either.
+        age = info.uptime if info.saved_at is None else (now - info.saved_at).total_seconds()
+        old = age is None or age > _UNSAVED
         loses = info.appends is False and old and bool(info.changes_since_save)
         yield Line(level=Level.WARNING if loses else Level.OK, label=label, value=said)
 

@@ -47,7 +47,15 @@ async def test_info_tells_of_clients_persistence_and_uptime(server: RedisServer)
     assert (info.loading, info.appends, info.blocked_clients, info.replicas) == (False, False, 0, ())
     assert (info.maxclients or 0) > 0
     assert (info.uptime, info.changes_since_save, info.fragmentation) != (None, None, None)
-    assert (info.primary_link, info.saved_at is None) == (None, False)
+    assert info.primary_link is None
+
+
+async def test_a_snapshot_that_was_never_written_is_none(server: RedisServer, raw: Redis) -> None:
+    await raw.config_resetstat()
+    if (await raw.info("persistence"))["rdb_saves"] == 0:
+        assert (await server.info()).saved_at is None
+    await raw.save()
+    assert (await server.info()).saved_at is not None
 
 
 async def test_info_names_the_replicas(server: RedisServer, redis_url: str, tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from tests.scenarios.world import World, labels, text
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 ANSWERS = {
+    "/ack": ("operator", "/ack nothing", "No alert “nothing” is firing"),
+    "/alerts": ("viewer", "/alerts", "firing"),
+    "/silence": ("operator", "/silence list", "Nothing is silenced"),
     "/approvals": ("viewer", "/approvals", "Nothing waits for approval"),
     "/audit": ("approver", "/audit 1 --command audit", "The newest 1 on record"),
     "/failed-jobs": ("viewer", "/failed-jobs", "Job data is never shown"),
@@ -16,7 +19,7 @@ ANSWERS = {
     "/morning-checklist": ("viewer", "/morning-checklist", "Since"),
     "/queue-stats": ("viewer", "/queue-stats", "Numbers by the NovaPulse API, checked against Redis."),
     "/rollout-status": ("viewer", "/rollout-status worker", "Image"),
-    "/runbook": ("viewer", "/runbook", "19 more need roles that you do not have"),
+    "/runbook": ("viewer", "/runbook", "21 more need roles that you do not have"),
     "/runs": ("viewer", "/runs", "un"),
     "/scale-workers": ("operator", "/scale-workers 3", "Scale novapulse-worker from 2 to 3"),
     "/cache": ("operator", "/cache keys cache:user:*:profile", "no such keys here"),

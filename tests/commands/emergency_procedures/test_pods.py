@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -29,6 +30,18 @@ async def test_shows_every_pod(systems: Systems, world: AnyCluster) -> None:
 @pytest.mark.parametrize("app", ["worker", "novapulse-worker", "Worker"])
 async def test_one_app_by_role_or_name(systems: Systems, app: str) -> None:
     assert (await _pods(systems, app)).title == "2 pods, all ready"
+
+
+async def test_an_app_without_pods_is_said_to_have_none(systems: Systems) -> None:
+    await systems["cluster"].scale("worker", 0)
+    async with asyncio.timeout(30):
+        while any(pod.app == "novapulse-worker" for pod in await systems["pod_metrics"].pods()):  # noqa: ASYNC110 - no watch
+            await asyncio.sleep(0.05)
+    reply = await _pods(systems, "worker")
+    assert (reply.title, reply.level) == (
+        "There are no pods of worker; /rollout-status says how many are wanted",
+        Level.WARNING,
+    )
 
 
 async def test_an_unknown_app_names_those_that_exist(systems: Systems) -> None:
