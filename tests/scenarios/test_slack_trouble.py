@@ -13,14 +13,14 @@ import pytest
 from bot import catalog
 from bot.slack.app import EVENTS_PATH
 from sandbox.slack import SIGNING_SECRET
-from tests.scenarios.world import World, labels, sent_blocks, text
+from tests.scenarios.world import TYPED_IN, World, labels, sent_blocks, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 async def answers(world: World, words: str) -> int:
     """Count what stands in the channels and shows these words."""
-    return sum(words in text(m) for channel in ("ops", "general") for m in world.page.messages(channel))
+    return sum(words in text(m) for channel in TYPED_IN for m in world.page.messages(channel))
 
 
 @pytest.mark.parametrize("kind", ["429", "500"])
