@@ -19,6 +19,7 @@ from bot.nearest import nearest, shown
 _OPTION: Final = re.compile(r"--.+|-[A-Za-z].*", re.DOTALL)
 _NAMED: Final = re.compile(r"([A-Za-z][\w-]*)=(.*)", re.DOTALL)
 _MATCHER: Final = re.compile(r"([A-Za-z_][\w-]*)(?:=~|!~|!=|=)(.+)", re.DOTALL)
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+")  # pydantic takes 5.0 and 1_0 as well, which may be slips
 _SPACE: Final = re.compile(r"\s")
 _YES: Final = frozenset({"true", "yes", "on", "1"})
 _NO: Final = frozenset({"false", "no", "off", "0"})
@@ -126,6 +127,7 @@ class _Reader:
 
     def __init__(self, command: Command) -> None:
         self._command = command
+        self._places = iter([parameter for parameter in command.parameters if not parameter.is_flag])
         self._given: dict[str, JsonValue] = {}
 
     def read(self, typed_words: Iterable[Word]) -> dict[str, JsonValue]:
@@ -177,9 +179,11 @@ class _Reader:
         return found
 
     def _next(self, word: Word) -> Parameter:
-        for parameter in self._command.parameters:
-            if not parameter.is_flag and parameter.name not in self._given:
-                return parameter
+        parameter = next(self._places, None)
+        if parameter is not None and parameter.name in self._given:
+            raise self._error(f"{parameter.name} is given twice: by name and in its place.", parameter)
+        if parameter is not None:
+            return parameter
         meant = nearest(word.text, (p.option for p in self._command.parameters if p.name not in self._given))
         takes = "takes no arguments" if not self._command.parameters else "has all it takes already"
         message = f"{shown(word.text)} is one argument too many: {self._command.name} {takes}."
@@ -207,6 +211,9 @@ def _checked(command: Command, parameter: Parameter, value: JsonValue) -> JsonVa
         message = f"{parameter.name} {_problem(error, parameter, value)}"
         meant = nearest(str(value), parameter.choices)
         raise UsageError(message, usage=command.usage, nearest=meant, argument=parameter.name) from None
+    if type(python) is int and not _WHOLE.fullmatch(str(value).strip()):
+        message = f"{parameter.name} {_RULES['int_']}, not {shown(str(value))}."
+        raise UsageError(message, usage=command.usage, argument=parameter.name)
     json: JsonValue = parameter.adapter.dump_python(python, mode="json")
     return json
 

@@ -72,8 +72,10 @@ class Sender:
         pause = _LOOK_AGAIN
         while True:
             self._outbox.waiting.clear()
+            # Asked before the look: what lands during it may have kept the next message of its channel back.
+            last = self._stopping and not self._flying
             wait = await self._safely()
-            if self._stopping and not self._flying and wait is None:
+            if last and not self._flying and wait is None:
                 return
             pause = min(pause * 2, LOOK_EVERY)
             try:

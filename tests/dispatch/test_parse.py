@@ -102,6 +102,10 @@ def test_what_people_type(text: str, expected: dict[str, JsonValue] | None) -> N
     [
         ("five", "replicas has to be a whole number, not “five”.", "", "replicas"),
         ("5.5", "replicas has to be a whole number, not “5.5”.", "", "replicas"),
+        ("5.0", "replicas has to be a whole number, not “5.0”.", "", "replicas"),
+        ("1_0", "replicas has to be a whole number, not “1_0”.", "", "replicas"),
+        ("--replicas=5 5", "replicas is given twice: by name and in its place.", "", "replicas"),
+        ("--deployment api 5 worker", "deployment is given twice: by name and in its place.", "", "deployment"),
         ("9" * 5000, "replicas has to be a whole number", "", "replicas"),
         ("51", "replicas has to be at most 50, not “51”.", "", "replicas"),
         ("-4", "replicas has to be at least -3, not “-4”.", "", "replicas"),
@@ -164,6 +168,7 @@ def test_a_wrong_word_is_said_back_short_and_masked() -> None:
     [
         ({"replicas": None}, "replicas is missing."),
         ({"replicas": 5, "color": "red"}, "/scale has no argument “color”."),
+        ({"replicas": 5.0}, "replicas has to be a whole number"),
         ({"replicas": ["5"]}, "replicas has to be a whole number"),
         ({"replicas": 5, "yes_zero": "perhaps"}, "yes_zero takes yes or no"),
         ({"replicas": 5, "deployment": 7}, "deployment is one of api, worker"),
