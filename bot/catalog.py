@@ -33,7 +33,7 @@ class Catalog:
     @property
     def permissions(self) -> frozenset[str]:
         """Every permission that some command asks for."""
-        return frozenset(command.permission for command in self.commands.values())
+        return frozenset(each for command in self.commands.values() for each in command.permissions)
 
     @property
     def metrics(self) -> tuple[str, ...]:

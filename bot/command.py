@@ -69,10 +69,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Command:
-    """A declared command; ``dependencies`` is what its handler asks for, ``returns`` what it may answer with."""
+    """A declared command; ``dependencies`` is what its handler asks for, ``returns`` what it may answer with.
+
+    ``change_permission`` is what a plan of it needs as well; the same one, where it only plans.
+    """
 
     name: str
     permission: str
+    change_permission: str
     section: str
     runbook: tuple[str, ...]
     examples: tuple[str, ...]
@@ -92,6 +96,11 @@ class Command:
     def answers(self) -> bool:
         """Whether it may return a reply."""
         return self.returns is not Plan
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """Every permission it may ask for, the one that is always needed first."""
+        return tuple(dict.fromkeys((self.permission, self.change_permission)))
 
     @property
     def usage(self) -> str:
@@ -115,38 +124,37 @@ class Command:
 
 
 def command(
-    name: str, *, permission: str, section: str, runbook: tuple[str, ...] = (), examples: tuple[str, ...] = ()
+    name: str,
+    *,
+    permission: str,
+    section: str,
+    change_permission: str = "",
+    runbook: tuple[str, ...] = (),
+    examples: tuple[str, ...] = (),
 ) -> Callable[[Handler], Command]:
     """Declare a command.
 
-    ``permission`` is ``resource:action``, ``section`` the runbook section it belongs to, ``runbook`` the runbook's
-    own shell lines that it does, ``examples`` what people would type. Arguments stand before the ``*`` of the
-    signature, what the handler needs (by type) behind it. Raises ``InvalidDeclaration``.
+    ``permission`` is ``resource:action``, ``change_permission`` another one that only its plans need,
+    ``section`` the runbook section it belongs to, ``runbook`` the runbook's own shell lines that it does,
+    ``examples`` what people would type. Arguments stand before the ``*`` of the signature, what the handler needs
+    (by type) behind it. Raises ``InvalidDeclaration``.
     """
 
     def declare(handler: Handler) -> Command:
         hints = get_type_hints(handler, include_extras=True)
-        signature = inspect.signature(handler)
-        _check_signature(name, signature, hints)
+        arguments = _arguments(name, handler, hints)
         description, details = _docstring(name, handler)
         declared = Command(
             name=name,
             permission=permission,
+            change_permission=change_permission or permission,
             section=section,
             runbook=runbook,
             examples=examples,
             description=description,
             details=details,
-            parameters=tuple(
-                _parameter(name, parameter, hints)
-                for parameter in signature.parameters.values()
-                if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-            ),
-            dependencies={
-                parameter.name: hints[parameter.name]
-                for parameter in signature.parameters.values()
-                if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-            },
+            parameters=tuple(_parameter(name, each, hints) for each in arguments if each.kind is not each.KEYWORD_ONLY),
+            dependencies={each.name: hints[each.name] for each in arguments if each.kind is each.KEYWORD_ONLY},
             returns=hints.get("return"),
             handler=handler,
         )
@@ -156,11 +164,12 @@ def command(
     return declare
 
 
-def _check_signature(name: str, signature: inspect.Signature, hints: dict[str, Any]) -> None:
-    known = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    for parameter in signature.parameters.values():
-        if parameter.kind not in known or parameter.name not in hints:
-            raise InvalidDeclaration(f"{name}: {parameter} is neither an annotated argument nor a dependency")
+def _arguments(name: str, handler: Handler, hints: dict[str, Any]) -> list[inspect.Parameter]:
+    found = list(inspect.signature(handler).parameters.values())
+    for each in found:
+        if each.kind not in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) or each.name not in hints:
+            raise InvalidDeclaration(f"{name}: {each} is neither an annotated argument nor a dependency")
+    return found
 
 
 def _docstring(name: str, handler: Handler) -> tuple[str, str]:
@@ -195,6 +204,9 @@ def _check(declared: Command) -> None:
     problems = {
         f"{declared.name!r} is not a slash command of 2 to 32 characters": not NAME.fullmatch(declared.name),
         f"{declared.permission!r} is not resource:action": not PERMISSION.fullmatch(declared.permission),
+        f"{declared.change_permission!r} is not resource:action": not PERMISSION.fullmatch(declared.change_permission),
+        "only what may answer too has a permission for its changes": declared.change_permission != declared.permission
+        and not (declared.answers and declared.changes),
         "the section is empty": not declared.section,
         "the handler must return Reply or Plan": declared.returns not in (Reply, Plan, Reply | Plan),
         "the handler must be async": not inspect.iscoroutinefunction(declared.handler),

@@ -57,5 +57,5 @@ def scopes(catalog: Catalog) -> tuple[str, ...]:
 
 
 def resource_of(command: Command) -> str:
-    """Return what the command is about, as its permission says."""
-    return command.permission.partition(":")[0]
+    """Return what the command is about, as the permission for its changes says."""
+    return command.change_permission.partition(":")[0]

@@ -29,8 +29,12 @@ def _overview(catalog: Catalog) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for command in _ordered(catalog):
         anchor = command.name.lstrip("/")
-        yield f"| [`{command.name}`](#{anchor}) | {_cell(command.description)} | `{command.permission}` |"
+        yield f"| [`{command.name}`](#{anchor}) | {_cell(command.description)} | {_permissions(command)} |"
     yield ""
+
+
+def _permissions(command: Command) -> str:
+    return ", ".join(f"`{each}`" for each in command.permissions)
 
 
 def _sections(catalog: Catalog, policy: Policy) -> Iterator[str]:
@@ -54,8 +58,8 @@ def _command(command: Command, policy: Policy) -> Iterator[str]:
     yield from _arguments(command)
     if command.examples:
         yield f"Examples: {', '.join(f'`{example}`' for example in command.examples)}\n"
-    roles = _roles(policy, command.permission)
-    yield f"Permission: `{command.permission}` (roles: {roles}). {_approval(command, policy)}\n"
+    held = (f"`{each}` (roles: {_roles(policy, each)})" for each in command.permissions)
+    yield f"Permission: {', and for a change '.join(held)}. {_approval(command, policy)}\n"
     if command.runbook:
         yield "In the runbook:\n"
         yield "```\n" + "\n".join(command.runbook) + "\n```\n"

@@ -84,6 +84,8 @@ async def _good() -> Reply:
         ({"name": "/" + "x" * 32}, "not a slash command"),
         ({"permission": "scale"}, "not resource:action"),
         ({"permission": "a:b:c"}, "not resource:action"),
+        ({"change_permission": "scale"}, "not resource:action"),
+        ({"change_permission": "a:c"}, "only what may answer too"),
         ({"section": ""}, "the section is empty"),
     ],
 )

@@ -59,7 +59,10 @@ class Planner:
 
     def authorize(self, command: Command, request: Request) -> None:
         """Raise ``Refused`` where the actor may not run the command."""
-        refusal = access.refusal(self._policy.current, request.actor, command.permission)
+        self._require(command.permission, request)
+
+    def _require(self, permission: str, request: Request) -> None:
+        refusal = access.refusal(self._policy.current, request.actor, permission)
         if refusal is not None:
             raise refusal
 
@@ -87,6 +90,8 @@ class Planner:
             if scope.expired():
                 raise TimedOut(command.name, self._deadline) from None
             raise
+        if isinstance(answer, Plan):
+            self._require(command.change_permission, request)
         # A command that only looked has changed nothing, and is what people need most in a freeze.
         if refused and isinstance(answer, Plan):
             raise refused

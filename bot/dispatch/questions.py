@@ -50,7 +50,8 @@ class Questions:
         """Raise ``Refused`` where nobody is asked about the step, or this person may not answer."""
         run_id, _, number = decision.subject.partition(":")
         stored = await self._asked(run_id, number)
-        refusal = access.refusal(self._policy.current, decision.actor, self._planner.command(stored.command).permission)
+        needed = self._planner.command(stored.command).change_permission
+        refusal = access.refusal(self._policy.current, decision.actor, needed)
         if refusal is not None:
             raise refusal
 

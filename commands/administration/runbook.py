@@ -62,7 +62,9 @@ def _explained(declared: Command, policy: Policy, actor: Actor) -> Reply:
     if declared.details:
         # A docstring's lines end where the source's do, which is no place to end one here.
         parts += [Text.of(" ".join(paragraph.split())) for paragraph in declared.details.split("\n\n")]
-    parts.append(Fields(pairs=(("Usage", declared.usage), ("Permission", declared.permission))))
+    parts.append(
+        Fields(pairs=(("Usage", declared.usage), ("Permission", ", and for a change ".join(declared.permissions))))
+    )
     if declared.parameters:
         parts.append(
             Text.of(Bold(text="Arguments"), *(f"\n{_argument(parameter)}" for parameter in declared.parameters))

@@ -19,7 +19,8 @@ _ALL: Final = "cache:*"
 
 @command(
     "/cache",
-    permission="cache:clear",
+    permission="redis:read",
+    change_permission="cache:clear",
     section="Caching Strategy",
     runbook=(
         "`cache:company:{id}:stats` - TTL: 60s",

@@ -69,8 +69,12 @@ def test_a_section_is_one_of_the_runbook_or_the_bots_own(command: Command) -> No
 
 @each_command
 def test_what_only_reads_is_called_so(command: Command) -> None:
-    reads = command.permission.partition(":")[2] in ("read", "run")
-    assert reads is not command.changes
+    assert _reads(command.change_permission) is not command.changes
+    assert _reads(command.permission) or command.permission == command.change_permission
+
+
+def _reads(permission: str) -> bool:
+    return permission.partition(":")[2] in ("read", "run")
 
 
 @each_command

@@ -359,3 +359,11 @@ async def test_a_decision_is_looked_at_before_its_reason_is_asked_for(world: Wor
     world.clock.forward(minutes=30)
     with pytest.raises(Refused, match="has expired"):
         await world.dispatcher.check_decision(world.decision("deny", late.id, AMIR))
+
+
+async def test_what_only_looks_needs_less_than_what_changes(world: World) -> None:
+    assert (await world.record(await world.say("/either", VERA))).status == "done"
+    asked = await world.say("/either 5", VERA)
+    assert (await world.record(asked)).status == "refused"
+    assert "needs the permission workers:scale" in text_of(await world.reply(asked))
+    assert (await world.record(await world.say("/either 5"))).status != "refused"

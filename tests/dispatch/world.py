@@ -224,7 +224,7 @@ async def read(
     return say("Read", Text.of(f"{word} for {actor.name} at {now:%H:%M}"))
 
 
-@command("/either", permission="workers:scale", section=SECTION)
+@command("/either", permission="queues:read", change_permission="workers:scale", section=SECTION)
 async def either(
     replicas: Annotated[int, Field(description="How many to run; 0 only looks")] = 0, *, cluster: Cluster
 ) -> Reply | Plan:
