@@ -35,7 +35,7 @@ WRONG = {
 @pytest.mark.parametrize("name", CHANGING)
 async def test_who_only_looks_changes_nothing(world: World, name: str) -> None:
     before, opened = len(world.scaled()), len(world.page.views)
-    refusal = await world.ask("viewer", LINES[name], "Refused", CHANGING[name].permission, "Who may: ")
+    refusal = await world.ask("viewer", LINES[name], "Refused", CHANGING[name].change_permission, "Who may: ")
     assert refusal["ephemeral_to"] == "U0VIEWER"
     assert "viewer" not in text(refusal).partition("Who may: ")[2]
     assert (len(world.scaled()), len(world.page.views)) == (before, opened)

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from bot.slack.channels import Channels
 from bot.slack.delivery import Carrier, marker
 from bot.slack.pace import Pace
 from bot.slack.sender import LEASE, Sender
+from bot.stores.database import Database
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from tests.slack.stand_in import SlackStandIn
 
@@ -321,6 +322,34 @@ async def test_stopping_sends_what_is_due_first(outbox: Outbox, client: AsyncWeb
     await sender.start(alone=True)
     for number in range(3):
         await outbox.put(message(f"reply:{number}"), now())
+    await sender.stop(grace=30)
+    assert len(slack.messages) == 3
+
+
+class HeldUp(Outbox):
+    """An outbox that is looked at again at once, and whose look takes until what was under way has landed."""
+
+    def __init__(self, database: Database, flying: Callable[[], bool]) -> None:
+        super().__init__(database)
+        self._is_flying = flying
+
+    async def due(self, now: datetime, **asked: Any) -> list[Delivery]:
+        found = await super().due(now, **asked)
+        if found:
+            self.waiting.set()
+        while asked["busy"] and self._is_flying():  # noqa: ASYNC110 - the sender tells nobody that it has landed
+            await asyncio.sleep(0.01)
+        return found
+
+
+async def test_what_waited_for_its_channel_during_the_last_look_is_sent_before_the_stop(
+    database: Database, client: AsyncWebClient, slack: SlackStandIn
+) -> None:
+    outbox = HeldUp(database, lambda: any(task.get_name().startswith("reply:") for task in asyncio.all_tasks()))
+    sender = make(outbox, client)
+    for number in range(3):
+        await outbox.put(message(f"reply:{number}"), now())
+    await sender.start(alone=True)
     await sender.stop(grace=30)
     assert len(slack.messages) == 3
 
