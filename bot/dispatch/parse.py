@@ -180,6 +180,8 @@ class _Reader:
 
     def _next(self, word: Word) -> Parameter:
         parameter = next(self._places, None)
+        if parameter is not None and parameter.matchers and parameter.name in self._given:
+            parameter = next(self._places, None)  # conditions stand wherever they like
         if parameter is not None and parameter.name in self._given:
             raise self._error(f"{parameter.name} is given twice: by name and in its place.", parameter)
         if parameter is not None:
