@@ -1,6 +1,9 @@
 """No changing command gets past a missing role, a wrong argument or a freeze, and none was forgotten here."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
 
 from tests.scenarios.changing import CHANGING, LINES, OWN_STATE, asked
 from tests.scenarios.world import World, text
@@ -32,6 +35,16 @@ WRONG = {
 }
 
 
+@pytest_asyncio.fixture(loop_scope="package")
+async def cached(world: World) -> AsyncIterator[None]:
+    """A cached profile, else ``/cache clear`` answers that there is nothing to clear."""
+    async with world.redis() as redis:
+        await redis.set("cache:user:42:profile", "x", ex=600)
+        yield
+        await redis.delete("cache:user:42:profile")
+
+
+@pytest.mark.usefixtures("cached")
 @pytest.mark.parametrize("name", CHANGING)
 async def test_who_only_looks_changes_nothing(world: World, name: str) -> None:
     before, opened = len(world.scaled()), len(world.page.views)
@@ -49,9 +62,8 @@ async def test_a_wrong_argument_is_named_and_nothing_is_planned(world: World, na
     assert "Waits for approval" not in text(answer)
 
 
+@pytest.mark.usefixtures("cached")
 async def test_in_a_freeze_of_everything_only_the_bots_own_state_is_changed(world: World) -> None:
-    async with world.redis() as redis:
-        await redis.set("cache:user:42:profile", "x", ex=600)  # else there is nothing that could be cleared
     await world.ask("approver", "/freeze all 30m", "Done after")
     before = len(world.scaled())
     try:
@@ -60,8 +72,6 @@ async def test_in_a_freeze_of_everything_only_the_bots_own_state_is_changed(worl
         assert len(world.scaled()) == before
     finally:
         await world.ask("approver", "/freeze off", "Done after")
-        async with world.redis() as redis:
-            await redis.delete("cache:user:42:profile")
 
 
 async def test_no_changing_command_was_forgotten() -> None:
