@@ -16,6 +16,7 @@ from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Person, R
 from bot.stores.incidents import Incident
 
 ONCALL: Final = "oncall"
+CHANGES: Final = "/changes"
 LEVELS: Final[dict[Severity, Level]] = {"warning": Level.WARNING, "critical": Level.CRITICAL}
 # What rings besides a card that is new, and in which words.
 RINGS: Final[dict[Kind, str]] = {"worsened": "Now critical", "unmuted": "No longer muted and still firing"}
@@ -74,7 +75,8 @@ def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog],
     parts: list[Part] = [_line(incident, rule, "Now"), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
     parts += [*_standing(incident), *_chart(rule, trend), *_mentions(incident.severity, policy)]
-    buttons = (*_own_buttons(incident, catalog), *next_steps(rule.next_steps, alert.labels, catalog))
+    steps = next_steps(rule.next_steps, alert.labels, catalog)
+    buttons = (*_own_buttons(incident, catalog), *steps, *_what_changed(catalog))
     if buttons:
         parts.append(Buttons(buttons=buttons))
     parts += _source(finding)
@@ -104,6 +106,12 @@ def _own_buttons(incident: Incident, catalog: Catalog) -> tuple[Button, ...]:
     wanted = [] if incident.acknowledged_at else [acknowledge]
     wanted += [] if incident.muted else [silence]
     return tuple(button for button in wanted if button.value.split()[0] in catalog.commands)
+
+
+def _what_changed(catalog: Catalog) -> tuple[Button, ...]:
+    return tuple(
+        Button(label="What changed?", action="run", value=name) for name in (CHANGES,) if name in catalog.commands
+    )
 
 
 def _resolved(news: News, trend: list[float | None]) -> Reply:

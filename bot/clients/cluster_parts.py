@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 
 from bot.clients.aftermath import Aftermath, Trend
+from bot.clients.cluster_changes import ClusterChanges
 from bot.clients.cluster_configuration import Configuration, Vault
 from bot.clients.cluster_connection import ClusterConnection
 from bot.clients.cluster_pod_changes import PodChanges
@@ -33,11 +34,12 @@ def cluster_parts(
     stack.push_async_callback(jobs.close)
     workloads = Workloads(platform, connection)
     metrics = PodMetrics(workloads)
-    pods = PodChanges(workloads, metrics, jobs)
+    pods, revisions = PodChanges(workloads, metrics, jobs), Revisions(workloads)
     return {
         "workloads": workloads,
         "restarts": Restarts(workloads),
-        "revisions": Revisions(workloads),
+        "revisions": revisions,
+        "changes": ClusterChanges(workloads, revisions),
         "configuration": Configuration(workloads, vault),
         "pod_metrics": metrics,
         "pods": pods,

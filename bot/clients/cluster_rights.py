@@ -41,6 +41,7 @@ def rights_needed(settings: PlatformSettings) -> tuple[Right, ...]:
         *(Right(verb, "", "pods") for verb in ("list", "patch", "delete")),
         Right("list", "metrics.k8s.io", "pods"),
         Right("get", "", "pods", "log"),
+        Right("list", "", "events"),
         Right("list", "autoscaling", "horizontalpodautoscalers"),
         Right("list", "keda.sh", "scaledobjects"),
     )

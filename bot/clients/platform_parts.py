@@ -14,7 +14,9 @@ from bot.clients.cluster_workloads import Workloads
 from bot.clients.compose import Compose
 from bot.clients.compose_changes import ComposePods, ComposeRestarts, ComposeWorkloads
 from bot.clients.compose_configuration import ComposeConfiguration
+from bot.clients.compose_recent import ComposeChanges
 from bot.clients.platform import Configuring, Platform, PodChanging, PodReading, Restarting, WorkloadReading
+from bot.clients.platform_changes import ChangeReading
 from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
 from bot.errors import Refused
@@ -27,6 +29,7 @@ _PROTOCOLS: Final[Mapping[str, type]] = {
     "pods": PodChanging,
     "restarts": Restarting,
     "configuration": Configuring,
+    "changes": ChangeReading,
 }
 _KUBERNETES_ONLY: Final = (Cluster, Workloads, Revisions, Configuration)
 
@@ -58,6 +61,7 @@ def platform_parts(
         "workloads": ComposeWorkloads(compose.project),
         "restarts": ComposeRestarts(compose.project),
         "revisions": _kubernetes_only(),
+        "changes": ComposeChanges(compose.project),
         "configuration": ComposeConfiguration(compose.project, vault),
         "pod_metrics": pods,
         "pods": pods,

@@ -66,6 +66,13 @@ class Incidents:
             rows = await connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(limit))
             return [_incident(row) for row in rows.mappings()]
 
+    async def moved(self, since: datetime, *, limit: int = 100) -> list[Incident]:
+        """Return the incidents that were opened or resolved since then, the newest first."""
+        query = sa.select(incidents).where(sa.or_(incidents.c.opened_at >= since, incidents.c.resolved_at >= since))
+        async with self._database.reading() as connection:
+            rows = await connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(limit))
+            return [_incident(row) for row in rows.mappings()]
+
     async def save(self, incident: Incident, *, connection: AsyncConnection) -> None:
         """Insert or replace an incident, in the transaction that also puts its card."""
         row = asdict(incident) | {"alert": incident.alert.model_dump(mode="json")}

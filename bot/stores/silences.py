@@ -1,6 +1,7 @@
 """The silences, those that are over included: what was silenced when, by whom and why, can be asked afterwards."""
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,15 @@ from bot.request import Actor
 from bot.silence import Silence
 from bot.stores.database import Database
 from bot.stores.tables import silences
+
+
+@dataclass(frozen=True)
+class EndedSilence:
+    """A silence that is over: its conditions in words, when it ended and by whom, empty where its time was up."""
+
+    words: str
+    at: datetime
+    by: str
 
 
 class Silences:
@@ -26,6 +36,14 @@ class Silences:
         async with joined as transaction:
             rows = await transaction.execute(query.order_by(silences.c.until, silences.c.id))
             return [_silence(row) for row in rows.mappings()]
+
+    async def ended_since(self, moment: datetime, now: datetime) -> list[EndedSilence]:
+        """Return the silences that ended from ``moment`` to ``now``, by somebody or by themselves."""
+        by_time = sa.and_(silences.c.ended_at.is_(None), silences.c.until.between(moment, now))
+        query = sa.select(silences).where(sa.or_(silences.c.ended_at >= moment, by_time))
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [EndedSilence(_silence(row).words, row["ended_at"] or row["until"], row["ended_by"]) for row in rows]
 
     async def start(self, silence: Silence) -> bool:
         """Put a silence in force; False where it is there already."""

@@ -5,6 +5,7 @@ import math
 from datetime import datetime
 from typing import Any
 
+from sandbox.cluster.events import note
 from sandbox.cluster.pods import active, is_ready, keep_pods, keep_stateful, owned, owner, short_hash
 from sandbox.cluster.store import Object, ObjectStore, stamp
 
@@ -120,7 +121,12 @@ class _Rollout:
         def resize(found: Object) -> None:
             found["spec"]["replicas"] = replicas
 
+        before = self.store.get("replicasets", self.namespace, name)["spec"]["replicas"]
         self.store.change("replicasets", self.namespace, name, resize)
+        if before != replicas:
+            way = "up" if replicas > before else "down"
+            message = f"Scaled {way} replica set {name} from {before} to {replicas}"
+            note(self.store, self.deployment, "ScalingReplicaSet", message)
 
     def _prune(self, old: list[Object]) -> None:
         empty = [found for found in old if found["spec"]["replicas"] == 0]

@@ -11,6 +11,7 @@ from aiohttp import web
 from sandbox.cluster import streams
 from sandbox.cluster.asked import Asked, address_of, resource_of, selector_of, verb_of
 from sandbox.cluster.kubelet import Kubelet
+from sandbox.cluster.managed import sign
 from sandbox.cluster.patches import MERGE, patched
 from sandbox.cluster.resources import RESOURCES
 from sandbox.cluster.store import ApiError, Object, ObjectStore, labels_fit, stamp
@@ -152,8 +153,7 @@ class ClusterServer:
         return web.json_response(_scale_of(found) if subresource == "scale" else found)
 
     async def _create(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        resource, namespace, _ = address_of(request)
+        body, (resource, namespace, _) = await request.json(), address_of(request)
         new = self._store.create(resource, namespace, body)
         self._note(request, body, new["metadata"]["name"])
         return web.json_response(new, status=201)
@@ -178,6 +178,7 @@ class ClusterServer:
             found["spec"]["replicas"] = _replicas(new)
             found["metadata"] |= {"resourceVersion": new["metadata"].get("resourceVersion")}
             new = found
+        sign(new, self._store.get(resource, namespace, name), request, at=stamp(self._store.now()))
         if "All" not in request.query.getall("dryRun", []):
             new = self._store.replace(resource, namespace, name, new, status=subresource == "status")
             self._note(request, body, name)
@@ -245,6 +246,5 @@ async def _options(request: web.Request) -> Object:
 
 
 def _failure(error: ApiError) -> web.Response:
-    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-    about = {"message": error.message, "reason": error.reason, "code": error.status}
-    return web.json_response(body | about, status=error.status)
+    about = {"status": "Failure", "message": error.message, "reason": error.reason, "code": error.status}
+    return web.json_response({"kind": "Status", "apiVersion": "v1", "metadata": {}} | about, status=error.status)

@@ -42,7 +42,7 @@ async def test_a_backlog_is_one_card_through_a_crash_to_its_end(watched: World) 
         await world.sandbox.load("email", burst=700)
         card = await world.page.wait_message(ALERTS, "Email queue: jobs waiting")
         await world.becomes(card, "WARNING", "warning above 500", "Since ", "Runbook: Monitoring Queue Health")
-        assert labels(card) == ["Acknowledge", "Silence…", "Scale workers +2…", "Queue stats email"]
+        assert labels(card) == ["Acknowledge", "Silence…", "Scale workers +2…", "Queue stats email", "What changed?"]
         await world.sandbox.load("email", burst=731)
         await world.becomes(card, "CRITICAL", "1,431 jobs", "critical above 1,000", "On call: <@U0ONCALL>", "Trend")
         await form_is_filled_in(world, card)
@@ -140,7 +140,7 @@ async def test_somebody_takes_an_alert_in_hand_and_silences_it_from_its_card(wat
         await world.form("operator", lambda: world.click("operator", card, "Silence…"))
         await world.submit("operator", duration="4h", reason="backfill")
         held = await world.becomes(card, "Muted: silenced by operator until", "backfill")
-        assert labels(held) == ["Scale workers +2…", "Queue stats workflow"]
+        assert labels(held) == ["Scale workers +2…", "Queue stats workflow", "What changed?"]
         await world.until(lambda: sum("Done" in ring for ring in rings(world, card)) == 2)
         await world.sandbox.load("workflow", burst=1000)
         await world.becomes(card, "CRITICAL", "2,200 jobs")

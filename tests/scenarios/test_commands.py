@@ -23,6 +23,7 @@ ANSWERS = {
     "/runs": ("viewer", "/runs", "un"),
     "/scale-workers": ("operator", "/scale-workers 3", "Scale novapulse-worker from 2 to 3"),
     "/cache": ("operator", "/cache keys cache:user:*:profile", "no such keys here"),
+    "/changes": ("viewer", "/changes", "novapulse-worker revision 1: "),
     "/clear-failed": ("operator", "/clear-failed email", "email"),
     "/drain-queues": ("operator", "/drain-queues email", "No job of email is begun until somebody resumes it"),
     "/error-logs": ("operator", "/error-logs api", "of 3 of 3 pods"),

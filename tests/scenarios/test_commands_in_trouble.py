@@ -34,6 +34,7 @@ DOWN = {
         "/scale-workers 3": ("What this does to the queues is unknown.", "Redis could not be read"),
     },
     "cluster-down": {
+        "/changes": ("as far as it could be read", "The cluster could not be read: connection refused."),
         "/error-logs api": NO_CLUSTER,
         "/force-restart-workers": NO_CLUSTER,
         "/health": ("*Cluster* connection refused", "❔ *Worker pods* connection refused"),

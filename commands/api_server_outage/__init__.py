@@ -1,0 +1,1 @@
+"""The runbook's section "API Server Outage"."""
