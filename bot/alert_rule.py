@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bot.alert import Alert, Severity
 from bot.duration import Duration
 from bot.matchers import WrittenMatcher
+
+# Stands in ``group_by`` for all labels, as in Alertmanager.
+EVERY_LABEL: Final = "..."
 
 
 class _Section(BaseModel):
@@ -69,6 +73,35 @@ class AlertRule(_Section):
             if threshold is not None and (value < threshold if self.below else value > threshold):
                 return severity
         return None
+
+
+class Notifications(_Section):
+    """How alerts are notified, in Alertmanager's words.
+
+    Alerts with the same values of the labels in ``group_by`` share a card; ``...`` stands for every label, so that each
+    has its own. Who joins a card rings at most every ``group_interval``, and what goes on firing and nobody has
+    acknowledged rings again every ``repeat_interval``.
+    """
+
+    group_by: tuple[str, ...] = (EVERY_LABEL,)
+    group_interval: Duration = timedelta(minutes=5)
+    repeat_interval: Duration = timedelta(hours=4)
+
+    @field_validator("group_by")
+    @classmethod
+    def _every_or_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if EVERY_LABEL in value and len(value) > 1:
+            message = f"{EVERY_LABEL} is every label: nothing can stand beside it"
+            raise ValueError(message)
+        return value
+
+
+class Flapping(_Section):
+    """What is on and off: opened as often as ``openings`` within that time, it stays open until it is ``calm``."""
+
+    openings: int = Field(default=3, ge=2)
+    within: Duration = timedelta(minutes=30)
+    calm: Duration = timedelta(minutes=10)
 
 
 class Inhibition(_Section):

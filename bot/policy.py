@@ -4,13 +4,14 @@
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bot.alert_rule import AlertRule, Inhibition
+from bot.alert_rule import AlertRule, Flapping, Inhibition, Notifications
 from bot.duration import Duration
 from bot.oncall import OnCall
 
@@ -137,6 +138,8 @@ class Policy(_Section):
     schedules: dict[str, ScheduleRule]
     alerts: tuple[AlertRule, ...]
     inhibitions: tuple[Inhibition, ...] = ()
+    notifications: Notifications = Notifications()
+    flapping: Flapping = Flapping()
 
     @field_validator("timezone")
     @classmethod
@@ -151,6 +154,10 @@ class Policy(_Section):
     def approval(self, command: str) -> ApprovalRule:
         """Return the rule for this command, else the one named ``default``; its presence is checked at load."""
         return self.approvals.get(command) or self.approvals["default"]
+
+    def notified(self, labels: Mapping[str, str]) -> Notifications:  # noqa: ARG002 - routes will tell by them
+        """Return how an alert with these labels is notified."""
+        return self.notifications
 
     def roles_of(self, person: str) -> frozenset[str]:
         """Return the names of the roles this person has, the included ones with them."""

@@ -13,7 +13,7 @@ class Silence(BaseModel):
     """Who silenced what, why, and until when at the latest. ``id`` is the request's that made it.
 
     ``until_resolved`` ends it as soon as nothing that it matches fires; ``only_new`` leaves what fired before it
-    began audible, as a maintenance does.
+    began audible, as a maintenance does. ``matched_at`` is when it last muted something that fired.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -26,6 +26,7 @@ class Silence(BaseModel):
     until: datetime
     until_resolved: bool = False
     only_new: bool = False
+    matched_at: datetime | None = None
 
     @property
     def words(self) -> str:

@@ -243,3 +243,19 @@ def test_whoever_is_called_has_to_be_known() -> None:
     with pytest.raises(InvalidPolicy, match="oncall names 'U9', who is not under") as raised:
         read(text, CATALOG)
     assert raised.value.line == len(text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ('[notifications]\ngroup_by = ["...", "queue"]', "nothing can stand beside it"),
+        ('[notifications]\nrepeat_interval = "often"', "a number and a unit"),
+        ("[flapping]\nopenings = 1", "flapping.openings"),
+        ("[flapping]\nopening = 3", "flapping.opening is not a key"),
+    ],
+)
+def test_how_alerts_are_notified_is_checked_with_its_line(section: str, said: str) -> None:
+    text = f"{GOOD}\n{section}\n"
+    with pytest.raises(InvalidPolicy, match=said) as raised:
+        read(text, CATALOG)
+    assert raised.value.line == len(text.splitlines())

@@ -1,12 +1,12 @@
 """An incident as a card: what is wrong, how bad, since when, and the runbook's next step as buttons."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from bot.alert import Alert, Severity
 from bot.alert_rule import AlertRule
-from bot.alerting.evaluate import SEVERITIES, Finding, filled
-from bot.alerting.stages import Kind, News
+from bot.alerting.dedupe import Kind, News
+from bot.alerting.evaluate import Finding, filled
 from bot.catalog import Catalog
 from bot.clients.queue_layout import FAILED_KEPT
 from bot.elapsed import elapsed
@@ -19,7 +19,13 @@ ONCALL: Final = "oncall"
 CHANGES: Final = "/changes"
 LEVELS: Final[dict[Severity, Level]] = {"warning": Level.WARNING, "critical": Level.CRITICAL}
 # What rings besides a card that is new, and in which words.
-RINGS: Final[dict[Kind, str]] = {"worsened": "Now critical", "unmuted": "No longer muted and still firing"}
+RINGS: Final[dict[Kind, str]] = {
+    "worsened": "Now critical",
+    "unmuted": "No longer muted and still firing",
+    "joined": "More of it",
+    "repeated": "Still firing",
+}
+_SHOWN_MEMBERS: Final = 15
 _POINTS: Final = 60
 # What the values of a metric that is yes or no are called, 0 first.
 _YES_OR_NO: Final = {"up": ("failing", "working"), "readable": ("not readable", "readable")}
@@ -30,23 +36,30 @@ def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None]
     if news.incident.state == "resolved":
         return _resolved(news, trend)
     assert news.finding is not None  # noqa: S101 - only what was found can be firing
-    return _firing(news.incident, news.finding, (policy, catalog), trend)
+    return _firing(news, news.finding, (policy, catalog), trend)
 
 
-def again(kind: Kind, incident: Incident, finding: Finding, policy: Policy) -> Reply:
+def again(news: News, policy: Policy) -> Reply:
     """Say in the card's thread what an edit of the card would not tell anybody: Slack rings nobody for one."""
-    parts = (_line(incident, finding.rule, "Now"), *_mentions(incident.severity, policy))
-    title = f"{RINGS[kind]}: {incident.alert.summary}"
+    incident = news.incident
+    parts = (*_now(news), *mentions(incident.severity, policy))
+    title = f"{RINGS[news.kind]}: {_title(news)}"
     return Reply(title=title, level=LEVELS[incident.severity], parts=parts)
 
 
-def digest(news: list[News], policy: Policy, now: datetime) -> Reply:
-    """Render many incidents that opened in one tick as one message, every one of them a line."""
-    worst = max((one.incident.severity for one in news), key=SEVERITIES.index)
-    lines = [_line(one.incident, one.finding.rule, one.incident.alert.summary) for one in news if one.finding]
-    parts: list[Part] = [Text.of(f"{len(news)} alerts began at ", When(at=now), ".")]
-    title = f"{len(news)} new alerts at once"
-    return Reply(title=title, level=LEVELS[worst], parts=(*parts, *_mentions(worst, policy), *lines))
+def _now(news: News) -> list[Part]:
+    """Say how each of those that share the card stands."""
+    incident, finding = news.incident, news.finding
+    if finding is None or len(news.members) < 2:  # noqa: PLR2004 - one needs no list
+        return [] if finding is None else [line(incident, finding.rule, "Now")]
+    lines: list[Part] = [line_of(member, member.alert.summary) for member in news.members[:_SHOWN_MEMBERS]]
+    more = len(news.members) - _SHOWN_MEMBERS
+    return [*lines, *([Note.of(f"and {more} more")] if more > 0 else [])]
+
+
+def _title(news: News) -> str:
+    others = len(news.members) - 1
+    return f"{news.incident.alert.summary}, and {others} more" if others > 0 else news.incident.alert.summary
 
 
 def shown(value: float, rule: AlertRule) -> str:
@@ -69,12 +82,12 @@ def _words(rule: AlertRule) -> tuple[str, str] | None:
     return _YES_OR_NO.get(rule.metric.rpartition("_")[2])
 
 
-def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None]) -> Reply:
-    policy, catalog = known
-    alert, rule = finding.alert, finding.rule
-    parts: list[Part] = [_line(incident, rule, "Now"), *_unknown(finding)]
+def _firing(news: News, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None]) -> Reply:
+    incident, (policy, catalog) = news.incident, known
+    alert, rule = incident.alert, finding.rule
+    parts: list[Part] = [*_now(news), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
-    parts += [*_standing(incident), *_chart(rule, trend), *_mentions(incident.severity, policy)]
+    parts += [*_standing(incident, policy), *_chart(rule, trend), *mentions(incident.severity, policy)]
     steps = next_steps(rule.next_steps, alert.labels, catalog)
     buttons = (*_own_buttons(incident, catalog), *steps, *_what_changed(catalog))
     if buttons:
@@ -82,16 +95,22 @@ def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog],
     parts += _source(finding)
     word = incident.severity.capitalize()
     return Reply(
-        title=alert.summary,
+        title=_title(news),
         level=LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN,
         parts=tuple(parts),
-        summary=f"{word}: {alert.summary}, {_value(alert, rule)}",
+        summary=f"{word}: {_title(news)}, {_value(alert, rule)}",
     )
 
 
-def _standing(incident: Incident) -> list[Part]:
-    """Say who has it in hand and why it rings nobody."""
+def _standing(incident: Incident, policy: Policy) -> list[Part]:
+    """Say who has it in hand, why it rings nobody, and that it is on and off."""
     parts: list[Part] = []
+    if incident.flapping:
+        rules = policy.flapping
+        words = f"On and off: it began {rules.openings} times or more within {elapsed(rules.within)}. This card stays "
+        parts.append(Text.of(f"{words}until it has been calm for {elapsed(rules.calm)}."))
+    if incident.calm_since is not None:
+        parts.append(Text.of("Within its limit since ", When(at=incident.calm_since)))
     if incident.acknowledged_at is not None:
         parts.append(Text.of(f"Acknowledged by {incident.acknowledged_by} at ", When(at=incident.acknowledged_at)))
     if incident.muted:
@@ -138,13 +157,22 @@ def _from_to(incident: Incident) -> tuple[Span, ...]:
     return ("From ", When(at=began), " to ", When(at=ended))
 
 
-def _line(incident: Incident, rule: AlertRule, label: str) -> Line:
-    alert = incident.alert
-    threshold = rule.threshold(incident.severity)
+def line(incident: Incident, rule: AlertRule, label: str) -> Line:
+    """Say how an incident's alert stands: its value, and beyond which one it is."""
+    return _alert_line(incident.alert, rule, label)
+
+
+def line_of(finding: Finding, label: str) -> Line:
+    """Say how one of the alerts that share a card stands."""
+    return _alert_line(finding.alert, finding.rule, label)
+
+
+def _alert_line(alert: Alert, rule: AlertRule, label: str) -> Line:
+    threshold = rule.threshold(alert.severity)
     limit = ""
     if threshold is not None and not _words(rule):
-        limit = f", {incident.severity} {'below' if rule.below else 'above'} {_number(threshold)}"
-    level = LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN
+        limit = f", {alert.severity} {'below' if rule.below else 'above'} {_number(threshold)}"
+    level = LEVELS[alert.severity] if alert.value is not None else Level.UNKNOWN
     return Line(level=level, label=label, value=f"{_value(alert, rule)}{limit}")
 
 
@@ -186,7 +214,8 @@ def _worst(values: list[float | None], rule: AlertRule) -> float | None:
     return (min if rule.below else max)(known, default=None)
 
 
-def _mentions(severity: Severity, policy: Policy) -> list[Part]:
+def mentions(severity: Severity, policy: Policy) -> list[Part]:
+    """Return the line that rings whoever is on call; nothing for less than critical."""
     if severity != "critical" or ONCALL not in policy.roles:
         return []
     people = [Person(id=person, name=policy.name(person), notify=True) for person in policy.members((ONCALL,))]

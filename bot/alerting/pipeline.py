@@ -12,12 +12,16 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.card import RINGS, again, card, digest
+from bot.alerting.card import RINGS, again, card
+from bot.alerting.dedupe import Kind, News, dedupe
+from bot.alerting.digest import digest
 from bot.alerting.evaluate import AlertState, Finding, evaluate
-from bot.alerting.stages import News, dedupe, group, inhibit, over, silence
+from bot.alerting.group import group
+from bot.alerting.stages import inhibit, matching, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
 from bot.schedule import Observation
+from bot.silence import Silence
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.outbox import CARD, CRITICAL, Message, Outbox
@@ -57,15 +61,24 @@ class Alerting:
             await self._stores.incidents.lock(connection)
             states = await self._states(connection)
             findings = evaluate(policy.alerts, observations, states, now)
-            silences = await self._stores.silences.active(now, connection)
-            ended = over(silences, findings)
-            lasting = [one for one in silences if one not in ended]
-            judged = silence(inhibit(findings, policy.inhibitions), lasting)
+            silences = await self._silences(findings, now, connection)
+            judged = silence(inhibit(findings, policy.inhibitions), silences)
             firing = await self._stores.incidents.firing(connection=connection)
-            news = dedupe(group(judged, now), firing, now)
+            openings = await self._stores.incidents.openings(now - policy.flapping.within, connection=connection)
+            groups = group(judged, policy.notified)
+            news = dedupe(groups, firing, now, flapping=policy.flapping, openings=openings)
             await self._notify(news, policy, now, connection)
-            await self._stores.silences.end([one.id for one in ended], "resolved", now, connection)
             await self._remember(findings, now, connection)
+
+    async def _silences(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> list[Silence]:
+        """Return the silences in force; those that are over with what fires now are ended."""
+        silences = await self._stores.silences.active(now, connection)
+        used = matching(silences, findings)
+        await self._stores.silences.matched(used, now, connection)
+        ended = over(silences, used, now)
+        for reason, ones in ended.items():
+            await self._stores.silences.end([one.id for one in ones], reason, now, connection)
+        return [one for one in silences if not any(one in ones for ones in ended.values())]
 
     async def _states(self, connection: AsyncConnection) -> dict[str, AlertState]:
         stored = await self._stores.incidents.states(connection=connection)
@@ -81,20 +94,21 @@ class Alerting:
         await self._stores.incidents.remember(states, now, connection=connection)
 
     async def _notify(self, news: list[News], policy: Policy, now: datetime, connection: AsyncConnection) -> None:
-        opened = [one for one in news if one.kind == "opened"]
-        together = opened if len(opened) > DIGEST_ABOVE else []
-        if together:
-            await self._announce_together(together, policy, now, connection)
+        together = [one for kind in ("opened", "resolved") for one in _of_one_message(news, kind)]
+        for kind in ("opened", "resolved"):
+            if of_kind := _of_one_message(news, kind):
+                await self._announce_together(of_kind, policy, now, connection)
+        silent = [one for one in news if one.kind == "quiet" or one in together]
+        for one in silent:
+            await self._stores.incidents.save(one.incident, connection=connection)
         for one in news:
-            if one.kind == "quiet" or one in together:
-                await self._stores.incidents.save(one.incident, connection=connection)
-            else:
+            if one not in silent:
                 await self._announce(one, policy, now, connection)
 
     async def _announce(self, one: News, policy: Policy, now: datetime, connection: AsyncConnection) -> None:
         incident = replace(one.incident, notified_at=now)
-        if one.finding and incident.state == "firing":
-            incident = replace(incident, alert=one.finding.alert)
+        if one.alert is not None:
+            incident = replace(incident, alert=one.alert)
         await self._stores.incidents.save(incident, connection=connection)
         trend = await self._trend(incident, one.finding, connection)
         body = card(replace(one, incident=incident), policy, self._catalog, trend)
@@ -102,7 +116,7 @@ class Alerting:
         await self._stores.outbox.put(message, now, connection=connection)
         # A card that is new with this (it was in a digest until now) rings by itself.
         if one.kind in RINGS and one.finding is not None and one.incident.notified_at is not None:
-            ring = again(one.kind, incident, one.finding, policy)
+            ring = again(replace(one, incident=incident), policy)
             key = f"{message.key}:{one.kind}:{now.isoformat()}"
             loud = Message(key, self._channel, ring, _priority(incident), thread_of=message.key)
             await self._stores.outbox.put(loud, now, connection=connection)
@@ -111,7 +125,8 @@ class Alerting:
         self, together: list[News], policy: Policy, now: datetime, connection: AsyncConnection
     ) -> None:
         urgent = min(_priority(one.incident) for one in together)
-        message = Message(f"incidents:{now.isoformat()}", self._channel, digest(together, policy, now), urgent)
+        key = f"incidents:{together[0].kind}:{now.isoformat()}"
+        message = Message(key, self._channel, digest(together, policy, self._catalog, now), urgent)
         await self._stores.outbox.put(message, now, connection=connection)
 
     async def _trend(
@@ -130,6 +145,12 @@ def _read(stored: object) -> AlertState | None:
         return AlertState.model_validate(stored)
     except ValidationError:
         return None
+
+
+def _of_one_message(news: list[News], kind: Kind) -> list[News]:
+    """Return what began or ended in this tick, where that is too much for a card each; what has a card keeps it."""
+    found = [one for one in news if one.kind == kind and one.incident.notified_at is None]
+    return found if len(found) > DIGEST_ABOVE else []
 
 
 def _priority(incident: Incident) -> int:

@@ -23,7 +23,8 @@ class Incident:
     """One incident: its alert as last shown, its worst value, and when it was opened, resolved and last shown.
 
     ``notified_at`` is None while it has no card of its own; ``muted`` says why it rings nobody, ``acknowledged_by``
-    who has it in hand.
+    who has it in hand. ``members`` are the fingerprints of its alerts that were heard, ``rung_at`` is when it last
+    rang; one that flaps stays open for a while though nothing of it fires, ``calm_since`` then.
     """
 
     id: str
@@ -38,6 +39,10 @@ class Incident:
     muted: str = ""
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
+    members: tuple[str, ...] = ()
+    rung_at: datetime | None = None
+    flapping: bool = False
+    calm_since: datetime | None = None
 
 
 class Incidents:
@@ -58,6 +63,12 @@ class Incidents:
         async with self._joined(connection) as transaction:
             rows = (await transaction.execute(query)).mappings().all()
         return {row["fingerprint"]: _incident(row) for row in rows}
+
+    async def openings(self, since: datetime, *, connection: AsyncConnection) -> dict[str, int]:
+        """Return how often each was opened since then, by fingerprint."""
+        query = sa.select(incidents.c.fingerprint, sa.func.count().label("number"))
+        query = query.where(incidents.c.opened_at >= since).group_by(incidents.c.fingerprint)
+        return {row.fingerprint: row.number for row in await connection.execute(query)}
 
     async def recent(self, since: datetime, *, limit: int = 100) -> list[Incident]:
         """Return the incidents opened since then, newest first."""
@@ -114,4 +125,5 @@ class Incidents:
 
 
 def _incident(row: sa.RowMapping) -> Incident:
-    return Incident(**{**row, "alert": Alert.model_validate(row["alert"])})
+    read = {"alert": Alert.model_validate(row["alert"]), "members": tuple(row["members"])}
+    return Incident(**{**row, **read})

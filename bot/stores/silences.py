@@ -1,5 +1,6 @@
 """The silences, those that are over included: what was silenced when, by whom and why, can be asked afterwards."""
 
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,12 +48,16 @@ class Silences:
 
     async def start(self, silence: Silence) -> bool:
         """Put a silence in force; False where it is there already."""
-        row = silence.model_dump(mode="json") | {"since": silence.since, "until": silence.until}
+        row = silence.model_dump(mode="json", exclude={"matched_at"}) | {"since": silence.since, "until": silence.until}
         owner = row.pop("owner")
         row |= {"owner_id": owner["id"], "owner_name": owner["name"]}
         async with self._database.transaction() as connection:
             inserted = await connection.execute(self._database.insert(silences).values(row).on_conflict_do_nothing())
         return bool(inserted.rowcount)
+
+    async def matched(self, ids: Collection[str], now: datetime, connection: AsyncConnection) -> None:
+        """Record that these silences mute something at this moment."""
+        await connection.execute(sa.update(silences).where(silences.c.id.in_(ids)).values(matched_at=now))
 
     async def end(self, ids: list[str], by: str, now: datetime, connection: AsyncConnection | None = None) -> int:
         """End these silences; those that have ended already stay as they are. ``by`` is a name, or why it ended."""

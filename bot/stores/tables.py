@@ -138,6 +138,10 @@ incidents = sa.Table(
     column("muted", sa.Text, server_default=""),  # why it rings nobody, as last shown
     column("acknowledged_by", sa.Text, server_default=""),  # a name
     column("acknowledged_at", Moment, nullable=True),
+    column("members", sa.JSON, server_default="[]"),  # the fingerprints of the alerts that were heard
+    column("rung_at", Moment, nullable=True),  # when it last rang
+    column("flapping", sa.Boolean, server_default=sa.false()),
+    column("calm_since", Moment, nullable=True),  # of one that flaps: since when nothing of it fires
 )
 
 silences = sa.Table(
@@ -154,6 +158,7 @@ silences = sa.Table(
     column("only_new", sa.Boolean),
     column("ended_at", Moment, nullable=True),
     column("ended_by", sa.Text, server_default=""),
+    column("matched_at", Moment, nullable=True),  # when it last muted something that fired
 )
 
 # What the evaluation has to remember between two ticks: since when a threshold is passed, until when it is kept.

@@ -37,12 +37,20 @@ def _table(firing: list[Incident], now: datetime) -> Table:
             one.severity,
             elapsed(now - one.alert.since),
             one.acknowledged_by or "nobody",
-            "unknown" if one.alert.value is None else "muted" if one.muted else "firing",
+            _state(one),
             one.id,
         )
         for one in firing[:SHOWN]
     ]
     return Table(columns=_COLUMNS, rows=tuple(rows))
+
+
+def _state(incident: Incident) -> str:
+    """Say how it stands; what is on and off may be within its limit at this moment."""
+    if incident.calm_since is not None:
+        return "calm, on and off"
+    standing = "unknown" if incident.alert.value is None else "muted" if incident.muted else "firing"
+    return f"{standing}, on and off" if incident.flapping else standing
 
 
 def _title(firing: list[Incident], silent: list[Silence]) -> str:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import Field
 
+from bot.alert_rule import Notifications
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.command import command
@@ -16,7 +17,9 @@ from bot.errors import BotError
 from bot.plan import Plan
 from bot.policy import Policy
 from bot.reply import Buttons, Chart, Level, Line, Person, Reply, Text, When, say
+from bot.request import Actor
 from bot.schedule import Observation
+from bot.silence import Silence
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
@@ -348,11 +351,93 @@ async def test_many_at_once_are_one_message_and_none_is_dropped(bot: Bot) -> Non
     # A value that moves makes no card of its own, an end does.
     await bot.tick(4, *(waiting(name, 505 if name != "q3" else 2005, NOW + 4 * TICK) for name in names))
     assert len(await bot.cards()) == 1
-    await bot.tick(5, waiting("q3", 0, NOW + 5 * TICK))
+    rest = [waiting(name, 505, NOW + 5 * TICK) for name in names if name != "q3"]
+    await bot.tick(5, waiting("q3", 0, NOW + 5 * TICK), *rest)
     resolved = [
         card for card in await bot.cards() if card.body.title.startswith("Resolved") and "Queue (q3)" in card.body.title
     ]
     assert len(resolved) == 1
+
+
+async def test_many_that_end_at_once_without_a_card_are_one_message_too(bot: Bot) -> None:
+    names = [f"q{number}" for number in range(60)]
+    await bot.tick(0, *(waiting(name, 501 if name != "q59" else 2001) for name in names))
+    (began,) = await bot.cards()
+    lines = [line.label for line in parts(began.body, Line)]
+    assert (lines[0], len(lines)) == ("Queue (q59)", 40)
+    assert any("and 20 more" in str(note) for note in began.body.parts)
+    await bot.tick(1, *(waiting(name, 0, NOW + TICK) for name in names))
+    over = (await bot.cards())[-1]
+    assert (over.body.title, over.body.level) == ("60 alerts are resolved", Level.OK)
+    assert len(await bot.cards()) == 2
+    assert await bot.stores.incidents.firing() == {}
+
+
+async def test_alerts_that_the_policy_groups_share_a_card_through_their_lives(database: Database) -> None:
+    rules = policy().model_copy(
+        update={"notifications": Notifications.model_validate({"group_by": ["alert"], "group_interval": "1m"})}
+    )
+    bot = Bot(database, rules)
+    await bot.tick(0, waiting("report", 501))
+    assert (await bot.card()).body.title == "Queue (report)"
+    await bot.tick(1, waiting("report", 501, NOW + TICK), waiting("webhook", 1200, NOW + TICK))
+    card = await bot.card()
+    assert (card.body.title, card.body.level) == ("Queue (webhook), and 1 more", Level.CRITICAL)
+    assert [line.label for line in parts(card.body, Line)] == ["Queue (webhook)", "Queue (report)"]
+    assert [title for _, title in await bot.rings()] == ["Now critical: Queue (webhook), and 1 more"]
+    at = NOW + 4 * TICK
+    await bot.tick(4, waiting("report", 501, at), waiting("webhook", 1200, at), waiting("workflow", 600, at))
+    assert [title for _, title in await bot.rings()][1:] == ["More of it: Queue (webhook), and 2 more"]
+    over = [waiting(queue, 0, NOW + 5 * TICK) for queue in ("report", "webhook", "workflow")]
+    await bot.tick(5, *over)
+    assert (await bot.card()).body.level is Level.OK
+
+
+async def test_what_is_on_and_off_keeps_its_card_and_says_so(bot: Bot) -> None:
+    for number, value in enumerate((501, 0, 501, 0, 501)):
+        await bot.email(number, value)
+    cards = await bot.cards()
+    assert len(cards) == 3
+    assert "On and off: it began 3 times or more within 30 min" in str(cards[-1].body)
+    await bot.email(5, 0)
+    calm = (await bot.cards())[-1]
+    assert "Within its limit since" in str(calm.body)
+    await bot.email(6, 501)
+    assert len(await bot.cards()) == 3
+    assert await bot.rings() == []
+    await bot.email(7, 0)
+    await bot.email(7 + 20, 0)
+    assert (await bot.cards())[-1].body.level is Level.OK
+
+
+async def test_what_nobody_has_rings_again_after_the_policys_interval(bot: Bot) -> None:
+    await bot.email(0, 501)
+    await bot.email(479, 501)
+    assert await bot.rings() == []
+    await bot.email(480, 501)
+    assert [title for _, title in await bot.rings()] == ["Still firing: Email queue: jobs waiting"]
+    await bot.email(481, 501)
+    assert len(await bot.rings()) == 1
+
+
+async def test_a_silence_that_mutes_nothing_any_longer_is_ended_with_the_reason(bot: Bot) -> None:
+    silence = Silence(
+        id="s",
+        matchers=("queue=email",),
+        owner=Actor(id="U1", name="Otto"),
+        reason="x",
+        since=NOW,
+        until=NOW + 200 * TICK,
+    )
+    await bot.stores.silences.start(silence)
+    await bot.email(0, 501)
+    await bot.email(1, 0)
+    await bot.email(59, 0)
+    assert len(await bot.stores.silences.active(NOW)) == 1
+    await bot.email(61, 0)
+    assert await bot.stores.silences.active(NOW) == []
+    (ended,) = await bot.stores.silences.ended_since(NOW, NOW + 61 * TICK)
+    assert ended.by == "nothing matches it any longer"
 
 
 async def test_ten_at_once_are_ten_cards(bot: Bot) -> None:

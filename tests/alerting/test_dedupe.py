@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from bot.alert import Alert
-from bot.alert_rule import AlertRule, Inhibition
+from bot.alert_rule import AlertRule, Flapping, Inhibition, Notifications
+from bot.alerting.dedupe import EDIT_EVERY, News, dedupe
 from bot.alerting.evaluate import AlertState, Finding
-from bot.alerting.stages import EDIT_EVERY, News, dedupe, group, inhibit, over, silence
+from bot.alerting.group import group
+from bot.alerting.stages import UNUSED, inhibit, matching, over, silence
 from bot.request import Actor
 from bot.silence import Silence
 from bot.stores.incidents import Incident
@@ -27,8 +29,22 @@ def found(rule: AlertRule = RULE, **changes: Any) -> Finding:
     return Finding(alert, rule, AlertState(rule=rule.name, labels=alert.labels, value=alert.value))
 
 
-def told(findings: list[Finding], *firing: Incident, now: datetime = NOW) -> list[News]:
-    return dedupe(group(findings, now), {incident.fingerprint: incident for incident in firing}, now)
+def told(
+    findings: list[Finding],
+    *firing: Incident,
+    now: datetime = NOW,
+    rules: Notifications = Notifications(),  # noqa: B008 - frozen
+    openings: int = 0,
+) -> list[News]:
+    groups = group(findings, lambda _: rules)
+    before = {incident.fingerprint: incident for incident in firing}
+    often = {each.key: openings for each in groups}
+    return dedupe(groups, before, now, flapping=Flapping(), openings=often)
+
+
+def kind(news: list[News]) -> str:
+    """What is new about the only incident; nothing at all is quiet."""
+    return news[0].kind if news else "quiet"
 
 
 def opened(**changes: Any) -> Incident:
@@ -51,7 +67,7 @@ def test_what_does_not_fire_and_has_no_incident_is_no_news(state: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "kind"),
+    ("before", "now", "expected"),
     [
         ({}, {"severity": "critical", "value": 1200.0}, "worsened"),
         ({"severity": "critical"}, {"severity": "warning"}, "changed"),
@@ -63,28 +79,26 @@ def test_what_does_not_fire_and_has_no_incident_is_no_news(state: str) -> None:
         ({}, {"value": 601.0}, "quiet"),
     ],
 )
-def test_what_is_new_about_an_incident_that_goes_on(before: dict[str, Any], now: dict[str, Any], kind: str) -> None:
-    (news,) = told([found(**now)], opened(**before))
-    assert news.kind == kind
-    assert news.incident.opened_at == NOW
+def test_what_is_new_about_an_incident_that_goes_on(before: dict[str, Any], now: dict[str, Any], expected: str) -> None:
+    news = told([found(**now)], opened(**before))
+    assert kind(news) == expected
+    assert all(one.incident.opened_at == NOW for one in news)
 
 
-@pytest.mark.parametrize(("seconds", "kind"), [(-1, "quiet"), (0, "moved"), (1, "moved")])
+@pytest.mark.parametrize(("seconds", "expected"), [(-1, "quiet"), (0, "moved"), (1, "moved")])
 @pytest.mark.parametrize("change", [{"value": 601.0}, {"summary": "Email queue: stuck"}])
-def test_a_moved_value_is_shown_when_its_time_has_come(change: dict[str, Any], seconds: int, kind: str) -> None:
+def test_a_moved_value_is_shown_when_its_time_has_come(change: dict[str, Any], seconds: int, expected: str) -> None:
     later = NOW + EDIT_EVERY + timedelta(seconds=seconds)
-    (news,) = told([found(**change)], opened(), now=later)
-    assert news.kind == kind
+    assert kind(told([found(**change)], opened(), now=later)) == expected
 
 
 def test_a_value_that_stands_still_is_never_shown_again() -> None:
-    (news,) = told([found()], opened(), now=NOW + timedelta(days=1))
-    assert news.kind == "quiet"
+    assert kind(told([found()], opened(), now=NOW + timedelta(hours=3))) == "quiet"
 
 
 def test_without_a_card_of_its_own_a_moved_value_makes_none() -> None:
-    (news,) = told([found(value=900.0)], replace(opened(), notified_at=None), now=NOW + timedelta(days=1))
-    assert news.kind == "quiet"
+    before = replace(opened(), notified_at=None)
+    assert kind(told([found(value=900.0)], before, now=NOW + timedelta(hours=3))) == "quiet"
 
 
 @pytest.mark.parametrize(
@@ -101,8 +115,7 @@ def test_the_worst_value_is_kept_whichever_way_the_rule_looks(
 ) -> None:
     incident = opened(value=values[0])
     for value in values[1:]:
-        (news,) = told([found(rule, value=value)], incident)
-        incident = news.incident
+        incident = next((news.incident for news in told([found(rule, value=value)], incident)), incident)
     assert incident.peak == peak
 
 
@@ -172,8 +185,26 @@ def test_a_maintenance_does_not_hide_what_fired_before_it() -> None:
 
 def test_a_silence_until_resolved_is_over_when_nothing_fires_that_it_matches() -> None:
     lasting, waiting = quiet(), quiet(id="s2", until_resolved=True)
-    assert over([lasting, waiting], [found()]) == []
-    assert over([lasting, waiting], [found(state="resolved")]) == [waiting]
+    assert matching([lasting, waiting], [found()]) == {"s1", "s2"}
+    assert over([lasting, waiting], {"s1", "s2"}, NOW)["resolved"] == []
+    assert matching([lasting, waiting], [found(state="resolved")]) == set()
+    assert over([lasting, waiting], set(), NOW)["resolved"] == [waiting]
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_over"),
+    [
+        ({"matched_at": NOW}, True),
+        ({"matched_at": NOW + timedelta(seconds=1)}, False),  # not yet
+        ({}, False),  # made ahead: what it is about has not begun
+        ({"matched_at": NOW, "only_new": True}, False),  # a maintenance lasts
+    ],
+)
+def test_a_silence_that_mutes_nothing_any_longer_ends(changes: dict[str, Any], is_over: bool) -> None:
+    one = quiet(**changes)
+    ended = over([one], set(), NOW + UNUSED)
+    assert ended["nothing matches it any longer"] == ([one] if is_over else [])
+    assert over([one], {one.id}, NOW + UNUSED)["nothing matches it any longer"] == []
 
 
 def test_what_is_muted_from_the_beginning_is_shown_when_it_is_muted_no_longer() -> None:
@@ -199,6 +230,78 @@ def test_an_acknowledgement_is_shown_at_once_and_is_void_when_it_gets_worse() ->
     assert (worse.kind, worse.incident.acknowledged_by) == ("worsened", "")
 
 
-def test_every_alert_has_a_card_of_its_own() -> None:
-    findings = [found(), found(state="resolved")]
-    assert group(findings, NOW) == [[finding] for finding in findings]
+def test_every_alert_has_a_card_of_its_own_unless_the_policy_groups_them() -> None:
+    findings = [found(), found(labels=LABELS | {"queue": "report"})]
+    assert len(told(findings)) == 2
+    (together,) = told(findings, rules=BY_RULE)
+    assert (together.kind, together.members) == ("opened", tuple(findings))
+
+
+BY_RULE = Notifications.model_validate({"group_by": ["rule"], "group_interval": "5m", "repeat_interval": "4h"})
+WEBHOOK = LABELS | {"queue": "webhook"}
+
+
+def test_the_worst_of_a_group_stands_for_it_and_it_lasts_until_the_last_is_over() -> None:
+    warning, critical = found(), found(labels=WEBHOOK, severity="critical", value=1200.0)
+    (news,) = told([warning, critical], rules=BY_RULE)
+    assert (news.finding, news.incident.severity) == (critical, "critical")
+    before = replace(news.incident, notified_at=NOW)
+    (left,) = told(
+        [warning, replace(critical, alert=found(labels=WEBHOOK, state="resolved").alert)], before, rules=BY_RULE
+    )
+    assert (left.kind, left.incident.severity, left.finding) == ("changed", "warning", warning)
+    (ended,) = told([found(state="resolved"), found(labels=WEBHOOK, state="resolved")], left.incident, rules=BY_RULE)
+    assert ended.kind == "resolved"
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(4, "changed"), (5, "joined"), (6, "joined")])
+def test_who_joins_a_group_is_shown_at_once_and_heard_at_most_every_interval(minutes: int, expected: str) -> None:
+    (news,) = told([found()], rules=BY_RULE)
+    before, later = replace(news.incident, notified_at=NOW), NOW + timedelta(minutes=minutes)
+    (joined,) = told([found(), found(labels=WEBHOOK)], before, rules=BY_RULE, now=later)
+    assert (joined.kind, len(joined.members)) == (expected, 2)
+    again = told([found(), found(labels=WEBHOOK)], joined.incident, rules=BY_RULE, now=later)
+    assert "joined" not in {one.kind for one in again}
+
+
+def test_a_group_is_muted_only_when_all_of_it_is() -> None:
+    silent = replace(found(labels=WEBHOOK, severity="critical"), muted="silenced")
+    (news,) = told([found(), silent], rules=BY_RULE)
+    assert (news.kind, news.incident.severity, news.incident.muted) == ("opened", "warning", "")
+    before = replace(news.incident, notified_at=NOW)
+    (muted_now,) = told([replace(found(), muted="known"), silent], before, rules=BY_RULE)
+    assert (muted_now.kind, muted_now.incident.muted) == ("changed", "silenced")
+
+
+@pytest.mark.parametrize(
+    ("hours", "changes", "expected"),
+    [
+        (3, {}, "quiet"),
+        (4, {}, "repeated"),
+        (4, {"acknowledged_by": "Otto", "acknowledged_at": NOW}, "quiet"),
+        (4, {"muted": "silenced"}, "quiet"),
+        (4, {"rung_at": NOW + timedelta(hours=1)}, "quiet"),
+    ],
+)
+def test_what_goes_on_and_nobody_has_rings_again(hours: int, changes: dict[str, Any], expected: str) -> None:
+    before = replace(opened(), **changes)
+    finding = replace(found(), muted=before.muted)
+    assert kind(told([finding], before, now=NOW + timedelta(hours=hours))) == expected
+
+
+def test_what_is_on_and_off_keeps_its_card_until_it_has_been_calm() -> None:
+    (news,) = told([found()], openings=2)
+    assert news.incident.flapping
+    before, minute = replace(news.incident, notified_at=NOW), timedelta(minutes=1)
+    (calm,) = told([found(state="resolved")], before, now=NOW + minute)
+    assert (calm.kind, calm.incident.state, calm.incident.calm_since) == ("changed", "firing", NOW + minute)
+    assert told([found(state="resolved")], calm.incident, now=NOW + 5 * minute) == []
+    (back,) = told([found()], calm.incident, now=NOW + 6 * minute)
+    assert (back.kind, back.incident.calm_since) == ("changed", None)
+    (ended,) = told([found(state="resolved")], calm.incident, now=NOW + 11 * minute)
+    assert (ended.kind, ended.incident.resolved_at) == ("resolved", NOW + 11 * minute)
+
+
+def test_twice_is_not_yet_on_and_off() -> None:
+    (news,) = told([found()], openings=1)
+    assert not news.incident.flapping

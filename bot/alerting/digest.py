@@ -1,0 +1,39 @@
+"""Many incidents that began or ended in one tick, as one message: the critical ones first, none left out silently."""
+
+from datetime import datetime
+from typing import Final
+
+from bot.alerting.card import LEVELS, line, mentions
+from bot.alerting.dedupe import News
+from bot.alerting.evaluate import SEVERITIES
+from bot.catalog import Catalog
+from bot.policy import Policy
+from bot.reply import Button, Buttons, Level, Line, Note, Part, Reply, Text, When
+
+# A message holds about so many lines; the rest is one button away.
+SHOWN: Final = 40
+ALERTS: Final = "/alerts"
+
+
+def digest(news: list[News], policy: Policy, catalog: Catalog, now: datetime) -> Reply:
+    """Render what began, or what ended, each incident a line."""
+    ordered = sorted(news, key=lambda one: (-SEVERITIES.index(one.incident.severity), one.incident.opened_at))
+    lines = [_line(one) for one in ordered[:SHOWN]]
+    more = len(ordered) - SHOWN
+    notes: list[Part] = [Note.of(f"and {more:,} more: {ALERTS} lists what fires.")] if more > 0 else []
+    buttons = tuple(Button(label="Alerts", action="run", value=name) for name in (ALERTS,) if name in catalog.commands)
+    rest: list[Part] = [*lines, *notes, *([Buttons(buttons=buttons)] if buttons else [])]
+    if news[0].kind == "resolved":
+        parts = [Text.of(f"{len(news):,} alerts were over at ", When(at=now), "."), *rest]
+        return Reply(title=f"{len(news):,} alerts are resolved", level=Level.OK, parts=tuple(parts))
+    worst = ordered[0].incident.severity
+    began = Text.of(f"{len(news):,} alerts began at ", When(at=now), ".")
+    parts = [began, *mentions(worst, policy), *rest]
+    return Reply(title=f"{len(news):,} new alerts at once", level=LEVELS[worst], parts=tuple(parts))
+
+
+def _line(news: News) -> Line:
+    summary = news.incident.alert.summary
+    if news.kind == "resolved" or news.finding is None:
+        return Line(level=Level.OK, label=summary, value="resolved")
+    return line(news.incident, news.finding.rule, summary)
