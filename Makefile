@@ -24,9 +24,9 @@ test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every momen
 	@sandbox/packages.sh redis-server
 	KEEP_TABLE=yes $(RUN) -m pytest -m "slow or not slow" tests/faults/test_kill_serve.py
 
-test-replicas: .venv/ready sandbox/node_modules/ready ## two replicas on one PostgreSQL; one is killed in the middle of a run
+test-replicas: .venv/ready sandbox/node_modules/ready ## two and three replicas on one PostgreSQL, one of them killed
 	@sandbox/packages.sh redis-server postgresql
-	$(RUN) -m pytest -m "slow or not slow" tests/faults/test_replicas.py
+	$(RUN) -m pytest -m "slow or not slow" tests/faults/test_replicas.py tests/faults/test_replicas_say_the_same.py
 
 test-mongo: .venv/ready ## the database tests on the MongoDB that MONGO_TEST_URL names, else on the stand-in
 	$(RUN) -m pytest -q -rs tests/clients/test_mongo_contract.py
