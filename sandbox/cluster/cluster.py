@@ -65,6 +65,10 @@ class Cluster:
         """Refuse all connections to the API, or accept them again; the pods run on."""
         await (self._part.stop() if on else self._part.start())
 
+    def slow(self, seconds: float) -> None:
+        """Hold every answer of the API back for so long; the pods run on."""
+        self._part.delay = seconds
+
     def forbid(self, on: bool) -> None:
         """Take every right away from the bot, or give them back."""
         self._server.forbidden = on

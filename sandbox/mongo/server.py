@@ -21,11 +21,15 @@ DATABASE = "novapulse"
 
 
 class MongoStandIn:
-    """The listening stand-in; ``commands.collections`` gives a collection's documents each time it is read."""
+    """The listening stand-in; ``commands.collections`` gives a collection's documents each time it is read.
+
+    ``delay`` seconds are added to every answer; what a command changes is changed by then.
+    """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.commands = Commands(now)
         self.port = 0
+        self.delay = 0.0
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -75,6 +79,7 @@ class MongoStandIn:
             while True:
                 request = await wire.read(reader)
                 answer = self.commands.answer(request.body)
+                await asyncio.sleep(self.delay)
                 if request.wants_answer:
                     writer.write(wire.written(answer, request.number))
                     await writer.drain()
