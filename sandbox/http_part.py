@@ -1,10 +1,12 @@
 """One HTTP address of the sandbox, which can go away and come back on the same port."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from sandbox.listener import listening, take_no_more
 from sandbox.ports import free_port
 
 SHUTDOWN_SECONDS = 0.2
@@ -21,6 +23,7 @@ class HttpPart:
         self.port = port
         self.delay = 0.0
         self._make = make
+        self._socket: socket.socket | None = None
         self._runner: web.AppRunner | None = None
 
     @property
@@ -40,11 +43,15 @@ class HttpPart:
         self._runner = runner
         await runner.setup()
         self.port = self.port or free_port()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        self._socket = listening(self.port)
+        await web.SockSite(runner, self._socket).start()
 
     async def stop(self) -> None:
         """Refuse new connections and drop the open ones."""
         runner, self._runner = self._runner, None
+        taken, self._socket = self._socket, None
+        if taken is not None:
+            await take_no_more(taken)
         if runner is not None:
             await runner.cleanup()
 

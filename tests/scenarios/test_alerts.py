@@ -117,6 +117,7 @@ async def test_without_redis_the_queues_are_unknown_and_nothing_is_resolved(watc
     async with world.fault("workers-crash"):
         await world.sandbox.load("report", burst=1500)
         card = await world.page.wait_message(ALERTS, "Queue: jobs waiting (report)")
+        await world.becomes(card, "1,500 jobs")  # it may have looked while they were being added
         async with world.fault("redis-down"):
             down = await world.page.wait_message(ALERTS, "Redis is unreachable")
             unknown = await world.becomes(card, "Unknown since", "Redis could not be read", "It was 1,500 jobs before.")

@@ -30,19 +30,6 @@ class Case:
     words: str
 
 
-def moved(change: Callable[[World], object], back: Callable[[World], object]) -> Scene:
-    """A change and what takes it back."""
-
-    @asynccontextmanager
-    async def scene(world: World) -> AsyncIterator[Move]:
-        try:
-            yield scenes.answer(lambda: change(world))
-        finally:
-            back(world)
-
-    return scene
-
-
 def paused(queue: str) -> Scene:
     @asynccontextmanager
     async def scene(world: World) -> AsyncIterator[Move]:
@@ -93,13 +80,21 @@ async def expired(world: World) -> AsyncIterator[Move]:
 
 
 def configured(name: str, value: str) -> Scene:
-    def change(world: World) -> None:
-        scenes.change(world, "configmaps", "novapulse-config", lambda found: found["data"].update({name: value}))
+    """Somebody else has given a key of the ConfigMap another value."""
 
-    def back(world: World) -> None:
-        scenes.change(world, "configmaps", "novapulse-config", lambda found: found["data"].__delitem__(name))
+    @asynccontextmanager
+    async def scene(world: World) -> AsyncIterator[Move]:
+        at_first = scenes.stored(world, "configmaps", "novapulse-config")["data"]
 
-    return moved(change, back)
+        def edit(found: Object) -> None:
+            found["data"] = at_first | {name: value}
+
+        try:
+            yield scenes.answer(lambda: scenes.change(world, "configmaps", "novapulse-config", edit))
+        finally:
+            scenes.change(world, "configmaps", "novapulse-config", lambda found: found.update(data=at_first))
+
+    return scene
 
 
 @asynccontextmanager
