@@ -52,6 +52,7 @@ async def test_it_runs_all_that_a_real_cluster_can_do_and_leaves_nothing(cluster
     assert all(re.fullmatch(r"novapulse-test-[0-9a-f]{8}", name) for name in cluster.made)
 
 
+@pytest.mark.slow
 async def test_its_namespace_is_removed_when_something_fails(cluster: ClusterWithNamespaces) -> None:
     cluster.refuse = "deployments"
     code, said = await target(str(cluster.kubeconfig), "-k", "test_scales_up")
