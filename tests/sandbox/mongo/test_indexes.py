@@ -7,8 +7,8 @@ import pytest
 from sandbox.mongo.indexes import Indexes
 from sandbox.mongo.query import CommandError
 
-PARTIAL = {"partialFilterExpression": {"b": {"$gt": 1}}}
-GERMAN = {"collation": {"locale": "de"}}
+PARTIAL: dict[str, Any] = {"partialFilterExpression": {"b": {"$gt": 1}}}
+GERMAN: dict[str, Any] = {"collation": {"locale": "de"}}
 
 
 def index(*key: tuple[str, Any], name: str = "wanted", **options: Any) -> dict[str, Any]:
