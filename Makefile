@@ -28,12 +28,17 @@ test-replicas: .venv/ready sandbox/node_modules/ready ## two and three replicas 
 	@sandbox/packages.sh redis-server postgresql
 	$(RUN) -m pytest -m "slow or not slow" tests/faults/test_replicas.py tests/faults/test_replicas_say_the_same.py
 
+# Everything of the clients that touches a database, and of the stand-in that the default run trusts.
+MONGO_TESTS := tests/clients/test_mongo_contract.py tests/clients/test_mongo.py tests/sandbox/mongo \
+	tests/commands/database_maintenance tests/commands/database_outage
 test-mongo: .venv/ready ## the database tests on the MongoDB that MONGO_TEST_URL names, else on the stand-in
-	$(RUN) -m pytest -q -rs tests/clients/test_mongo_contract.py
+	$(RUN) -m pytest -q -rs $(MONGO_TESTS)
 
-test-cluster: .venv/ready ## the cluster tests in a namespace of their own on the cluster that KUBECONFIG names
+# A test that takes too long fails by a signal, which still removes its namespace.
+CLUSTER_TESTS := tests/clients/test_cluster_contract.py tests/clients/test_cluster_changes.py
+test-cluster: .venv/ready ## the cluster tests on KUBECONFIG's cluster; each makes a namespace novapulse-test-* and removes it
 	@test -n "$(KUBECONFIG)" || { echo "Say which cluster: make test-cluster KUBECONFIG=path"; exit 2; }
-	KUBECONFIG="$(KUBECONFIG)" TEST_CLUSTER=yes $(RUN) -m pytest -rs --timeout 600 tests/clients/test_cluster_changes.py
+	KUBECONFIG="$(KUBECONFIG)" TEST_CLUSTER=yes $(RUN) -m pytest -q -rs --timeout 600 --timeout-method signal $(CLUSTER_TESTS)
 
 test-slow: .venv/ready sandbox/node_modules/ready ## every test that is too long for every run
 	@sandbox/packages.sh redis-server postgresql

@@ -52,6 +52,7 @@ from bot.schedule import Schedules
 from bot.scheduler import Scheduler, ScheduleStores, Work
 from bot.settings import Settings
 from bot.slack.app import EVENTS_PATH, SlackRoom
+from bot.slack.pace import Pace
 from bot.stores.archive import Archive
 from bot.stores.database import Database
 from bot.stores.fires import Fires
@@ -177,10 +178,10 @@ def _scheduler(core: Core, name: str, found: dict[type, object], alerting: Alert
     return Scheduler(stores, work, policy=policy, channel=channel, holder=holder, clock=clock)
 
 
-async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> int:
+async def serve(settings: Settings, checkpoint: Checkpoint | None = None, pace: Pace | None = None) -> int:
     """Run the bot until SIGTERM or SIGINT: new work is told so, counted work finishes, everything is closed.
 
-    SIGHUP takes over a changed policy file at once.
+    SIGHUP takes over a changed policy file at once. ``pace`` is another than Slack's, for a Slack without limits.
     """
     log.set_up(settings.service.log_level, settings.service.log_format)
     stopped, hurry = asyncio.Event(), asyncio.Event()
@@ -192,7 +193,7 @@ async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> int
             bot = assembled(core, name, checkpoint=checkpoint)
             await bot.engine.launch(state_url)
             stack.push_async_callback(bot.engine.close)
-            await _start_rooms(bot, stack, hurry)
+            await _start_rooms(bot, stack, hurry, pace or Pace())
             # What was loaded stays: a collection that walks all of it stops everything, acks included, for 0.2 s.
             gc.collect()
             gc.freeze()
@@ -203,9 +204,10 @@ async def serve(settings: Settings, checkpoint: Checkpoint | None = None) -> int
     return 0
 
 
-async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event) -> None:
+async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event, pace: Pace) -> None:
     core = bot.core
     slack = SlackRoom(core.settings.slack, bot.dispatcher, core.catalog, core.policy, core.outbox, clock=clock)
+    slack.pace = pace
     slack.overview = Overview(Plans(core.database), Incidents(core.database), core.policy, clock)
 
     async def slack_problem(_: datetime) -> str:

@@ -14,7 +14,9 @@ FAULTS = {
     "api-down": "the API refuses connections",
     "api-hang": "the API takes requests and never answers",
     "mongo-down": "MongoDB refuses connections",
+    "mongo-slow": "every answer of MongoDB comes six seconds late",
     "cluster-down": "the Kubernetes API refuses connections",
+    "cluster-slow": "every answer of the Kubernetes API comes six seconds late",
     "cluster-forbidden": "the Kubernetes API answers 403 to everything",
     "slack-429": "Slack answers every call with 429 and Retry-After",
     "slack-500": "Slack answers every call with 500",
@@ -23,6 +25,8 @@ FAULTS = {
     "workers-crash": "worker pods crash as soon as they start",
     "poison-jobs": "every job fails",
 }
+SLOW_SECONDS = 6.0
+"""Longer than the bot waits for one answer of MongoDB or the cluster."""
 T = TypeVar("T")
 
 
@@ -38,7 +42,9 @@ class Faults:
             "api-down": self._api_down,
             "api-hang": self._api_hang,
             "mongo-down": self._mongo_down,
+            "mongo-slow": self._mongo_slow,
             "cluster-down": self._cluster_down,
+            "cluster-slow": self._cluster_slow,
             "cluster-forbidden": self._cluster_forbidden,
             "slack-429": self._slack_429,
             "slack-500": self._slack_500,
@@ -77,8 +83,14 @@ class Faults:
     async def _mongo_down(self, on: bool) -> None:
         await _there(self._sandbox.mongo).down(on)
 
+    async def _mongo_slow(self, on: bool) -> None:
+        _there(self._sandbox.mongo).delay = SLOW_SECONDS if on else 0.0
+
     async def _cluster_down(self, on: bool) -> None:
         await _there(self._sandbox.cluster).down(on)
+
+    async def _cluster_slow(self, on: bool) -> None:
+        _there(self._sandbox.cluster).slow(SLOW_SECONDS if on else 0.0)
 
     async def _cluster_forbidden(self, on: bool) -> None:
         _there(self._sandbox.cluster).forbid(on)

@@ -131,11 +131,18 @@ async def _mongo_deadline(seconds: float) -> AsyncIterator[None]:
         except NetworkTimeout:
             raise TimedOut(SYSTEM, seconds) from None
         except ServerSelectionTimeoutError as error:
+            if _is_late(str(error)):
+                raise TimedOut(SYSTEM, _SELECTION_MS / 1000) from None
             raise Unavailable(SYSTEM, _selection(str(error))) from None
         except AutoReconnect as error:
             if isinstance(error, NotPrimaryError):
                 raise
             raise Unavailable(SYSTEM, _lost(str(error))) from None
+
+
+def _is_late(message: str) -> bool:
+    """Whether no server could be chosen because none has answered yet; a driver that was refused says that instead."""
+    return ("timed out" in message or "found yet" in message) and f"Errno {errno.ECONNREFUSED}]" not in message
 
 
 def _selection(message: str) -> str:
@@ -147,7 +154,6 @@ def _selection(message: str) -> str:
         "certificate verify failed": "TLS certificate refused",
         "No replica set members": "no server that takes this is known (no primary?)",
         "connection closed": "connection closed",
-        "timed out": f"no server answered within {_SELECTION_MS / 1000:g} s",
     }
     return next((words for part, words in causes.items() if part in message), "no server could be chosen")
 

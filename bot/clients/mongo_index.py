@@ -12,6 +12,7 @@ GUARD: Final = "_unique_while_rebuilt"
 _NOT_OPTIONS: Final = ("v", "key", "name", "ns", "background")
 _SHOWN_OPTIONS: Final = ("unique", "sparse", "hidden")
 _ORDERED: Final = (1, -1, "hashed", "2dsphere")
+_SIMPLE: Final = {"locale": "simple"}
 _EVERY_DOCUMENT: Final = {"_id": {"$exists": True}}
 
 
@@ -37,8 +38,12 @@ class Index:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The index as ``createIndexes`` takes it."""
-        return {"key": dict(self.key), "name": self.name, **self.options}
+        """The index as ``createIndexes`` takes it.
+
+        ``listIndexes`` leaves the simple collation out, and ``createIndexes`` takes the collection's own for one that
+        is left out: an index that has none on a collection that has one would come back as another.
+        """
+        return {"key": dict(self.key), "name": self.name, "collation": _SIMPLE, **self.options}
 
     @property
     def text(self) -> str:
@@ -96,11 +101,19 @@ def stand_ins(index: Index) -> tuple[Index, ...]:
     reads = Index(index.name + READS, (*index.key, ("_id", 1)), kept)
     if not index.is_unique:
         return (reads,)
-    own = index.options.get("partialFilterExpression")
-    everything = {"$and": [own, _EVERY_DOCUMENT]} if own else _EVERY_DOCUMENT
+    everything = _and_every_document(index.options.get("partialFilterExpression"))
     unique = {name: value for name, value in index.options.items() if name != "expireAfterSeconds"}
     guard = replace(index, name=index.name + GUARD, options=unique | {"partialFilterExpression": everything})
     return reads, guard
+
+
+def _and_every_document(own: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return another filter that the same documents fit; before MongoDB 6.0 it may have $and at the top only."""
+    if not own:
+        return _EVERY_DOCUMENT
+    if "_id" not in own:
+        return {**own, **_EVERY_DOCUMENT}
+    return {"$and": [*({name: value} for name, value in own.items()), _EVERY_DOCUMENT]}
 
 
 def covers(larger: Index, smaller: Index) -> bool:

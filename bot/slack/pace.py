@@ -29,10 +29,14 @@ class _Bucket:
 
 @dataclass
 class Pace:
-    """Counts posts per channel and edits over all; ``clock`` gives seconds that only grow."""
+    """Counts posts per channel and edits over all; ``clock`` gives seconds that only grow.
+
+    ``times`` is how many times as fast as Slack's a Slack is that has no such limits.
+    """
 
     clock: Callable[[], float] = time.monotonic
     post_burst: float = POST_BURST
+    times: float = 1.0
     _channels: dict[str, _Bucket] = field(default_factory=dict)
     _edits: _Bucket | None = None
     _paused: dict[str, float] = field(default_factory=dict)
@@ -57,7 +61,7 @@ class Pace:
         now = self.clock()
         if len(self._channels) > _REMEMBERED:
             self._channels = {name: bucket for name, bucket in self._channels.items() if bucket.wait() > 0}
-        full = _Bucket(POSTS_PER_SECOND, self.post_burst, self.post_burst, now)
+        full = _Bucket(POSTS_PER_SECOND * self.times, self.post_burst, self.post_burst, now)
         bucket = self._channels.setdefault(channel, full)
         bucket.fill(now)
         bucket.level -= 1
@@ -72,6 +76,6 @@ class Pace:
 
     def _edit_bucket(self) -> _Bucket:
         if self._edits is None:
-            self._edits = _Bucket(EDITS_PER_SECOND, EDIT_BURST, EDIT_BURST, self.clock())
+            self._edits = _Bucket(EDITS_PER_SECOND * self.times, EDIT_BURST, EDIT_BURST, self.clock())
         self._edits.fill(self.clock())
         return self._edits

@@ -30,11 +30,13 @@ class Cluster:
         *,
         starters: Mapping[str, Starter] | None = None,
         pace: float = 1.0,
+        namespace: str = NAMESPACE,
     ) -> None:
         self.store = ObjectStore(now)
-        self.kubelet = Kubelet(self.store, NAMESPACE, dict(starters or {}), pace)
+        self.namespace = namespace
+        self.kubelet = Kubelet(self.store, namespace, dict(starters or {}), pace)
         self.kubeconfig = directory / "kubeconfig.yaml"
-        self._server = ClusterServer(self.store, self.kubelet, NAMESPACE)
+        self._server = ClusterServer(self.store, self.kubelet, namespace)
         self._part = HttpPart(self._server.application)
         self._pace = pace
         self._tasks: list[asyncio.Task[None]] = []
@@ -44,15 +46,16 @@ class Cluster:
         """The address of the API."""
         return self._part.url
 
-    async def start(self, addresses: dict[str, str]) -> None:
-        """Create NovaPulse's objects and begin to act on them; ``addresses`` are what its Secret holds."""
+    async def start(self, addresses: dict[str, str] | None) -> None:
+        """Begin to act on what is there: NovaPulse with ``addresses`` in its Secret, or with None nothing yet."""
         await self._part.start()
         loops = (self.kubelet.run(), self._reconcile(), self._autoscale())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
         await asyncio.sleep(0)  # the node listens before the first pod is made
-        create_all(self.store, addresses)
+        if addresses is not None:
+            create_all(self.store, addresses)
         self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
-        self.kubeconfig.write_text(json.dumps(_kubeconfig(self.url), indent=2), encoding="utf-8")
+        self.kubeconfig.write_text(json.dumps(kubeconfig_of(self.url), indent=2), encoding="utf-8")
 
     async def stop(self) -> None:
         """Stop the API, the controllers and every pod."""
@@ -64,6 +67,10 @@ class Cluster:
     async def down(self, on: bool) -> None:
         """Refuse all connections to the API, or accept them again; the pods run on."""
         await (self._part.stop() if on else self._part.start())
+
+    def slow(self, seconds: float) -> None:
+        """Hold every answer of the API back for so long; the pods run on."""
+        self._part.delay = seconds
 
     def forbid(self, on: bool) -> None:
         """Take every right away from the bot, or give them back."""
@@ -103,14 +110,14 @@ class Cluster:
                 self.kubelet.log(names[pod % len(names)], line)
 
     def _pods(self, app: str) -> list[dict[str, Any]]:
-        return active([pod for pod in self.store.list("pods", NAMESPACE) if labels_fit(pod, f"app={app}")])
+        return active([pod for pod in self.store.list("pods", self.namespace) if labels_fit(pod, f"app={app}")])
 
     async def _reconcile(self) -> None:
         events = self.store.listen()
         try:
             while True:
                 try:
-                    rollout.reconcile(self.store, NAMESPACE, self._pace)
+                    rollout.reconcile(self.store, self.namespace, self._pace)
                 except (ApiError, KeyError, TypeError, ValueError):
                     _log.exception("the controllers could not make sense of what was written")
                 await _next(events, seconds=1.0)
@@ -120,7 +127,7 @@ class Cluster:
     async def _autoscale(self) -> None:
         while True:
             await asyncio.sleep(autoscaler.PERIOD_SECONDS / self._pace)
-            autoscaler.reconcile(self.store, NAMESPACE)
+            autoscaler.reconcile(self.store, self.namespace)
 
 
 async def _next(events: asyncio.Queue[Any], *, seconds: float) -> None:
@@ -134,7 +141,7 @@ async def _next(events: asyncio.Queue[Any], *, seconds: float) -> None:
         events.get_nowait()
 
 
-def _kubeconfig(url: str) -> dict[str, Any]:
+def kubeconfig_of(url: str) -> dict[str, Any]:
     """Return a kubeconfig as data; JSON is YAML."""
     name = "novapulse-sandbox"
     return {
@@ -147,4 +154,4 @@ def _kubeconfig(url: str) -> dict[str, Any]:
     }
 
 
-__all__ = ["API", "NAMESPACE", "WORKER", "Cluster"]
+__all__ = ["API", "NAMESPACE", "WORKER", "Cluster", "kubeconfig_of"]

@@ -43,6 +43,7 @@ class Commands:
             "insert": self._insert,
             "createindexes": self._create_indexes,
             "dropindexes": self._drop_indexes,
+            "reindex": _reindex,
             "dropdatabase": self._drop_database,
             "find": self._find,
             "aggregate": self._aggregate,
@@ -207,6 +208,10 @@ class Commands:
 
 _DELIVERIES: Document = {"key": {"webhookId": 1, "createdAt": -1}, "name": "webhookId_1_createdAt_-1"}
 _SIZES = {"dataSize": "size", "storageSize": "storageSize", "indexSize": "totalIndexSize"}
+
+
+def _reindex(_body: Document) -> Document:
+    raise CommandError(20, "IllegalOperation", "reIndex is only allowed on a standalone mongod instance.")
 
 
 def _error(error: CommandError) -> Document:

@@ -7,10 +7,11 @@ On a real one a namespace of its own is made and removed. Its pods run ``TEST_CL
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from tests.clients.kubernetes_types import check
 IMAGE = os.environ.get("TEST_CLUSTER_IMAGE", "busybox:stable")
 ON_A_REAL_ONE = os.environ.get("TEST_CLUSTER") == "yes"
 PACE = 20.0
+READY = {API: 3, WORKER: 2, "redis": 1}
+SAID = "it runs"
+"""What each pod of a real cluster writes to its log."""
 
 
 @dataclass
@@ -42,6 +46,22 @@ class AnyCluster:
             pytest.skip("a real cluster cannot be told to do this: it needs the sandbox's")
         return self.own
 
+    async def edit(self, deployment: str, change: Callable[[Any], None]) -> None:
+        """Change a deployment (the library's object) as somebody else would."""
+        async with _api(self.settings.kubeconfig) as api:
+            apps, namespace = client.AppsV1Api(api), self.settings.kube_namespace
+            found: Any = await apps.read_namespaced_deployment(deployment, namespace)
+            change(found)
+            await apps.replace_namespaced_deployment(deployment, namespace, found)
+
+    async def wait_ready(self, app: str, count: int) -> None:
+        """Return once an app has exactly so many pods and all are ready."""
+        if self.own is not None:
+            await self.own.wait_ready(app, count)
+            return
+        async with _api(self.settings.kubeconfig) as api:
+            await _until(lambda: _has_ready(api, self.settings.kube_namespace, app, count))
+
 
 @asynccontextmanager
 async def any_cluster(directory: Path) -> AsyncIterator[AnyCluster]:
@@ -53,8 +73,8 @@ async def any_cluster(directory: Path) -> AsyncIterator[AnyCluster]:
     running = SandboxCluster(directory, lambda: datetime.now(UTC), pace=PACE)
     await running.start({"MONGO_URI": "mongodb://mongodb/novapulse"})
     try:
-        await running.wait_ready(API, 3)
-        await running.wait_ready(WORKER, 2)
+        for app, count in READY.items():
+            await running.wait_ready(app, count)
         yield AnyCluster(PlatformSettings(kubeconfig=running.kubeconfig), running)
     finally:
         await running.stop()
@@ -63,19 +83,27 @@ async def any_cluster(directory: Path) -> AsyncIterator[AnyCluster]:
 
 
 @asynccontextmanager
+async def _api(kubeconfig: Path | None) -> AsyncIterator[Any]:
+    configuration = client.Configuration()
+    await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
+    async with client.ApiClient(configuration) as api:
+        yield api
+
+
+@asynccontextmanager
 async def _real_cluster() -> AsyncIterator[PlatformSettings]:
     path = Path(os.environ["KUBECONFIG"])
     namespace = f"novapulse-test-{secrets.token_hex(4)}"
-    configuration = client.Configuration()
-    await config.load_kube_config(config_file=str(path), client_configuration=configuration)  # type: ignore[no-untyped-call]
-    async with client.ApiClient(configuration) as api:
-        await client.CoreV1Api(api).create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=namespace)))
+    async with _api(path) as api:
+        core = client.CoreV1Api(api)
         try:
+            await core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=namespace)))
             await _create(api, namespace)
-            await _wait_ready(api, namespace)
+            for app, count in READY.items():
+                await _until(partial(_has_ready, api, namespace, app, count))
             yield PlatformSettings(kubeconfig=path, kube_namespace=namespace)
         finally:
-            await client.CoreV1Api(api).delete_namespace(namespace)
+            await core.delete_namespace(namespace)
 
 
 class _Declared:
@@ -96,6 +124,10 @@ async def _create(api: Any, namespace: str) -> None:
         "services": (core.create_namespaced_service, client.V1Service),
         "deployments": (apps.create_namespaced_deployment, client.V1Deployment),
         "statefulsets": (apps.create_namespaced_stateful_set, client.V1StatefulSet),
+        "horizontalpodautoscalers": (
+            client.AutoscalingV2Api(api).create_namespaced_horizontal_pod_autoscaler,
+            client.V2HorizontalPodAutoscaler,
+        ),
     }
     declared = _Declared()
     create_all(declared, {"MONGO_URI": "mongodb://mongodb/novapulse"})  # type: ignore[arg-type]
@@ -103,16 +135,24 @@ async def _create(api: Any, namespace: str) -> None:
         if resource in makers:
             for container in body.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()):
                 tiny = {"limits": {"memory": "32Mi", "cpu": "100m"}, "requests": {"memory": "8Mi", "cpu": "10m"}}
-                container |= {"image": IMAGE, "command": ["sleep", "86400"], "resources": tiny}
+                container |= {
+                    "image": IMAGE,
+                    "command": ["sh", "-c", f"echo {SAID}; exec sleep 86400"],
+                    "resources": tiny,
+                }
             make, model = makers[resource]
             body.pop("status", None)
             await make(namespace, model.model_validate(body))
 
 
-async def _wait_ready(api: Any, namespace: str) -> None:
+async def _has_ready(api: Any, namespace: str, app: str, count: int) -> bool:
+    found: Any = await client.CoreV1Api(api).list_namespaced_pod(namespace, label_selector=f"app={app}")
+    pods = [pod for pod in found.items if pod.metadata.deletion_timestamp is None]
+    ready = [pod for pod in pods if any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or ())]
+    return len(pods) == len(ready) == count
+
+
+async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(180):
-        while True:
-            found: Any = (await client.AppsV1Api(api).list_namespaced_deployment(namespace)).items
-            if all((one.status.ready_replicas or 0) == one.spec.replicas for one in found):
-                return
-            await asyncio.sleep(1)
+        while not await holds():  # noqa: ASYNC110 - a watch would miss what it is not open for
+            await asyncio.sleep(0.2)

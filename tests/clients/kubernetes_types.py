@@ -120,6 +120,24 @@ def _calls() -> dict[str, list[tuple[re.Pattern[str], Call]]]:
     return found
 
 
+def described(name: str) -> tuple[str, re.Pattern[str]]:
+    """Return verb and path of one of the library's calls; raises AssertionError where the description has none."""
+    for group in GROUPS:
+        if serialize := getattr(group, f"_{name}_serialize", None):
+            return _address(inspect.getsource(serialize))
+    raise AssertionError(f"{name} is in none of the described groups: add its group, or write its types out")
+
+
+def others() -> list[tuple[str, re.Pattern[str]]]:
+    """Return verb and path of the calls that the description does not hold."""
+    return [(method, _pattern(path)) for method, path in OTHERS]
+
+
+def _address(source: str) -> tuple[str, re.Pattern[str]]:
+    path, method = re.findall(r"resource_path='([^']+)'", source)[0], re.findall(r"method='([A-Z]+)'", source)[0]
+    return method, _pattern(path)
+
+
 def _described(group: type) -> Iterator[tuple[str, str, Call]]:
     for name, serialize in inspect.getmembers(group, inspect.isfunction):
         if not name.endswith("_serialize"):

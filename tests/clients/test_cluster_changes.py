@@ -110,8 +110,7 @@ async def test_a_restart_is_done_once_a_stamp(workloads: Workloads, cluster: Clu
     assert await restarts.restart("worker", "run-2", AT, uid) == {"changed": True}
 
 
-async def test_redis_is_restarted_to_its_end(workloads: Workloads, world: AnyCluster) -> None:
-    await world.sandbox.wait_ready("redis", 1)
+async def test_redis_is_restarted_to_its_end(workloads: Workloads) -> None:
     restarts, metrics = Restarts(workloads), PodMetrics(workloads)
     (before,) = [pod.uid for pod in await metrics.pods() if pod.app == "redis"]
     await restarts.restart("redis", "run-1", AT, await _uid(workloads, "redis"))
@@ -146,15 +145,14 @@ async def test_exactly_the_pods_that_were_seen_are_ended(pods: PodChanges) -> No
 
 
 async def test_the_idle_pods_go_first(pods: PodChanges, busy: Busy, world: AnyCluster, cluster: Cluster) -> None:
-    sandbox = world.sandbox
     await cluster.scale("worker", 4)
-    await sandbox.wait_ready("novapulse-worker", 4)
-    names = sandbox.ready_pods("novapulse-worker")
+    await world.wait_ready("novapulse-worker", 4)
+    names = [pod.name for pod in await cluster.pods("worker")]
     busy.found = {names[0]: 3, names[2]: 1}
     assert (await pods.spare_the_busy("worker"))["message"] == "2 of 4 pods are idle and go first"
     await cluster.scale("worker", 2)
-    await sandbox.wait_ready("novapulse-worker", 2)
-    assert set(sandbox.ready_pods("novapulse-worker")) == {names[0], names[2]}
+    await world.wait_ready("novapulse-worker", 2)
+    assert {pod.name for pod in await pods.of("worker")} == {names[0], names[2]}
 
 
 async def test_no_mark_stays_on_a_pod(pods: PodChanges, busy: Busy, cluster: Cluster) -> None:
@@ -199,16 +197,16 @@ async def test_goes_back_to_the_revision_before_and_forth(workloads: Workloads, 
 
 
 async def test_why_a_revision_was_made_is_told(workloads: Workloads, cluster: Cluster, world: AnyCluster) -> None:
-    def annotate(found: dict[str, Any]) -> None:
-        found["metadata"]["annotations"]["kubernetes.io/change-cause"] = "release 2.15.0"
-        found["spec"]["template"]["spec"]["containers"][0]["image"] = "worker:2.15.0"
+    def annotate(found: Any) -> None:
+        found.metadata.annotations["kubernetes.io/change-cause"] = "release 2.15.0"
+        found.spec.template.spec.termination_grace_period_seconds = 7
 
     await _done(lambda: cluster.rollout_done("worker"))
-    world.sandbox.store.change("deployments", "novapulse", "novapulse-worker", annotate)
+    await world.edit("novapulse-worker", annotate)
     await _done(lambda: cluster.rollout_done("worker"))
     revisions = Revisions(workloads)
     new, old = await revisions.history("worker")
-    assert (new.cause, new.image, old.cause) == ("release 2.15.0", "worker:2.15.0", "")
+    assert (new.cause, old.cause) == ("release 2.15.0", "")
     await revisions.roll_back("worker", old.replica_set, await _uid(workloads, "worker"))
     assert "kubernetes.io/change-cause" not in (await workloads.read("worker")).metadata.annotations
 
@@ -247,11 +245,12 @@ async def test_a_variable_is_set_and_its_value_said_nowhere(workloads: Workloads
 
 
 async def test_a_reference_to_a_secret_is_replaced(workloads: Workloads, world: AnyCluster) -> None:
-    def refer(found: dict[str, Any]) -> None:
-        source = {"secretKeyRef": {"name": "novapulse-secrets", "key": "MONGO_URI"}}
-        found["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "MONGO_URI", "valueFrom": source}]
+    def refer(found: Any) -> None:
+        key = client.V1SecretKeySelector(name="novapulse-secrets", key="MONGO_URI")
+        source = client.V1EnvVarSource(secret_key_ref=key)
+        found.spec.template.spec.containers[0].env = [client.V1EnvVar(name="MONGO_URI", value_from=source)]
 
-    world.sandbox.store.change("deployments", "novapulse", "novapulse-worker", refer)
+    await world.edit("novapulse-worker", refer)
     configuration = Configuration(workloads, OneSecret())
     assert origin_of(await configuration.container("worker"), "MONGO_URI") == "Secret novapulse-secrets"
     await configuration.set_variable("worker", "MONGO_URI", "kept:1", await _uid(workloads, "worker"))
@@ -272,7 +271,7 @@ async def test_pods_say_what_they_are_and_use(workloads: Workloads, world: AnyCl
 
 
 async def test_usage_is_read_as_the_metrics_server_states_it(workloads: Workloads, world: AnyCluster) -> None:
-    await world.sandbox.wait_ready("redis", 1)
+    assert world.sandbox.namespace == workloads.namespace
     usage = {found.pod: found for found in await PodMetrics(workloads).usage()}
     assert len(usage) == 6
     one = next(iter(usage.values()))

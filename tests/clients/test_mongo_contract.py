@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from bson import ObjectId
 from pydantic import SecretStr
+from pymongo.errors import OperationFailure
 
 from bot.clients.api import NovaPulseApi
 from bot.clients.mongo import Mongo
@@ -33,6 +34,16 @@ WANTED = (
     Index("partial", (("status", 1),), {"partialFilterExpression": {"createdAt": {"$gt": AT}}}),
     Index("ttl", (("deliveredAt", 1),), {"expireAfterSeconds": 3600}),
     Index("sparse", (("statusCode", 1),), {"sparse": True}),
+    Index("hidden", (("attempt", 1),), {"hidden": True}),
+    Index("place", (("place", "2dsphere"),)),
+    Index("hashed", (("companyId", "hashed"),)),
+    Index("collated", (("name", 1),), {"collation": {"locale": "de", "strength": 2}}),
+    Index(
+        "unique partial",
+        (("number", 1),),
+        {"unique": True, "partialFilterExpression": {"number": {"$gt": 5}, "status": "failed"}},
+    ),
+    Index("partial on _id", (("other", 1),), {"unique": True, "partialFilterExpression": {"_id": {"$gt": 5}, "a": 1}}),
 )
 
 
@@ -137,6 +148,36 @@ async def test_an_index_is_rebuilt_with_its_options(indexes: Indexes, index: Ind
     all_of_it = await indexes.of("deliveries")
     assert before in all_of_it
     assert (await indexes.are("deliveries", [one.text for one in all_of_it])).done
+
+
+@pytest.mark.parametrize("key", [("a", "text"), ("$**", 1)])
+async def test_what_can_have_none_beside_it_is_known_by_its_key(indexes: Indexes, key: tuple[str, object]) -> None:
+    wanted = Index("alone", (key,))
+    await indexes.build("deliveries", wanted.text)
+    (found,) = [one for one in await indexes.of("deliveries") if one.name == "alone"]
+    assert why_not_rebuilt(found)
+
+
+async def test_a_replica_set_takes_no_reindex(mongo: Mongo, indexes: Indexes) -> None:
+    """So that building anew and dropping is the way."""
+    del indexes  # they are made
+    skip_alone(await ReplicaSet(mongo).state())
+    async with mongo.database(10.0) as database:
+        with pytest.raises(OperationFailure, match="standalone"):
+            await database.command("reIndex", "deliveries")
+
+
+async def test_an_index_without_collation_stays_so_on_a_collection_that_has_one(mongo: Mongo) -> None:
+    async with mongo.database(10.0) as database:
+        if not os.environ.get("MONGO_TEST_URL"):
+            pytest.skip("the stand-in's collections have no collation of their own")
+        await database.create_collection("names", collation={"locale": "de"})
+        await database["names"].create_index([("a", 1)], name="simple", collation={"locale": "simple"})
+    indexes = Indexes(mongo)
+    (before,) = [one for one in await indexes.of("names") if one.name == "simple"]
+    await indexes.drop("names", before.text, [])
+    await indexes.build("names", before.text)
+    assert before in await indexes.of("names")
 
 
 async def test_the_same_key_under_another_name_is_refused(indexes: Indexes) -> None:

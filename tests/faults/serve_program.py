@@ -14,6 +14,7 @@ import uvloop
 
 from bot import app
 from bot.settings import Settings
+from bot.slack.pace import Pace
 
 
 class KilledAt:
@@ -35,7 +36,9 @@ def main(order: Path) -> int:
     print("loaded", flush=True)  # noqa: T201 - the one who started it waits for this line
     sys.stdin.readline()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(app.serve(Settings(), KilledAt(order)))
+        # The table's seconds are those of the deployed bot; the proof needs no waits for limits that this Slack lacks.
+        pace = None if os.environ.get("KEEP_TABLE") else Pace(times=20.0)
+        return runner.run(app.serve(Settings(), KilledAt(order), pace))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from sandbox.faults import FAULTS
 from sandbox.site import EVERYTHING, Sandbox, running
 
 NAMED = {"redis-down", "redis-slow", "api-down", "api-hang", "mongo-down", "cluster-down", "cluster-forbidden"}
+NAMED |= {"mongo-slow", "cluster-slow"}
 NAMED |= {"slack-429", "slack-drop-socket", "workers-crash", "poison-jobs"}
 
 

@@ -13,6 +13,9 @@ from sandbox import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
+AS_DEPLOYED = ("-m", "bot", "serve")
+WITHOUT_LIMITS = ("-m", "tests.scenarios.serve_program")
+"""The same for a Slack that may be called as often as one likes."""
 
 Record = dict[str, Any]
 
@@ -20,7 +23,8 @@ Record = dict[str, Any]
 class Bot:
     """``python -m bot serve`` with these variables; ``records`` is its log since the first start."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, program: tuple[str, ...] = AS_DEPLOYED) -> None:
+        self._program = program
         self.environment = dict(environment) | {"LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
         self.records: list[Record] = []
         self._file = processes.to_file(log)
@@ -41,8 +45,7 @@ class Bot:
 
     async def start(self) -> None:
         """Start it and return when it says that it is ready; raises ``StartError`` with its last lines."""
-        command = (sys.executable, "-m", "bot", "serve")
-        program = processes.Program("bot", command, '"event": "ready"', self.environment, ROOT)
+        program = processes.Program("bot", (sys.executable, *self._program), '"event": "ready"', self.environment, ROOT)
         self._process = await processes.start(program, seconds=START_SECONDS, on_line=self._hear)
 
     async def stop(self) -> None:

@@ -117,6 +117,7 @@ async def test_without_redis_the_queues_are_unknown_and_nothing_is_resolved(watc
     async with world.fault("workers-crash"):
         await world.sandbox.load("report", burst=1500)
         card = await world.page.wait_message(ALERTS, "Queue: jobs waiting (report)")
+        await world.becomes(card, "1,500 jobs")  # it may have looked while they were being added
         async with world.fault("redis-down"):
             down = await world.page.wait_message(ALERTS, "Redis is unreachable")
             unknown = await world.becomes(card, "Unknown since", "Redis could not be read", "It was 1,500 jobs before.")
@@ -146,3 +147,17 @@ async def test_somebody_takes_an_alert_in_hand_and_silences_it_from_its_card(wat
         await world.becomes(card, "CRITICAL", "2,200 jobs")
         assert not any("Now critical" in ring for ring in rings(world, card))
         await world.ask("viewer", "/alerts", "1 alert is firing, 1 critical", "backfill")
+
+
+async def test_an_alert_that_ended_meanwhile_is_not_taken_in_hand(watched: World) -> None:
+    world, rule = watched, '[approvals."/ack"]\napprovers = ["approver"]\nneeded = '
+    async with world.fault("workers-crash"), world.rule((f"{rule}0", f"{rule}1")), world.redis() as redis:
+        known = world.shown(ALERTS)
+        await world.sandbox.load("report", burst=1500)
+        card = await world.new(ALERTS, known, "Queue: jobs waiting (report)")
+        plan = await world.press("operator", card, "Acknowledge", "Waits for approval")
+        await redis.delete("bull:nova-report:wait")
+        await world.becomes(card, "Resolved after")
+        await world.click("approver", plan, "Approve")
+        stale = await world.becomes(plan, "nothing was changed", "No alert")
+        assert labels(stale) == ["Plan again"]

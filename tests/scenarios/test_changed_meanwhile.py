@@ -1,134 +1,256 @@
 """Somebody else changes what a plan relies on before it is approved: nothing is done, and the card says what moved."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from bot.clients.cluster_restarts import RESTARTED_AT
+from sandbox.api.webhooks import ACTIVE
+from sandbox.cluster.store import Object
+from tests.scenarios import scenes
+from tests.scenarios.changing import CHANGING, asked, done
 from tests.scenarios.world import World, labels, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-# The first does it, the second takes it back.
-Meanwhile = tuple[Callable[[World], Awaitable[object]], Callable[[World], Awaitable[object]]]
+Move = Callable[[], Awaitable[object]]
+Scene = Callable[[World], AbstractAsyncContextManager[Move]]
+"""What there is to plan on; gives what somebody else does to it meanwhile, and takes all of it back in the end."""
 
 
-def paused(queue: str) -> Meanwhile:
-    async def pause(world: World) -> None:
+@dataclass(frozen=True)
+class Case:
+    """A line, what somebody else does before it is approved, and what the card says of that."""
+
+    line: str
+    scene: Scene
+    words: str
+
+
+def paused(queue: str) -> Scene:
+    @asynccontextmanager
+    async def scene(world: World) -> AsyncIterator[Move]:
+        meta = f"bull:nova-{queue}:meta"
         async with world.redis() as redis:
-            await redis.hset(f"bull:nova-{queue}:meta", "paused", "1")
+            try:
+                yield lambda: redis.hset(meta, "paused", "1")
+            finally:
+                await redis.hdel(meta, "paused")
 
-    async def resume(world: World) -> None:
-        async with world.redis() as redis:
-            await redis.hdel(f"bull:nova-{queue}:meta", "paused")
-
-    return pause, resume
-
-
-def configured(name: str, value: str) -> Meanwhile:
-    def setting(world: World, change: Callable[[dict[str, str]], None]) -> None:
-        assert world.sandbox.cluster is not None
-        store = world.sandbox.cluster.store
-        store.change("configmaps", "novapulse", "novapulse-config", lambda found: change(found["data"]))
-
-    async def change(world: World) -> None:
-        setting(world, lambda data: data.update({name: value}))
-
-    async def back(world: World) -> None:
-        setting(world, lambda data: data.__delitem__(name))
-
-    return change, back
+    return scene
 
 
-def scaled(to: int) -> Meanwhile:
-    return (lambda world: world.replicas(to)), (lambda world: world.replicas(2))
+@asynccontextmanager
+async def resumed(world: World) -> AsyncIterator[Move]:
+    meta = "bull:nova-report:meta"
+    async with world.redis() as redis:
+        await redis.hset(meta, "paused", "1")
+        try:
+            yield lambda: redis.hdel(meta, "paused")
+        finally:
+            await redis.hdel(meta, "paused")
 
 
-def index(name: str) -> Meanwhile:
-    kept: list[Any] = []
+def gone(of: scenes.Scene, state: str) -> Scene:
+    """Somebody else has taken away all the reports in a state."""
 
-    async def drop(world: World) -> None:
-        assert world.sandbox.mongo is not None
-        indexes = world.sandbox.mongo.commands.indexes
-        kept[:] = [one for one in indexes.of("webhooklogs") if one["name"] == name]
-        indexes.drop({"dropIndexes": "webhooklogs", "index": name})
+    @asynccontextmanager
+    async def scene(world: World) -> AsyncIterator[Move]:
+        async with of(world), world.redis() as redis:
+            yield lambda: scenes.drop(redis, state)
 
-    async def make(world: World) -> None:
-        assert world.sandbox.mongo is not None
-        world.sandbox.mongo.commands.indexes.make({"createIndexes": "webhooklogs", "indexes": kept})
-
-    return drop, make
+    return scene
 
 
-def released(tag: str) -> Meanwhile:
-    def image(world: World, wanted: str) -> None:
-        assert world.sandbox.cluster is not None
-        store = world.sandbox.cluster.store
-        store.change(
-            "deployments",
-            "novapulse",
-            "novapulse-worker",
-            lambda found: found["spec"]["template"]["spec"]["containers"][0].update(image=wanted),
-        )
+@asynccontextmanager
+async def one_failed(world: World) -> AsyncIterator[scenes.State]:
+    await scenes.fail_reports(world, 1)
+    async with world.redis() as redis:
+        yield lambda: scenes.kept(redis)
 
-    async def release(world: World) -> None:
-        image(world, f"registry.novapulse.example/worker:{tag}")
 
-    async def back(world: World) -> None:
-        image(world, "registry.novapulse.example/worker:2.14.0")
+@asynccontextmanager
+async def expired(world: World) -> AsyncIterator[Move]:
+    async with world.redis() as redis:
+        await redis.set("cache:user:42:profile", "x")
+        yield lambda: redis.delete("cache:user:42:profile")
+
+
+def configured(name: str, value: str) -> Scene:
+    """Somebody else has given a key of the ConfigMap another value."""
+
+    @asynccontextmanager
+    async def scene(world: World) -> AsyncIterator[Move]:
+        at_first = scenes.stored(world, "configmaps", "novapulse-config")["data"]
+
+        def edit(found: Object) -> None:
+            found["data"] = at_first | {name: value}
+
+        try:
+            yield scenes.answer(lambda: scenes.change(world, "configmaps", "novapulse-config", edit))
+        finally:
+            scenes.change(world, "configmaps", "novapulse-config", lambda found: found.update(data=at_first))
+
+    return scene
+
+
+@asynccontextmanager
+async def scaled(world: World) -> AsyncIterator[Move]:
+    try:
+        yield lambda: world.replicas(3)
+    finally:
         await world.replicas(2)
 
-    return release, back
+
+@asynccontextmanager
+async def restarted(world: World) -> AsyncIterator[Move]:
+    def stamp(found: Object) -> None:
+        metadata = found["spec"]["template"]["metadata"]
+        metadata["annotations"] = (metadata.get("annotations") or {}) | {RESTARTED_AT: "2026-07-01T09:00:00Z"}
+
+    try:
+        yield scenes.answer(lambda: scenes.change(world, "deployments", "novapulse-worker", stamp))
+    finally:
+        await world.replicas(2)
 
 
-CASES: dict[str, tuple[str, Meanwhile]] = {
-    "/pause-queue report": ("report", paused("report")),
-    "/drain-queues workflow": ("workflow", paused("workflow")),
-    "/set-concurrency 4": ("QUEUE_CONCURRENCY", configured("QUEUE_CONCURRENCY", "7")),
-    "/set-pool-size 20 5": ("MONGO_MAX_POOL_SIZE", configured("MONGO_MAX_POOL_SIZE", "50")),
-    "/force-restart-workers": ("pod", scaled(3)),
-    "/scale-workers 5": ("replicas was 2, is now 3", scaled(3)),
-    "/rebuild-indexes webhooklogs": ("webhookId_1_createdAt_-1", index("webhookId_1_createdAt_-1")),
+@asynccontextmanager
+async def released(world: World) -> AsyncIterator[Move]:
+    first = scenes.image(world).removeprefix(scenes.IMAGE)
+    await scenes.release(world, "2.14.1")
+    try:
+        yield lambda: scenes.release(world, "2.14.2")
+    finally:
+        await scenes.release(world, first)
+
+
+@asynccontextmanager
+async def configured_anew(world: World) -> AsyncIterator[Move]:
+    first = scenes.stored(world, "deployments", "novapulse-api")["spec"]["template"]
+
+    def edit(found: Object) -> None:
+        found["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "LOG_LEVEL", "value": "warn"}]
+
+    try:
+        yield scenes.answer(lambda: scenes.change(world, "deployments", "novapulse-api", edit))
+    finally:
+        scenes.change(world, "deployments", "novapulse-api", lambda found: found["spec"].update(template=first))
+        await world.replicas(3, "novapulse-api")
+
+
+@asynccontextmanager
+async def dropped(world: World) -> AsyncIterator[Move]:
+    assert world.sandbox.mongo is not None
+    indexes = world.sandbox.mongo.commands.indexes
+    kept: list[Any] = indexes.of("webhooklogs")[1:]
+    gone = {"dropIndexes": "webhooklogs", "index": "webhookId_1_createdAt_-1"}
+    try:
+        yield scenes.answer(lambda: indexes.drop(gone))
+    finally:
+        indexes.make({"createIndexes": "webhooklogs", "indexes": kept})
+
+
+@asynccontextmanager
+async def elected_anew(world: World) -> AsyncIterator[Move]:
+    assert world.sandbox.mongo is not None
+    replica_set = world.sandbox.mongo.commands.replica_set
+
+    async def elect() -> None:
+        replica_set.step_down({"replSetStepDown": 60})
+        replica_set.elected()
+
+    yield elect
+
+
+@asynccontextmanager
+async def turned_off(world: World) -> AsyncIterator[Move]:
+    assert world.sandbox.api is not None
+    webhook = world.sandbox.api.webhooks.get(ACTIVE)
+    try:
+        async with world.rule(approved("/test-webhook")):
+            yield scenes.answer(lambda: webhook.update(isActive=False))
+    finally:
+        webhook["isActive"] = True
+
+
+@asynccontextmanager
+async def frozen(world: World) -> AsyncIterator[Move]:
+    try:
+        async with world.rule(approved("/freeze")):
+            yield lambda: done_by_another(world, "/freeze workers 1h")
+    finally:
+        lifted = await world.ask("approver", "/freeze off", "/freeze")
+        await world.becomes(lifted, "Done after")
+
+
+@asynccontextmanager
+async def ended(world: World) -> AsyncIterator[Move]:
+    card = await world.ask("approver", "/silence queue=report 30m --reason backfill", "/silence")
+    await world.becomes(card, "Done after")
+    async with world.rule(approved("/silence")):
+        yield lambda: done_by_another(world, f"/silence end {silence(world)}")
+
+
+def silence(world: World) -> str:
+    """Return the id of the only silence in force."""
+    ((found,),) = world.rows("select id from silences where ended_at is null")
+    return str(found)
+
+
+async def done_by_another(world: World, line: str) -> None:
+    """Ask for something, and let it be approved and done."""
+    await done(world, await asked(world, "oncall", line, "Waits for approval"))
+
+
+def approved(command: str) -> tuple[str, str]:
+    """The policy's edit: a command that asks nobody asks for one approval."""
+    rule = f'[approvals."{command}"]\napprovers = ["approver"]\nneeded = '
+    return f"{rule}0", f"{rule}1"
+
+
+CASES = {
+    "/cache": Case("/cache clear cache:user:42:profile", expired, "no such keys here"),
+    "/clear-failed": Case("/clear-failed report", gone(one_failed, "failed"), "No job has failed in report"),
+    "/drain-queues": Case("/drain-queues workflow", paused("workflow"), "workflow"),
+    "/force-restart-workers": Case("/force-restart-workers", scaled, "pod"),
+    "/freeze": Case("/freeze workers 30m", frozen, "workers"),
+    "/pause-queue": Case("/pause-queue report", paused("report"), "report"),
+    "/promote-delayed": Case(
+        "/promote-delayed report", gone(scenes.delayed_reports, "delayed"), "No job is delayed in report"
+    ),
+    "/rebuild-indexes": Case("/rebuild-indexes webhooklogs", dropped, "webhookId_1_createdAt_-1"),
+    "/restart": Case("/restart worker", restarted, "last restart was never, is now 2026-07-01T09:00:00Z"),
+    "/resume-queue": Case("/resume-queue report", resumed, "Not paused: report."),
+    "/retry-failed": Case("/retry-failed report", gone(one_failed, "failed"), "No job has failed in report"),
+    "/rollback": Case("/rollback worker", released, "What is different now"),
+    "/scale-workers": Case("/scale-workers 5", scaled, "replicas was 2, is now 3"),
+    "/set-concurrency": Case("/set-concurrency 4", configured("QUEUE_CONCURRENCY", "7"), "QUEUE_CONCURRENCY"),
+    "/set-env": Case("/set-env api LOG_LEVEL", configured_anew, "api now"),
+    "/set-pool-size": Case("/set-pool-size 20 5", configured("MONGO_MAX_POOL_SIZE", "50"), "MONGO_MAX_POOL_SIZE"),
+    "/silence": Case("/silence end {silence}", ended, "There is no silence"),
+    "/step-down-primary": Case("/step-down-primary", elected_anew, "term was"),
+    "/test-webhook": Case(f"/test-webhook {ACTIVE}", turned_off, "The webhook is inactive"),
 }
+# It needs an alert that fires: test_alerts.py lets one end before it is taken in hand.
+ELSEWHERE = {"/ack"}
 
 
-@pytest.mark.parametrize("line", CASES)
-async def test_nothing_is_done_when_something_moved(world: World, line: str) -> None:
-    words, (change, back) = CASES[line]
-    card = await world.plan(line)
-    await change(world)
-    before = len(world.scaled())
-    try:
-        await world.click("approver", card, "Approve")
-        stale = await world.becomes(card, "nothing was changed", words)
+@pytest.mark.parametrize("name", CASES)
+async def test_nothing_is_done_when_something_moved(world: World, name: str) -> None:
+    case = CASES[name]
+    async with case.scene(world) as move:
+        line = case.line.format(silence=silence(world)) if "{silence}" in case.line else case.line
+        card = await asked(world, "approver", line, "Waits for approval")
+        await move()
+        before = len(world.scaled()), world.rows("select count(*) from runs")
+        await world.click("second_approver", card, "Approve")
+        stale = await world.becomes(card, "nothing was changed", case.words)
         assert labels(stale) == ["Plan again"], text(stale)
-        assert len(world.scaled()) == before
-    finally:
-        await back(world)
+        assert (len(world.scaled()), world.rows("select count(*) from runs")) == before
 
 
-async def test_a_queue_that_was_resumed_meanwhile_is_not_resumed_again(world: World) -> None:
-    pause, resume = paused("report")
-    await pause(world)
-    card = await world.plan("/resume-queue report")
-    await resume(world)
-    await world.click("approver", card, "Approve")
-    stale = await world.becomes(card, "nothing was changed", "Not paused: report.")
-    assert labels(stale) == ["Plan again"]
-
-
-async def test_a_release_made_meanwhile_is_not_rolled_back(world: World) -> None:
-    release, back = released("2.14.1")
-    again, _ = released("2.14.2")
-    await release(world)
-    card = await world.plan("/rollback worker")
-    assert "2.14.0" in text(card)
-    await again(world)
-    before = len(world.scaled())
-    try:
-        await world.click("approver", card, "Approve")
-        stale = await world.becomes(card, "nothing was changed", "What is different now")
-        assert labels(stale) == ["Plan again"]
-        assert len(world.scaled()) == before
-    finally:
-        await back(world)
+async def test_no_changing_command_was_forgotten() -> None:
+    assert CASES.keys() | ELSEWHERE == CHANGING.keys()

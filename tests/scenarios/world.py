@@ -17,7 +17,7 @@ from sandbox.site import EVERYTHING, Sandbox, running
 from sandbox.slack import LocalSlack
 from sandbox.slack_gate import Call, SlackGate
 from sandbox.slack_page import Message, SlackPage, button, buttons, shown_text
-from tests.scenarios.bot import Bot
+from tests.scenarios.bot import AS_DEPLOYED, WITHOUT_LIMITS, Bot
 
 PACE = 10.0
 """How much faster than in life jobs, pod starts and back-offs are."""
@@ -246,7 +246,9 @@ async def opened(
         environment = sandbox.environment() | {"POLICY_FILE": str(policy)} | dict(variables or {})
         if door == "http":
             environment["SLACK_APP_TOKEN"] = ""
-        bot = Bot(environment, sandbox.directory / "bot.log")
+        # Who starts the bot in the test itself is after the start and the end as they are deployed.
+        program = WITHOUT_LIMITS if started else AS_DEPLOYED
+        bot = Bot(environment, sandbox.directory / "bot.log", program)
         stack.push_async_callback(bot.stop)
         world = World(sandbox, page, bot, prefix=environment.get("COMMAND_PREFIX", ""))
         if started:

@@ -363,3 +363,16 @@ async def test_stopping_while_slack_is_down_does_not_wait_for_it(outbox: Outbox,
     await sender.stop()
     assert sender.problem == "connection refused"
     assert len(await outbox.undelivered(now())) == 1
+
+
+def test_a_slack_without_limits_may_be_called_as_often_again() -> None:
+    now = [0.0]
+    usual, quick = Pace(clock=lambda: now[0]), Pace(clock=lambda: now[0], times=20.0)
+    for pace in (usual, quick):
+        for _ in range(11):
+            pace.post("C1")
+            pace.edit()
+    assert quick.edits_wait() == pytest.approx(usual.edits_wait() / 20)
+    assert quick.busy()["C1"] == pytest.approx(usual.busy()["C1"] / 20)
+    quick.pause("post", 30.0)
+    assert quick.posts_wait() == 30.0, "what Slack asks for holds all the same"

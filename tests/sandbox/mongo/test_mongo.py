@@ -3,6 +3,7 @@ import struct
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from bson import ObjectId
@@ -96,7 +97,7 @@ async def test_down_and_back_on_the_same_address(mongo: MongoStandIn, client: As
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", struct.pack("<iiii", 26, 1, 0, 2004) + b"x" * 10])
 async def test_what_is_not_the_protocol_is_hung_up_on(mongo: MongoStandIn, data: bytes) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", mongo.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(urlsplit(mongo.url).port or 0))
     writer.write(data)
     assert await reader.read() == b""
     writer.close()
@@ -109,6 +110,9 @@ async def test_it_keeps_indexes_by_the_real_rules(client: AsyncMongoClient[dict[
     await made.create_index("a")
     await made.create_index("a")
     await made.create_index("a", name="partial", partialFilterExpression={"_id": {"$exists": True}})
+    with pytest.raises(OperationFailure) as refused:
+        await client.novapulse.command("reIndex", "made")
+    assert refused.value.code == 20
     for arguments, code in (({"name": "twin"}, 85), ({"name": "a_1", "unique": True}, 86)):
         with pytest.raises(OperationFailure) as caught:
             await made.create_index("a", **arguments)
