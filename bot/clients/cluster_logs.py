@@ -112,7 +112,7 @@ def _call(pod: PodState, query: LogQuery, *, previous: bool = False) -> Call:
             limit_bytes=query.limit_bytes,
             tail_lines=query.tail_lines,
             since_seconds=query.since_seconds,
-            **({"previous": True} if previous else {}),
+            previous=previous or None,
         )
 
     return call

@@ -152,7 +152,7 @@ async def test_logs_are_cut_as_asked(cluster: Cluster, kubernetes: aio.client.Ap
     with pytest.raises(ApiException) as caught:
         await core.read_namespaced_pod_log(name, NAMESPACE, previous=True)
     assert caught.value.status == 400
-    assert f'in pod \\"{name}\\" not found' in caught.value.body
+    assert f'in pod \\"{name}\\" not found' in str(caught.value.body)
 
 
 async def test_a_container_that_was_killed_leaves_its_log_until_the_next_one_is(
@@ -176,7 +176,8 @@ def test_until_the_next_container_runs_both_logs_are_that_of_the_last() -> None:
     log.ended = True
     assert log.terminated == log.lines
     log.restart()
-    assert (list(log.terminated), list(log.lines)) == ([(at, "first")], [])
+    assert list(log.terminated or ()) == [(at, "first")]
+    assert not log.lines
 
 
 async def test_who_may_not_is_told_so(cluster: Cluster, kubernetes: aio.client.ApiClient) -> None:
