@@ -234,7 +234,7 @@ class _Group:
             self.last = max(self.last or entry.at, entry.at)
 
     def close(self) -> ErrorGroup:
-        entry, logs = self.entry, tuple(self.logs.most_common())
+        entry, logs = self.entry, tuple(sorted(self.logs.items(), key=lambda log: (-log[1], log[0])))
         message, sample = group_message(entry.message), sample_of(entry.message)
         return ErrorGroup(message, entry.status, self.count, self.first, self.last, sample, entry.level, logs)
 

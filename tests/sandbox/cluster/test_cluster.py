@@ -174,10 +174,11 @@ def test_until_the_next_container_runs_both_logs_are_that_of_the_last() -> None:
     log.add(at, "first")
     assert log.terminated is None
     log.ended = True
-    assert log.terminated == log.lines
+    assert log.terminated is log.lines
     log.restart()
-    assert list(log.terminated or ()) == [(at, "first")]
-    assert not log.lines
+    log.add(at, "second")
+    assert log.terminated is log.previous
+    assert (list(log.previous or ()), list(log.lines)) == ([(at, "first")], [(at, "second")])
 
 
 async def test_who_may_not_is_told_so(cluster: Cluster, kubernetes: aio.client.ApiClient) -> None:
