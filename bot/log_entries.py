@@ -43,12 +43,15 @@ class Entry:
     @property
     def is_noise(self) -> bool:
         """Whether it only records that a caller got a 4xx."""
-        return self.is_error and self.status is not None and 400 <= self.status < 500  # noqa: PLR2004
+        return _is_noise(self.level, self.status)
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
-    """Errors that say the same apart from ids and numbers; its texts are masked and short."""
+    """Errors that say the same apart from ids and numbers; its texts are masked and short.
+
+    ``logs`` counts them by the log that they were found in.
+    """
 
     message: str
     status: int | None
@@ -57,11 +60,17 @@ class ErrorGroup:
     last: datetime | None
     sample: str
     level: str = "error"
+    logs: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether they only record that callers got a 4xx."""
+        return _is_noise(self.level, self.status)
 
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """The errors of a log, the most frequent first.
+    """The errors of a log, the worst first, then the most frequent.
 
     ``total`` counts every error that is no noise, ``noise`` the 4xx answers (by status in ``noise_by_status``),
     ``ungrouped`` the errors beyond the groups that are kept.
@@ -119,35 +128,41 @@ def entries(data: bytes) -> Iterator[Entry]:
 
 
 class Grouping:
-    """Groups errors as they are read; what exceeds ``group_limit`` groups is counted, not kept.
+    """Groups errors as they are read; what exceeds ``group_limit`` groups of a severity is counted, not kept.
 
-    An error at 4xx is counted as noise, by status.
+    An error at 4xx is counted as noise, by status, unless noise is to be ``grouped`` too.
     """
 
-    def __init__(self, group_limit: int = GROUP_LIMIT) -> None:
+    def __init__(self, group_limit: int = GROUP_LIMIT, *, noise_grouped: bool = False) -> None:
         self._limit = group_limit
+        self._noise_grouped = noise_grouped
         self._keys = GroupKeys()
         self._groups: dict[str, _Group] = {}
+        # Each severity has its own limit, so that no flood of information keeps an error out.
+        self._kept: Counter[int] = Counter()
         self._noise: Counter[int] = Counter()
         self._total = self._ungrouped = 0
 
-    def add(self, entry: Entry) -> None:
-        """Count an entry, whatever its level is."""
-        if entry.is_noise:
+    def add(self, entry: Entry, log: str = "") -> None:
+        """Count an entry of a log, whatever its level is."""
+        if entry.is_noise and not self._noise_grouped:
             self._noise[entry.status or 0] += 1
             return
         self._total += 1
-        key = f"{entry.status} {self._keys.of(entry.message)}"
-        if key in self._groups:
-            self._groups[key].add(entry)
-        elif len(self._groups) < self._limit:
-            self._groups[key] = _Group(entry, first=entry.at, last=entry.at)
-        else:
-            self._ungrouped += 1
+        severity = _severity(entry)
+        key = f"{severity} {entry.status} {self._keys.of(entry.message)}"
+        if key not in self._groups:
+            if self._kept[severity] >= self._limit:
+                self._ungrouped += 1
+                return
+            self._kept[severity] += 1
+            self._groups[key] = _Group(entry, severity)
+        self._groups[key].add(entry, log)
 
     def errors(self) -> Errors:
         """Return what was found."""
-        kept = sorted((group.close() for group in self._groups.values()), key=lambda group: -group.count)
+        groups = sorted(self._groups.values(), key=lambda group: (group.severity, -group.count))
+        kept = [group.close() for group in groups]
         by_status = tuple(sorted(self._noise.items()))
         return Errors(tuple(kept), self._total, sum(self._noise.values()), self._ungrouped, by_status)
 
@@ -203,17 +218,33 @@ class _Group:
     """A group that is still growing."""
 
     entry: Entry
-    first: datetime | None
-    last: datetime | None
-    count: int = field(default=1)
+    severity: int
+    first: datetime | None = None
+    last: datetime | None = None
+    logs: Counter[str] = field(default_factory=Counter)
 
-    def add(self, entry: Entry) -> None:
-        self.count += 1
+    @property
+    def count(self) -> int:
+        return self.logs.total()
+
+    def add(self, entry: Entry, log: str) -> None:
+        self.logs[log] += 1
         if entry.at is not None:
             self.first = min(self.first or entry.at, entry.at)
             self.last = max(self.last or entry.at, entry.at)
 
     def close(self) -> ErrorGroup:
-        message = group_message(self.entry.message)
-        sample = sample_of(self.entry.message)
-        return ErrorGroup(message, self.entry.status, self.count, self.first, self.last, sample, self.entry.level)
+        entry, logs = self.entry, tuple(sorted(self.logs.items(), key=lambda log: (-log[1], log[0])))
+        message, sample = group_message(entry.message), sample_of(entry.message)
+        return ErrorGroup(message, entry.status, self.count, self.first, self.last, sample, entry.level, logs)
+
+
+def _is_noise(level: str, status: int | None) -> bool:
+    return level in _ERROR_LEVELS and status is not None and 400 <= status < 500  # noqa: PLR2004
+
+
+def _severity(entry: Entry) -> int:
+    """Return 0 for an error, 1 for a warning, 2 for a 4xx, 3 for anything else."""
+    if entry.is_noise:
+        return 2
+    return 0 if entry.is_error else 1 if entry.level == "warn" else 3

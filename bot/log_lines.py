@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from bot.log_json import JsonLine, read_json
+
 Source = Literal["application", "framework", "plain"]
 
 # Only so much of a line is looked at: its beginning says what it is, its end may hold the time.
@@ -73,6 +75,8 @@ def read_line(raw: bytes) -> Line:
     if before is not None and prefix is not None:
         text = text[prefix.end() :]
     head = text[:HEAD]
+    if (found := read_json(text)) is not None:
+        return _json_line(found, _highest_status(head), _last_time(head) or _last_time(end) or before)
     level, source, at, message = _start(head)
     return Line(
         lead=head[: len(head) - len(message)],
@@ -82,6 +86,13 @@ def read_line(raw: bytes) -> Line:
         at=at or _last_time(head) or _last_time(end) or before,
         status=_highest_status(head),
     )
+
+
+def _json_line(found: JsonLine, status: int | None, before: datetime | None) -> Line:
+    message = _bounded(_COLOURS.sub("", found.message), 0)
+    at = _moment(found.at) if isinstance(found.at, str) else found.at
+    level = _level(_COLOURS.sub("", found.level))
+    return Line(lead="", text=message, level=level, source="application", at=at or before, status=status)
 
 
 def plain_level(text: str) -> str:

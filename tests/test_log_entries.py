@@ -243,3 +243,49 @@ def test_the_number_of_groups_is_bounded_and_the_rest_is_counted() -> None:
     words = ["alpha", "beta", "gamma", "delta", "epsilon"]
     found = errors_in(_read("\n".join(f"error: {word}" for word in words)), group_limit=3)
     assert (len(found.groups), found.ungrouped, found.total) == (3, 2, 5)
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "message"),
+    [
+        ('{"level":"error","message":"boom","timestamp":"2026-07-01T08:00:00.000Z"}', "error", "boom"),
+        ('{"level":50,"time":1782892800000,"pid":1,"hostname":"a","msg":"boom"}', "error", "boom"),
+        ('{"severity":"WARNING","time":1782892800,"msg":"slow","queue":"email"}', "warn", 'slow {"queue": "email"}'),
+        ('{"level":"info","message":"done","error":null,"ts":"2026-07-01T08:00:00Z"}', "info", 'done {"error": null}'),
+        (
+            (
+                '{"level":"\\u001b[31merror\\u001b[39m","message":"x","stack":"Error: x\\n    at y",'
+                '"@timestamp":"2026-07-01T08:00:00Z"}'
+            ),
+            "error",
+            "x\nError: x\n    at y",
+        ),
+    ],
+)
+def test_reads_lines_of_json(line: str, level: str, message: str) -> None:
+    (found,) = _read(line)
+    assert (found.level, found.message, found.at) == (level, message, AT)
+
+
+def test_lines_of_json_are_grouped_and_their_4xx_are_noise() -> None:
+    lines = [
+        f'{{"level":"error","message":"cannot serve {number}","statusCode":{status},"pid":{number}}}'
+        for number, status in enumerate((500, 500, 404))
+    ]
+    found = errors_in(_read("\n".join(lines)))
+    assert [(group.count, group.status) for group in found.groups] == [(2, 500)]
+    assert found.noise == 1
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a":1}', "{", '{"level":null}', '{"level":' + "[" * 60_000, '{"level":[' + "9" * 5_000]
+)
+def test_json_that_names_no_level_is_a_plain_line(line: str) -> None:
+    assert _read(line)[0].source == "plain"
+
+
+def test_a_line_of_json_of_a_mebibyte_keeps_its_level() -> None:
+    (found,) = _read('{"level":"error","message":"' + "word " * 200_000 + '"}')
+    assert found.level == "error"
+    assert len(found.message) <= ENTRY_LIMIT
+    assert _read('{"level":"info","message":"' + "no error: fatal " * 70_000 + '"}')[0].level == "info"

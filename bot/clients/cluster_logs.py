@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kubernetes.aio import client
@@ -13,6 +13,9 @@ from bot.errors import PermanentError, Unavailable
 
 # Each pod's log is a connection to its node through the API server.
 AT_ONCE: Final = 8
+# A node whose file of a container is gone answers 200, with this as the log.
+_GONE: Final = b"unable to retrieve container logs for "
+_GONE_WORDS: Final = "its node does not have the log any more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ async def _read_in_time(
         return PodLog(pod=pod.name, data=None, problem=str(error))
     except TimeoutError:
         return PodLog(pod=pod.name, data=None, problem=f"no answer within {seconds:g} s")
+    if data.startswith(_GONE):
+        return PodLog(pod=pod.name, data=None, problem=_GONE_WORDS)
     # The node stops at the limit, give or take a line, so a log of that length was cut there.
     return PodLog(pod=pod.name, data=data, cut=more or len(data) >= query.limit_bytes)
 
@@ -56,26 +61,49 @@ async def hand_over_logs(
 ) -> list[PodLog]:
     """Give each pod's log to its own feed, piece by piece; what is returned holds no log, and says how it went.
 
-    A pod whose reading broke off says so as its ``problem``, with what was read of it in the feed.
+    A container that was restarted has two logs, the one from before that in a feed of its own (``PodLog.name``). A
+    log whose reading broke off says so as its ``problem``, with what was read of it in the feed.
     """
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def one(pod: PodState) -> PodLog:
+    async def one(pod: PodState, log: PodLog) -> PodLog:
         try:
             async with asyncio.timeout(seconds), turns:
-                more = await connection.hand_over(
-                    _call(pod, query), seconds, limit=query.limit_bytes, feed=feed_of(pod.name)
-                )
+                feed = _Feed(feed_of(log.name))
+                call = _call(pod, query, previous=log.before_restart)
+                more = await connection.hand_over(call, seconds, limit=query.limit_bytes, feed=feed)
         except (Unavailable, PermanentError) as error:
-            return PodLog(pod=pod.name, data=None, problem=str(error))
+            gone = log.before_restart and "not found" in str(error)
+            return replace(log, problem=_GONE_WORDS if gone else str(error))
         except TimeoutError:
-            return PodLog(pod=pod.name, data=None, problem=f"not read to its end within {seconds:g} s")
-        return PodLog(pod=pod.name, data=b"", cut=more)
+            return replace(log, problem=f"not read to its end within {seconds:g} s")
+        return replace(log, problem=_GONE_WORDS) if feed.is_gone else replace(log, data=b"", cut=more)
 
-    return list(await asyncio.gather(*map(one, pods)))
+    return list(await asyncio.gather(*(one(pod, log) for pod in pods for log in _logs_of(pod))))
 
 
-def _call(pod: PodState, query: LogQuery) -> Call:
+def _logs_of(pod: PodState) -> list[PodLog]:
+    """Name the logs to read; while a container waits for its restart, the log from before that is still its log."""
+    log = PodLog(pod=pod.name, data=None, restart=pod.restart, started_at=pod.started_at)
+    return [log] if pod.restart is None or pod.restart.waits else [log, replace(log, before_restart=True)]
+
+
+class _Feed:
+    """Hands a log on, unless it is the sentence that there is none."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._begun = False
+        self.is_gone = False
+
+    async def __call__(self, piece: bytes) -> None:
+        if not self._begun:
+            self._begun, self.is_gone = True, piece.startswith(_GONE)
+        if not self.is_gone:
+            await self._feed(piece)
+
+
+def _call(pod: PodState, query: LogQuery, *, previous: bool = False) -> Call:
     async def call(api: Any) -> Any:
         return await client.CoreV1Api(api).read_namespaced_pod_log_without_preload_content(
             pod.name,
@@ -84,6 +112,7 @@ def _call(pod: PodState, query: LogQuery) -> Call:
             limit_bytes=query.limit_bytes,
             tail_lines=query.tail_lines,
             since_seconds=query.since_seconds,
+            previous=previous or None,
         )
 
     return call

@@ -56,14 +56,21 @@ class Waiting(Object):
     reason: str = ""
 
 
+class Running(Object):
+    """Since when a container runs."""
+
+    started_at: datetime | None = None
+
+
 class ContainerState(Object):
     """The state of a container, now or before its last restart."""
 
+    running: Running | None = None
     waiting: Waiting | None = None
     terminated: Terminated | None = None
 
 
-class ContainerStatus(Object):
+class ContainerStatus(Container):
     """One container of a pod as its node sees it."""
 
     restart_count: int = 0
@@ -232,18 +239,6 @@ class Version(Object):
     """The API server's version."""
 
     git_version: str
-
-
-class ReviewStatus(Object):
-    """Whether something is allowed."""
-
-    allowed: bool
-
-
-class Review(Object):
-    """The answer of a SelfSubjectAccessReview."""
-
-    status: ReviewStatus
 
 
 class Anything(Object):

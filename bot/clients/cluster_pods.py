@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.clients.cluster_objects import ContainerStatus, Deployment, Pod, PodSpec, StatusCondition
-from bot.clients.cluster_state import Condition, DeploymentState, PodState
+from bot.clients.cluster_state import Condition, DeploymentState, PodState, Restart
 from bot.masking import cut, mask
 
 _REVISION: Final = "deployment.kubernetes.io/revision"
@@ -39,6 +39,7 @@ def deployment_state(deployment: Deployment, role: str) -> DeploymentState:
 def pod_state(pod: Pod, role: str) -> PodState:
     """Read a pod; the restarts of all its containers count."""
     status = pod.status
+    container = main_container(pod.spec, role, pod.metadata.annotations)
     return PodState(
         name=pod.metadata.name,
         uid=pod.metadata.uid,
@@ -51,8 +52,9 @@ def pod_state(pod: Pod, role: str) -> PodState:
         started_at=status.start_time,
         node=pod.spec.node_name,
         deletion_cost=_whole_number(pod.metadata.annotations.get(_DELETION_COST)) or 0,
-        container=main_container(pod.spec, role, pod.metadata.annotations),
+        container=container,
         last_restart_at=_last_restart_at(status.container_statuses),
+        restart=_restart(next((each for each in status.container_statuses if each.name == container), None)),
     )
 
 
@@ -71,6 +73,18 @@ def _last_restart(containers: list[ContainerStatus]) -> str:
 def _last_restart_at(containers: list[ContainerStatus]) -> datetime | None:
     ended = (container.last_state.terminated for container in containers)
     return max((end.finished_at for end in ended if end is not None and end.finished_at is not None), default=None)
+
+
+def _restart(container: ContainerStatus | None) -> Restart | None:
+    if container is None or not container.restart_count:
+        return None
+    ended, runs = container.last_state.terminated, container.state.running
+    return Restart(
+        at=(ended.finished_at if ended else None) or (runs.started_at if runs else None),
+        reason=(ended.reason or f"exit code {ended.exit_code}") if ended else "",
+        count=container.restart_count,
+        waits=container.state.waiting is not None,
+    )
 
 
 def _waiting(containers: list[ContainerStatus]) -> str:

@@ -7,10 +7,22 @@ from kubernetes.aio import client
 
 from bot.clients.cluster_configuration import CONFIG_MAP
 from bot.clients.cluster_connection import ClusterConnection
-from bot.clients.cluster_objects import Review
+from bot.clients.cluster_objects import Object
 from bot.settings import PlatformSettings
 
 _CHANGED = ("get", "patch")
+
+
+class ReviewStatus(Object):
+    """Whether something is allowed."""
+
+    allowed: bool
+
+
+class Review(Object):
+    """The answer of a SelfSubjectAccessReview."""
+
+    status: ReviewStatus
 
 
 @dataclass(frozen=True, slots=True)

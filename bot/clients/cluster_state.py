@@ -52,12 +52,25 @@ class DeploymentState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """The last restart of a pod's own container: when the one before it ended (None where unknown), how, which it was.
+
+    It is no restart yet while the container waits for one: ``waits`` says so.
+    """
+
+    at: datetime | None
+    reason: str
+    count: int
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodState:
     """A pod as it was read.
 
     ``waiting`` says why a container of it does not run (CrashLoopBackOff), ``last_restart_reason`` how the last
     one ended (OOMKilled) and ``last_restart_at`` when; the first two are empty where the cluster gave no reason.
-    ``terminating`` pods no longer count.
+    ``restart`` is of the ``container`` alone. ``terminating`` pods no longer count.
     """
 
     name: str
@@ -73,6 +86,7 @@ class PodState:
     deletion_cost: int
     container: str
     last_restart_at: datetime | None = None
+    restart: Restart | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +124,22 @@ class Rollout:
 class PodLog:
     """The log of one pod: ``data`` is None where it could not be read, and ``problem`` says why.
 
-    ``cut`` is true where the byte limit was reached, so that newer lines may be missing.
+    ``cut`` is true where the byte limit was reached, so that newer lines may be missing. ``before_restart`` marks the
+    log that the container wrote before its last ``restart``. Before ``started_at`` there was no such pod.
     """
 
     pod: str
     data: bytes | None
     cut: bool = False
     problem: str = ""
+    before_restart: bool = False
+    restart: Restart | None = None
+    started_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """Tell it from every other log, also from the same pod's before its restart."""
+        return f"{self.pod} before its restart" if self.before_restart else self.pod
 
 
 def workload(name: str) -> Workload:

@@ -79,6 +79,12 @@ class Samples:
                 found.setdefault(row.series, []).append(Sample(*row))
         return found
 
+    async def forget(self, prefix: str, before: datetime) -> int:
+        """Delete what is older of the series whose name begins so; return how many rows that were."""
+        old = samples.c.series.startswith(prefix, autoescape=True) & (samples.c.at < before)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(sa.delete(samples).where(old))).rowcount
+
     async def prune(self, now: datetime) -> int:
         """Delete what is older than 25 hours; return how many rows that were."""
         async with self._database.transaction() as connection:

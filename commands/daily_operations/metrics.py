@@ -8,18 +8,23 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.clients.metrics_text import Metrics, MetricSample
 from bot.clients.replica_metrics import MetricsReader, Replica, ReplicaMetrics
 from bot.command import command
 from bot.errors import UsageError
 from bot.nearest import nearest, shown
 from bot.outages import Outages
-from bot.rates import PREFIX, Rate, rates
+from bot.rates import PREFIX, Rate, counter_name, rates
 from bot.reply import Level, Line, Note, Part, Reply, Table, say
 from bot.stores.samples import Samples
 
 RATES_OVER: Final = timedelta(minutes=5)
 # NovaPulse never sets it: it is 0 while Redis is up.
 _NOT_FED: Final = {"redis_connection_status": "nothing feeds it while it is 0, so it says nothing: see /health"}
+_NONE: Final = "none twice yet"
+_NO_RATE: Final = (
+    "A rate is between two samples that the bot took, one a minute; of labels it keeps the busiest of each replica"
+)
 _MEBI: Final = 1024 * 1024
 _Labels = tuple[tuple[str, str], ...]
 
@@ -37,7 +42,9 @@ _Labels = tuple[tuple[str, str], ...]
 )
 async def metrics(
     pattern: Annotated[str, Field(description="A part of the names; a|b is either, * is anything")] = "",
-    label: Annotated[str, Field(description="Only samples with this label, such as queue=email")] = "",
+    label: Annotated[
+        str, Field(description="Only samples with this label, such as queue=email; status_code=5* works too")
+    ] = "",
     per_replica: Annotated[bool, Field(description="Each replica by itself instead of all together")] = False,
     *,
     reader: MetricsReader,
@@ -57,7 +64,7 @@ async def metrics(
     parts = (
         *([Table(columns=columns, rows=tuple(rows))] if rows else []),
         *_unknown(found.replicas, names, pattern),
-        *_rates(rates(await samples.beginning(PREFIX, now - RATES_OVER)), names),
+        *_rates(rates(await samples.beginning(PREFIX, now - RATES_OVER)), found.replicas, names, wanted),
         *_seen(found),
     )
     title = f"NovaPulse metrics: {len(rows):,} value{'' if len(rows) == 1 else 's'}" if rows else "No sample: unknown"
@@ -65,10 +72,25 @@ async def metrics(
 
 
 def _label(text: str) -> dict[str, str]:
-    name, equals, value = text.partition("=")
-    if text and not (name and equals and value):
-        raise UsageError(f"label is a name and a value, such as queue=email; not {shown(text)}.", argument="label")
-    return {name.strip(): value.strip().strip('"')} if text else {}
+    """Read ``name=value``, several with commas between them; a ``*`` in a value is anything."""
+    wanted = {}
+    for condition in text.split(",") if text else ():
+        name, equals, value = condition.strip("{} ").partition("=")
+        if not (name.strip() and equals and value.strip()):
+            raise UsageError(f"label is a name and a value, such as queue=email; not {shown(text)}.", argument="label")
+        # Of the shell's signs only the star is one here: a route may well have brackets in it.
+        wanted[name.strip()] = value.strip().strip("\"'").replace("[", "[[]").replace("?", "[?]")
+    return wanted
+
+
+def _samples(metrics: Metrics, name: str, wanted: dict[str, str]) -> Iterator[MetricSample]:
+    for sample in metrics.samples(name):
+        if all(fnmatchcase(sample.labels.get(label, ""), value) for label, value in wanted.items()):
+            yield sample
+
+
+def _said(labels: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in labels)
 
 
 def _fits(name: str, pattern: str) -> bool:
@@ -98,11 +120,11 @@ def _rows(
     for name in names:
         values: dict[_Labels, list[tuple[str, float]]] = {}
         for replica in replicas:
-            for sample in replica.metrics.samples(name, **wanted):
+            for sample in _samples(replica.metrics, name, wanted):
                 labels = tuple(sorted(sample.labels.items()))
                 values.setdefault(labels, []).append((replica.name or "the one that answered", sample.value))
         for labels, each in values.items():
-            said = ", ".join(f"{key}={value}" for key, value in labels)
+            said = _said(labels)
             if per_replica:
                 yield from ((name, said, who, _number(name, value)) for who, value in each)
             else:
@@ -138,17 +160,35 @@ def _unknown(replicas: tuple[Replica, ...], names: tuple[str, ...], pattern: str
             yield Line(level=Level.UNKNOWN, label=name, value=why)
 
 
-def _rates(found: dict[str, Rate], names: tuple[str, ...]) -> Iterator[Part]:
+def _rates(
+    found: dict[str, Rate], replicas: tuple[Replica, ...], names: tuple[str, ...], wanted: dict[str, str]
+) -> Iterator[Part]:
+    """Show the rate of each counter, or with labels that were asked for of each set of labels that fits."""
     counters = [name for name in names if name.endswith("_total")]
-    rows = tuple(
-        (name, f"{rate.per_second * 60:,.2f}", str(rate.processes)) for name in counters if (rate := found.get(name))
-    )
-    minutes = RATES_OVER.total_seconds() / 60
-    if rows:
-        yield Table(columns=(f"Over {minutes:g} minutes", "A minute", "Processes seen"), rows=rows)
+    over = f"Over {RATES_OVER.total_seconds() / 60:g} minutes"
+    if wanted:
+        selected = dict.fromkeys(
+            (name, tuple(sorted(sample.labels.items())))
+            for name in counters
+            for replica in replicas
+            for sample in _samples(replica.metrics, name, wanted)
+        )
+        rows = [(name, _said(each), *_rate(found.get(counter_name(name, dict(each))))) for name, each in selected]
+        if rows:
+            yield Table(columns=(over, "Labels", "A minute", "Processes seen"), rows=tuple(rows))
+        if any(row[3] == _NONE for row in rows):
+            yield Note.of(_NO_RATE)
+        return
+    known = tuple((name, *_rate(rate)) for name in counters if (rate := found.get(name)))
+    if known:
+        yield Table(columns=(over, "A minute", "Processes seen"), rows=known)
     unknown = [name for name in counters if name not in found]
     if unknown:
         yield Note.of(f"How fast {', '.join(unknown)} went up is unknown: the bot has not seen a process twice yet")
+
+
+def _rate(rate: Rate | None) -> tuple[str, str]:
+    return ("unknown", _NONE) if rate is None else (f"{rate.per_second * 60:,.2f}", str(rate.processes))
 
 
 def _seen(found: ReplicaMetrics) -> Iterator[Part]:

@@ -102,6 +102,20 @@ class Cluster:
         finally:
             self.store.unlisten(events)
 
+    async def wait_restarted(self, pod: str, count: int, *, seconds: float = 60.0) -> None:
+        """Return once a pod's container runs again after its restart of that number; raises ``TimeoutError``."""
+        events = self.store.listen()
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._runs(pod, count):
+                    await events.get()
+        finally:
+            self.store.unlisten(events)
+
+    def _runs(self, pod: str, restarts: int) -> bool:
+        (container,) = self.store.get("pods", NAMESPACE, pod)["status"]["containerStatuses"]
+        return container["restartCount"] == restarts and bool(container["ready"])
+
     def log(self, app: str, pod: int, lines: Iterable[str]) -> None:
         """Write lines to the log of one of an app's ready pods, chosen by number."""
         names = self.ready_pods(app)

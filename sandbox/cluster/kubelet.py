@@ -22,11 +22,20 @@ Starter = Callable[[Object, Callable[[str], None]], Awaitable[Process]]
 
 @dataclass
 class PodLog:
-    """What a pod's container wrote, with the moment of each line, and what it wrote before its last restart."""
+    """What a pod's container wrote, with the moment of each line, and what it wrote before its last restart.
+
+    From when a container ended until the next one starts, both are the log of the one that ended.
+    """
 
     lines: deque[tuple[datetime, str]] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     previous: deque[tuple[datetime, str]] | None = None
+    ended: bool = False
     followers: set[asyncio.Queue[tuple[datetime, str]]] = field(default_factory=set)
+
+    @property
+    def terminated(self) -> deque[tuple[datetime, str]] | None:
+        """What the last container that ended wrote; None where none ever did."""
+        return self.lines if self.ended else self.previous
 
     def add(self, at: datetime, line: str) -> None:
         """Write one line."""
@@ -36,7 +45,7 @@ class PodLog:
 
     def restart(self) -> None:
         """Begin anew."""
-        self.previous, self.lines = self.lines, deque(maxlen=KEPT_LINES)
+        self.previous, self.lines, self.ended = self.lines, deque(maxlen=KEPT_LINES), False
 
 
 class Kubelet:
@@ -52,6 +61,8 @@ class Kubelet:
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._ends: dict[str, asyncio.Event] = {}
         self._crashing: set[str] = set()
+        self._killed: dict[str, str] = {}
+        self._kills: dict[str, asyncio.Event] = {}
         self._well = asyncio.Event()
 
     def crash(self, app: str, on: bool) -> None:
@@ -65,6 +76,14 @@ class Kubelet:
         else:
             self._crashing.discard(app)
             self._well.set()
+
+    def kill(self, name: str, reason: str) -> None:
+        """End a pod's running container as the kernel does, such as with ``OOMKilled``; it is started again."""
+        self._killed[name] = reason
+        if name in self.processes:
+            self.processes[name].signal(signal.SIGKILL)
+        elif name in self._kills:
+            self._kills[name].set()
 
     async def run(self) -> None:
         """Follow the pods until cancelled, then stop every one."""
@@ -96,7 +115,7 @@ class Kubelet:
                 await self._run_container(name, end)
         finally:
             self._store.remove("pods", self._namespace, name)
-            for kept in (self._ends, self._lives, self.logs):
+            for kept in (self._ends, self._lives, self._kills, self._killed, self.logs):
                 kept.pop(name, None)
 
     async def _run_container(self, name: str, end: asyncio.Event) -> None:
@@ -113,9 +132,10 @@ class Kubelet:
             if end.is_set():
                 return
             restarts += 1
+            self.logs[name].ended = True
             ended = {
                 "exitCode": code,
-                "reason": "Error",
+                "reason": self._killed.pop(name, "Error"),
                 "startedAt": stamp(self._store.now()),
                 "finishedAt": stamp(self._store.now()),
             }
@@ -133,9 +153,10 @@ class Kubelet:
             return 1
         starter = self._starters.get(labels.get("app", ""))
         if starter is None:
+            self._kills[name] = asyncio.Event()
             self._show(name, "running", running, ready=True, restarts=restarts)
-            await end.wait()
-            return 0
+            await self._first_of(end, self._kills[name])
+            return 0 if end.is_set() else 137
         self._show(name, "running", running, ready=False, restarts=restarts)
         try:
             process = await starter(pod, lambda line: self.log(name, line))
@@ -166,13 +187,18 @@ class Kubelet:
 
     async def _back_off(self, end: asyncio.Event, restarts: int) -> None:
         if self._crashing:
-            waits = {asyncio.create_task(end.wait()), asyncio.create_task(self._well.wait())}
-            seconds = min(2.0**restarts, LONGEST_BACK_OFF) / self._pace
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+            await self._first_of(end, self._well, seconds=min(2.0**restarts, LONGEST_BACK_OFF) / self._pace)
         else:
             await _waited(end, min(2.0 ** (restarts - 1), LONGEST_BACK_OFF) / self._pace)
+
+    @staticmethod
+    async def _first_of(*events: asyncio.Event, seconds: float | None = None) -> None:
+        waits = {asyncio.create_task(event.wait()) for event in events}
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _labels(self, name: str) -> dict[str, str]:
         pod = self._store.find("pods", self._namespace, name)

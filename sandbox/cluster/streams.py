@@ -17,9 +17,11 @@ Line = tuple[datetime, str]
 
 async def log(request: web.Request, pod_log: PodLog) -> web.StreamResponse:
     """Answer with a pod's log, as ``tailLines``, ``sinceSeconds``, ``sinceTime``, ``previous`` and ``follow`` ask."""
-    if request.query.get("previous") == "true" and pod_log.previous is None:
-        raise ApiError(400, "BadRequest", "previous terminated container not found")
-    lines = _chosen(request, list((pod_log.previous if _is(request, "previous") else pod_log.lines) or ()))
+    kept = pod_log.terminated if _is(request, "previous") else pod_log.lines
+    if kept is None:
+        pod, container = request.match_info["name"], request.query.get("container", "")
+        raise ApiError(400, "BadRequest", f'previous terminated container "{container}" in pod "{pod}" not found')
+    lines = _chosen(request, list(kept))
     if not _is(request, "follow"):
         text = "".join(_written(request, lines))
         limit = int(request.query.get("limitBytes", len(text.encode())))

@@ -328,7 +328,7 @@ async def test_a_rollout_past_its_deadline_has_failed(server: KubernetesServer, 
 
 async def test_counts_ready_pods_and_says_why_others_are_not(server: KubernetesServer, cluster: Cluster) -> None:
     stuck = pod("worker-b", ready=False)
-    stuck["status"]["containerStatuses"] = [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}]
+    stuck["status"]["containerStatuses"] = [{"name": "worker", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]
     leaving = pod("worker-c", metadata={"name": "worker-c", "deletionTimestamp": "2026-07-01T09:00:00Z"})
     server.answers[f"GET {PODS}"] = {"items": [pod("worker-a"), stuck, leaving]}
     progress = await cluster.pods_ready("worker", 2)

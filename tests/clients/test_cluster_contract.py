@@ -10,6 +10,7 @@ import pytest
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_connection import LOADED
 from bot.clients.cluster_rights import rights_needed
+from bot.clients.cluster_state import Feed
 from bot.errors import Forbidden, Unavailable
 from bot.settings import PlatformSettings
 from sandbox.cluster.cluster import API, NAMESPACE
@@ -72,6 +73,31 @@ async def test_reads_the_logs_of_every_api_pod(world: AnyCluster, cluster: Clust
     found = await cluster.logs("api", tail_lines=1)
     assert [log.data for log in found] == [f"{SAID}\n".encode()] * 3
     assert len({log.pod for log in found}) == 3
+
+
+async def test_hands_over_the_log_from_before_a_restart_in_a_feed_of_its_own(
+    world: AnyCluster, cluster: Cluster
+) -> None:
+    sandbox = world.sandbox
+    name, read = sandbox.ready_pods(API)[0], dict[str, bytes]()
+
+    def feed_of(log: str) -> Feed:
+        async def feed(piece: bytes) -> None:
+            read[log] = read.get(log, b"") + piece
+
+        return feed
+
+    sandbox.kubelet.log(name, "error: out of memory soon")
+    sandbox.kubelet.kill(name, "OOMKilled")
+    await sandbox.wait_restarted(name, 1)
+    sandbox.kubelet.log(name, "info: started")
+    found = await cluster.hand_over_logs("api", feed_of, tail_lines=100, since_seconds=3600)
+    assert [(log.pod, log.problem) for log in found if log.before_restart] == [(name, "")]
+    assert len(found) == 4
+    assert read == {name: b"info: started\n", f"{name} before its restart": b"error: out of memory soon\n"}
+    (restart,) = [log.restart for log in found if log.before_restart]
+    assert restart is not None
+    assert (restart.reason, restart.count, restart.waits) == ("OOMKilled", 1, False)
 
 
 async def test_has_every_right_it_needs_until_they_are_taken(world: AnyCluster, cluster: Cluster) -> None:

@@ -47,3 +47,10 @@ async def test_what_is_older_than_25_hours_goes(samples: Samples) -> None:
     await samples.add([Sample(SERIES, old, 1.0), Sample(SERIES, young, 2.0)])
     assert await samples.prune(NOW) == 1
     assert [sample.at for sample in await samples.series(SERIES, old)] == [young]
+
+
+async def test_the_series_of_one_kind_may_go_earlier(samples: Samples) -> None:
+    await samples.add([Sample("a/x", NOW, 1.0), Sample("a/x", NOW + timedelta(minutes=1), 2.0), Sample("ab", NOW, 3.0)])
+    assert await samples.forget("a/", NOW + timedelta(seconds=1)) == 1
+    assert [sample.value for sample in await samples.series("a/x", NOW)] == [2.0]
+    assert len(await samples.series("ab", NOW)) == 1

@@ -16,7 +16,7 @@ from bot.schedule import Observation
 from bot.settings import ApiSettings
 from bot.stores.samples import Samples
 from commands.daily_operations.metrics import metrics
-from schedules.metric_samples import metric_samples
+from schedules.metric_samples import MOST_LABELLED, metric_samples
 from tests.clients.kubernetes_server import PODS, KubernetesServer, status
 from tests.clients.pretend_api import PretendApi, wrapped
 from tests.commands.said import line, said
@@ -130,6 +130,8 @@ async def test_a_label(ask: Ask) -> None:
     assert [row[0] for row in rows(await ask(label='queue="email"'))] == ["queue_size"]
     assert (await ask(label="queue=webhook")).level is Level.UNKNOWN
     with pytest.raises(UsageError, match="such as queue=email"):
+        await ask(label="queue=email,")
+    with pytest.raises(UsageError, match="such as queue=email"):
         await ask(label="email")
 
 
@@ -152,6 +154,49 @@ async def test_rates_are_of_the_bots_own_samples(
     reply = await ask("http_requests")
     tables = [part for part in reply.parts if isinstance(part, Table)]
     assert tables[1].rows == (("http_requests_total", "10.00", "1"),)
+
+
+def by_status(**counts: int) -> str:
+    lines = [
+        f'http_requests_total{{method="GET",route="/a/[id]",status_code="{code[1:]}"}} {n}'
+        for code, n in counts.items()
+    ]
+    return "\n".join(("# TYPE http_requests_total counter", *lines, "process_start_time_seconds 1000", ""))
+
+
+async def test_rates_with_a_label_are_of_that_label_only(
+    ask: Ask, reader: MetricsReader, samples: Samples, kubernetes: KubernetesServer, now: datetime
+) -> None:
+    for name, before in (("a", by_status(s200=100, s500=1)), ("b", by_status(s200=100, s500=0))):
+        kubernetes.answers[PAGE.format(name)] = web.Response(text=before)
+    await sampled(reader, samples, now - timedelta(minutes=2))
+    for name, after in (("a", by_status(s200=9000, s500=5)), ("b", by_status(s200=9000, s500=6, s503=1))):
+        kubernetes.answers[PAGE.format(name)] = web.Response(text=after)
+    await sampled(reader, samples, now)
+    reply = await ask(label="status_code=5*")
+    values, changes = (part for part in reply.parts if isinstance(part, Table))
+    assert [row[2] for row in values.rows] == ["11", "1"]
+    assert changes.rows == (
+        ("http_requests_total", "method=GET, route=/a/[id], status_code=500", "5.00", "2"),
+        ("http_requests_total", "method=GET, route=/a/[id], status_code=503", "unknown", "none twice yet"),
+    )
+    assert "A rate is between two samples that the bot took" in said(reply)
+    reply = await ask(label='{route="/a/[id]",status_code="200"}')
+    assert [part for part in reply.parts if isinstance(part, Table)][1].rows[0][2] == "8,900.00"
+    assert (await ask(label="route=/a/i")).level is Level.UNKNOWN
+
+
+async def test_what_is_kept_of_the_counters_is_bounded(
+    reader: MetricsReader, samples: Samples, kubernetes: KubernetesServer, now: datetime
+) -> None:
+    many = by_status(**{f"s{number}": number for number in range(1000)})
+    kubernetes.answers[PAGE.format("a")] = web.Response(text=many)
+    await sampled(reader, samples, now - timedelta(minutes=16))
+    await sampled(reader, samples, now)
+    kept = await samples.beginning("metrics/", now - timedelta(hours=25))
+    assert len(kept) == 1 + MOST_LABELLED
+    assert {len(series) for series in kept.values()} == {1}
+    assert min(series[0].value or 0 for series in kept.values()) == 1000 - MOST_LABELLED
 
 
 async def test_an_api_that_is_down(dead_api: NovaPulseApi, cluster: Cluster, samples: Samples, now: datetime) -> None:

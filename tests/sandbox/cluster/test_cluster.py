@@ -1,4 +1,5 @@
 import base64
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from kubernetes import aio
 from kubernetes.aio.client.exceptions import ApiException
 
 from sandbox.cluster.cluster import API, NAMESPACE, WORKER, Cluster
+from sandbox.cluster.kubelet import PodLog
 
 client: Any = aio.client  # a dictionary serves as a body, and what is asked for is there
 RESTART = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}}
@@ -150,6 +152,33 @@ async def test_logs_are_cut_as_asked(cluster: Cluster, kubernetes: aio.client.Ap
     with pytest.raises(ApiException) as caught:
         await core.read_namespaced_pod_log(name, NAMESPACE, previous=True)
     assert caught.value.status == 400
+    assert f'in pod \\"{name}\\" not found' in str(caught.value.body)
+
+
+async def test_a_container_that_was_killed_leaves_its_log_until_the_next_one_is(
+    cluster: Cluster, kubernetes: aio.client.ApiClient
+) -> None:
+    core, name = client.CoreV1Api(kubernetes), cluster.ready_pods(API)[0]
+    for number in (1, 2):
+        cluster.kubelet.log(name, f"life {number}")
+        cluster.kubelet.kill(name, "OOMKilled")
+        await cluster.wait_restarted(name, number)
+        assert await core.read_namespaced_pod_log(name, NAMESPACE, previous=True) == f"life {number}\n"
+        assert await core.read_namespaced_pod_log(name, NAMESPACE) == ""
+    ended = (await core.read_namespaced_pod(name, NAMESPACE)).status.container_statuses[0].last_state.terminated
+    assert (ended.reason, ended.exit_code) == ("OOMKilled", 137)
+
+
+def test_until_the_next_container_runs_both_logs_are_that_of_the_last() -> None:
+    log, at = PodLog(), datetime(2026, 7, 1, tzinfo=UTC)
+    log.add(at, "first")
+    assert log.terminated is None
+    log.ended = True
+    assert log.terminated is log.lines
+    log.restart()
+    log.add(at, "second")
+    assert log.terminated is log.previous
+    assert (list(log.previous or ()), list(log.lines)) == ([(at, "first")], [(at, "second")])
 
 
 async def test_who_may_not_is_told_so(cluster: Cluster, kubernetes: aio.client.ApiClient) -> None:
