@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 
-from bot.clients.queue_changes import Archive, QueueChanges
+from bot.archived import Archive
+from bot.clients.queue_changes import QueueChanges
 from bot.clients.queue_drain import QueueDrain
 from bot.clients.queue_pause import QueuePause
 from bot.clients.queues import Queues
