@@ -108,8 +108,9 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
             "replica_set": ReplicaSet(mongo), "mongo_server": MongoServer(mongo), "indexes": Indexes(mongo),
             "freezes": Freezes(database),
         }  # fmt: skip
-        systems |= queue_parts(stack, settings.redis, queues, Archive(database), clock=clock)
-        vault = Vault(database, settings.slack.sealing_key)
+        key = settings.slack.sealing_key
+        vault, archive = Vault(database, key), Archive(database, key)
+        systems |= queue_parts(stack, settings.redis, queues, archive, clock=clock)
         areas = (settings.platform, settings.redis)
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
         systems |= api_parts(settings.api, api, mongo, systems["cluster"])
@@ -155,7 +156,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
 def _dependencies(core: Core) -> dict[type, object]:
     """Return what commands and schedules may ask for by type."""
     database = core.database
-    own = (core.catalog, core.policy, core.outbox, Archive(database))
+    own = (core.catalog, core.policy, core.outbox, Archive(database, core.settings.slack.sealing_key))
     stores = (Plans(database), Runs(database), Requests(database), Samples(database), Fires(database))
     alerts = (Incidents(database), Silences(database))
     return by_type(core.systems) | {type(part): part for part in (*own, *stores, *alerts)}
@@ -170,7 +171,7 @@ def _scheduler(core: Core, name: str, found: dict[type, object], alerting: Alert
     async def forget(now: datetime) -> None:
         await core.outbox.forget(now - KEEP_MESSAGES)
 
-    prune = (Samples(database).prune, forget, Vault(database, None).prune, Archive(database).prune)
+    prune = (Samples(database).prune, forget, Vault(database, None).prune, Archive(database, None).prune)
     work = Work(core.catalog, found.__getitem__, alerting.tick, prune)
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder

@@ -66,6 +66,8 @@ async def clear_failed(  # noqa: PLR0913 - six arguments of the command, five th
         return await _restoring(restore, archive, now)
     if no_archive and (cluster or job):
         raise UsageError("Without an archive a queue is cleared as a whole.", argument="no_archive")
+    if not no_archive:
+        archive.check()
     choice = await choose(asked, queues, changes)
     if no_archive:
         return _dropping(choice)
@@ -98,7 +100,7 @@ def _clearing(choice: Choice, archive: str) -> Plan:
         notes=(
             *choice.notes,
             _FLOWS,
-            f"The archive is in the bot's own database for {KEPT_FOR.days} days, job data included.",
+            f"The archive is in the bot's own database for {KEPT_FOR.days} days, sealed, job data included.",
         ),
     )
 

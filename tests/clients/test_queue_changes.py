@@ -67,7 +67,7 @@ class BreakingArchive(Archive):
 async def archive(tmp_path: Path) -> AsyncIterator[BreakingArchive]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
     await database.migrate()
-    yield BreakingArchive(database)
+    yield BreakingArchive(database, SecretStr("a-key"))
     await database.close()
 
 

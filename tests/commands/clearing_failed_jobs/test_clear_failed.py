@@ -9,11 +9,12 @@ from redis.asyncio import Redis
 
 from bot.clients.queue_changes import QueueChanges
 from bot.clients.queues import Queues
-from bot.errors import Refused, Unavailable, UsageError, UserError
+from bot.errors import NotConfigured, Refused, Unavailable, UsageError, UserError
 from bot.plan import Plan
 from bot.request import Request
 from bot.settings import RedisSettings
 from bot.stores.archive import Archive
+from bot.stores.database import Database
 from commands.clearing_failed_jobs.clear_failed import clear_failed
 
 Ages = Callable[..., Awaitable[None]]
@@ -76,6 +77,16 @@ async def test_without_an_archive_they_are_gone_for_good(ask: Ask, ages: Ages, r
     await raw.rpush("nova:email:failed", "1", "2")
     with pytest.raises(UsageError, match="plain list, which is always archived"):
         await ask("email", no_archive=True)
+
+
+async def test_without_a_key_nothing_is_archived_and_so_nothing_removed(
+    ask: Ask, ages: Ages, database: Database
+) -> None:
+    await ages("email", *TWO)
+    keyless = Archive(database, None)
+    with pytest.raises(NotConfigured, match="The archive, whose copies are sealed, is not configured"):
+        await ask("email", archive=keyless)
+    assert (await ask("email", archive=keyless, no_archive=True)).title == "Clear 2 failed jobs of email for good"
 
 
 async def test_an_archive_that_is_old_or_none_is_not_there(ask: Ask, ages: Ages, run: Run, now: datetime) -> None:
