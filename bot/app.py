@@ -24,7 +24,7 @@ from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
 from bot.clients.mongo_server import MongoServer
 from bot.clients.platform_parts import by_type, platform_parts
-from bot.clients.queue_parts import queue_parts
+from bot.clients.queue_parts import drain_parts, queue_parts
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.dispatch.again import Again
@@ -54,6 +54,7 @@ from bot.settings import Settings
 from bot.slack.app import EVENTS_PATH, SlackRoom
 from bot.stores.archive import Archive
 from bot.stores.database import Database
+from bot.stores.drains import Drains
 from bot.stores.fires import Fires
 from bot.stores.freezes import Freezes
 from bot.stores.history import plain_queues
@@ -110,9 +111,10 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         }  # fmt: skip
         key = settings.slack.sealing_key
         vault, archive = Vault(database, key), Archive(database, key)
-        systems |= queue_parts(stack, settings.redis, queues, archive, clock=clock)
+        systems |= queue_parts(stack, settings.redis, queues, archive)
         areas = (settings.platform, settings.redis)
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
+        systems |= drain_parts(systems, Drains(database, clock), clock=clock)
         systems |= api_parts(settings.api, api, mongo, systems["cluster"])
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
@@ -171,7 +173,8 @@ def _scheduler(core: Core, name: str, found: dict[type, object], alerting: Alert
     async def forget(now: datetime) -> None:
         await core.outbox.forget(now - KEEP_MESSAGES)
 
-    prune = (Samples(database).prune, forget, Vault(database, None).prune, Archive(database, None).prune)
+    own = (Samples(database), Vault(database, None), Archive(database, None), Drains(database, clock))
+    prune = (forget, *(part.prune for part in own))
     work = Work(core.catalog, found.__getitem__, alerting.tick, prune)
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder

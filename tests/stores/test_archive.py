@@ -36,7 +36,7 @@ def archive(database: Database) -> Archive:
 async def rows(database: Database) -> list[tuple[bytes, bytes]]:
     async with database.reading() as connection:
         found = await connection.execute(sa.select(batches.c.index, batches.c.payload).order_by(batches.c.number))
-        return [(row.index, row.payload) for row in found]
+        return [(row[0], row[1]) for row in found]
 
 
 async def test_what_is_kept_comes_back_in_order_until_it_is_restored(archive: Archive) -> None:
