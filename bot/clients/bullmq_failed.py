@@ -78,8 +78,8 @@ class BullmqFailed:
             (left, at_last), gone = await self._on_own_set(pipeline, index, [self._clean()], prefix=f"{self._key}:")
         return Dropped(int(gone), int(left), int(at_last))
 
-    async def retry(self, jobs: Sequence[Scored]) -> int:
-        """Have the workers do these jobs once more, in this order and with their priorities; return how many."""
+    async def retry(self, jobs: Sequence[Scored]) -> set[bytes]:
+        """Have the workers do these jobs once more, in this order and with their priorities; return which ones wait."""
         lifo = await self._lifo([job for job, _ in jobs])
         index = _index(jobs)
         for _ in range(_WATCHED):
@@ -96,7 +96,7 @@ class BullmqFailed:
                     answers = await self._on_own_set(pipeline, index, calls)
                 except WatchError:
                     continue
-                return sum(answer == 1 for answer in answers[1:])
+                return {job for (job, _), answer in zip(jobs, answers[1:], strict=True) if answer == 1}
         raise PermanentError("the queue is paused and resumed all the time")
 
     async def restore(self, batch: Batch) -> int:

@@ -123,9 +123,9 @@ class QueueChanges:
                 while jobs:
                     room = await waves.room()
                     done = await work.piece(failed.retry(jobs[:room]))
-                    waves.took(done)
-                    gone |= {job for job, _ in jobs[:room]} if done else set()
-                    retried, jobs = retried + done, jobs[room:]
+                    waves.took(len(done))
+                    gone |= done
+                    retried, jobs = retried + len(done), jobs[room:]
                     await work.told(_again(retried))
                 walk.go_on(found, gone)
                 left -= len(found)

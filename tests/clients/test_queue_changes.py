@@ -203,6 +203,16 @@ async def test_a_job_without_its_data_stays_failed(changes: QueueChanges, raw: R
     assert await raw.zrange(FAILED, 0, -1) == ["1"]
 
 
+async def test_jobs_without_data_keep_no_other_of_the_same_moment_from_being_retried(
+    changes: QueueChanges, raw: Redis
+) -> None:
+    await write(raw, 600)
+    await raw.zadd(FAILED, {str(number): 5 for number in range(600)})
+    await raw.delete(*(f"{KEY}:{number}" for number in range(0, 600, 7)))
+    assert await retry(changes) == "514 jobs wait again"
+    assert await raw.zcard(FAILED) == 86
+
+
 # Clearing
 
 
