@@ -17,7 +17,7 @@ from redis.exceptions import RedisError, WatchError
 
 from bot.archived import Batch
 from bot.clients.bullmq_scripts import Scripts
-from bot.clients.failed_selection import Scored
+from bot.clients.failed_selection import Scored, Window
 from bot.errors import PermanentError
 
 # A batch is cut off after the job with which it is larger than this.
@@ -36,11 +36,16 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """How many jobs were removed and how many were left, for another waits for them; in all and of the last score."""
+    """Of the jobs ``looked`` at some are ``gone``, and ``left`` were left because another job waits for them.
 
+    ``stayed`` of them are still in their place and have the ``last`` score.
+    """
+
+    looked: int
     gone: int
     left: int
-    left_at_last: int
+    last: str
+    stayed: int
 
 
 class BullmqFailed:
@@ -64,24 +69,27 @@ class BullmqFailed:
 
     async def remove(self, batch: Batch) -> int:
         """Remove the jobs of a batch, with their logs and de-duplication keys, as far as they still lie as copied."""
+        taking = self._scripts.call("take", [self._failed, self._own], batch.index)
         async with self._redis.pipeline(transaction=True) as pipeline:
-            answers = await self._on_own_set(pipeline, batch.index, [self._clean()])
+            answers = await self._on_own_set(pipeline, taking, [self._clean()])
         return int(answers[0])
 
-    async def drop(self, jobs: Sequence[Scored]) -> Dropped:
-        """Remove these jobs as the library's own ``queue.clean`` does, except those that another job waits for.
+    async def drop(self, window: Window, most: int) -> Dropped:
+        """Remove the next jobs as the library's own ``queue.clean`` does, except those that another job waits for.
 
         Removing such a one would remove or begin the other, also where that one's queue is paused.
         """
-        index = _index(jobs)
+        taking = self._scripts.call("take_oldest", [self._failed, self._own], f"{self._key}:", *window, most)
         async with self._redis.pipeline(transaction=True) as pipeline:
-            (left, at_last), gone = await self._on_own_set(pipeline, index, [self._clean()], prefix=f"{self._key}:")
-        return Dropped(int(gone), int(left), int(at_last))
+            (looked, left, last, at_last, left_at_last), gone = await self._on_own_set(
+                pipeline, taking, [self._clean()]
+            )
+        return Dropped(int(looked), int(gone), int(left), str(last), int(left_at_last if gone else at_last))
 
     async def retry(self, jobs: Sequence[Scored]) -> set[bytes]:
         """Have the workers do these jobs once more, in this order and with their priorities; return which ones wait."""
         lifo = await self._lifo([job for job, _ in jobs])
-        index = _index(jobs)
+        taking = self._scripts.call("take", [self._failed, self._own], _index(jobs))
         for _ in range(_WATCHED):
             async with self._redis.pipeline(transaction=True) as pipeline:
                 await pipeline.watch(f"{self._key}:meta")
@@ -93,7 +101,7 @@ class BullmqFailed:
                 calls = [self._again(job, wait, lifo=job in lifo) for job, _ in jobs]
                 pipeline.multi()  # type: ignore[no-untyped-call]
                 try:
-                    answers = await self._on_own_set(pipeline, index, calls)
+                    answers = await self._on_own_set(pipeline, taking, calls)
                 except WatchError:
                     continue
                 return {job for (job, _), answer in zip(jobs, answers[1:], strict=True) if answer == 1}
@@ -109,11 +117,9 @@ class BullmqFailed:
         keys = [self._own, f"{self._key}:events", f"{self._key}:repeat"]
         return self._scripts.call("cleanJobsInSet", keys, f"{self._key}:", "+inf", 0, "failed")
 
-    async def _on_own_set(
-        self, pipeline: Any, index: bytes, calls: Sequence[tuple[Any, ...]], *, prefix: str = ""
-    ) -> list[Any]:
-        """Do it in one transaction; return what take.lua counts, and the answer of each call."""
-        pipeline.execute_command(*self._scripts.call("take", [self._failed, self._own], index, prefix))
+    async def _on_own_set(self, pipeline: Any, taking: tuple[Any, ...], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Do it in one transaction; return what was taken, and the answer of each call."""
+        pipeline.execute_command(*taking)
         for call in calls:
             pipeline.execute_command(*call)
         pipeline.execute_command(*self._scripts.call("put_back", [self._own, self._failed]))

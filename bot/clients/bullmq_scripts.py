@@ -15,7 +15,16 @@ from typing import Any, Final, Literal
 from redis.asyncio import Redis
 
 Script = Literal[
-    "reasons", "pack", "take", "put_back", "restore", "set_paused", "promote_due", "cleanJobsInSet", "reprocessJob"
+    "reasons",
+    "pack",
+    "take",
+    "take_oldest",
+    "put_back",
+    "restore",
+    "set_paused",
+    "promote_due",
+    "cleanJobsInSet",
+    "reprocessJob",
 ]
 
 _OURS: Final = Path(__file__).parent / "lua"

@@ -25,6 +25,8 @@ _BYTES: Final = 4 * MASKED  # what that many characters take at most
 
 # A job's id, of any bytes, and its score in the failed set as Redis writes it.
 Scored = tuple[bytes, str]
+# The lowest and the highest score of a walk's next jobs, and how many of the lowest lie behind.
+Window = tuple[str, float, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,11 @@ class Walk:
         self._until = until
         self._score = "-inf"
         self._passed = 0  # so many of that score lie behind
+
+    @property
+    def window(self) -> Window:
+        """Where the next jobs are."""
+        return self._score, self._until, self._passed
 
     async def look(self, most: int) -> list[Scored]:
         """Return the next jobs, empty at the end; raises the errors of the library."""

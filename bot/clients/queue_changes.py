@@ -81,12 +81,8 @@ class QueueChanges:
         async with self._working(queue, progress) as work:
             failed, _ = await self._bullmq(work, Selection(until))
             walk = Walk(work.redis, work.queue.name, until)
-            while found := await work.piece(walk.look(work.jobs)):
-                dropped = await work.piece(failed.drop(found))
-                if dropped.gone:
-                    walk.go_on_from(found[-1][1], dropped.left_at_last)
-                else:
-                    walk.go_on(found)
+            while (dropped := await work.piece(failed.drop(walk.window, work.jobs))).looked:
+                walk.go_on_from(dropped.last, dropped.stayed)
                 done, left = done + dropped.gone, left + dropped.left
                 await work.told(f"{_jobs(done)} removed")
         return f"{_jobs(done)} removed, none of them kept" + _left(left)
