@@ -90,7 +90,7 @@ async def cleared(directory: Path, jobs: int, *, archived: bool = True) -> Clear
         await _write(redis, jobs, "failed")
         queues, database = Queues(settings), Database(f"sqlite:///{directory}/b.db")
         await database.migrate()
-        changes = QueueChanges(settings, queues, Archive(database))
+        changes = QueueChanges(settings, queues, Archive(database, SecretStr("a-key")))
         for client in (changes, queues, database):
             stack.push_async_callback(client.close)
         before = _peak()

@@ -24,7 +24,7 @@ from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
 from bot.clients.mongo_server import MongoServer
 from bot.clients.platform_parts import by_type, platform_parts
-from bot.clients.queue_parts import queue_parts
+from bot.clients.queue_parts import drain_parts, queue_parts
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.dispatch.again import Again
@@ -55,6 +55,7 @@ from bot.slack.app import EVENTS_PATH, SlackRoom
 from bot.slack.pace import Pace
 from bot.stores.archive import Archive
 from bot.stores.database import Database
+from bot.stores.drains import Drains
 from bot.stores.fires import Fires
 from bot.stores.freezes import Freezes
 from bot.stores.history import plain_queues
@@ -109,10 +110,12 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
             "replica_set": ReplicaSet(mongo), "mongo_server": MongoServer(mongo), "indexes": Indexes(mongo),
             "freezes": Freezes(database),
         }  # fmt: skip
-        systems |= queue_parts(stack, settings.redis, queues, Archive(database), clock=clock)
-        vault = Vault(database, settings.slack.sealing_key)
+        key = settings.slack.sealing_key
+        vault, archive = Vault(database, key), Archive(database, key)
+        systems |= queue_parts(stack, settings.redis, queues, archive)
         areas = (settings.platform, settings.redis)
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
+        systems |= drain_parts(systems, Drains(database, clock), clock=clock)
         systems |= api_parts(settings.api, api, mongo, systems["cluster"])
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
@@ -156,7 +159,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
 def _dependencies(core: Core) -> dict[type, object]:
     """Return what commands and schedules may ask for by type."""
     database = core.database
-    own = (core.catalog, core.policy, core.outbox, Archive(database))
+    own = (core.catalog, core.policy, core.outbox, Archive(database, core.settings.slack.sealing_key))
     stores = (Plans(database), Runs(database), Requests(database), Samples(database), Fires(database))
     alerts = (Incidents(database), Silences(database))
     return by_type(core.systems) | {type(part): part for part in (*own, *stores, *alerts)}
@@ -171,7 +174,8 @@ def _scheduler(core: Core, name: str, found: dict[type, object], alerting: Alert
     async def forget(now: datetime) -> None:
         await core.outbox.forget(now - KEEP_MESSAGES)
 
-    prune = (Samples(database).prune, forget, Vault(database, None).prune, Archive(database).prune)
+    own = (Samples(database), Vault(database, None), Archive(database, None), Drains(database, clock))
+    prune = (forget, *(part.prune for part in own))
     work = Work(core.catalog, found.__getitem__, alerting.tick, prune)
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 # How long removed jobs can be brought back.
 KEPT_FOR: Final = timedelta(days=7)
@@ -32,3 +32,15 @@ class ArchivedQueue:
     layout: str
     created_at: datetime
     jobs: int
+
+
+class Archive(Protocol):
+    """Where removed jobs are kept; see ``bot.stores.archive``."""
+
+    async def open(self, head: ArchivedQueue) -> None: ...  # noqa: D102
+    async def keep(self, archive: str, queue: str, batch: Batch) -> Batch: ...  # noqa: D102
+    async def removed(self, archive: str, queue: str, number: int) -> None: ...  # noqa: D102
+    async def restored(self, archive: str, queue: str, number: int) -> None: ...  # noqa: D102
+    async def unfinished(self, archive: str, queue: str) -> list[Batch]: ...  # noqa: D102
+    async def next(self, archive: str, queue: str) -> Batch | None: ...  # noqa: D102
+    async def find(self, archive: str) -> list[ArchivedQueue]: ...  # noqa: D102

@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from bot.attempt import attempt, why
-from bot.clients.failed_selection import LOOKED_AT, Selection, Survey
+from bot.clients.failed_selection import Selection, Survey
 from bot.clients.queue_changes import QueueChanges, is_writable
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
@@ -21,6 +21,7 @@ _NAMED: Final = 10
 # One clean-up at a time: two would share what Redis can spare.
 TARGET: Final = "queues/failed"
 TIMEOUT: Final = 6 * 3600.0  # seconds; a Redis that is slow makes the work wait
+_LOOKING: Final = 18.0  # seconds in which all queues have to be looked at; a command has 25
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,13 @@ class Choice:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What whoever approves should know besides."""
-        partial = [
-            f"{one.queue.short}: only the oldest failed jobs were looked at. Do it again for the rest."
-            for one in self.surveys
-            if one.is_partial
-        ]
         plain = [
             f"{one.queue.short} is kept in a plain list, which is taken as a whole, and only as long as it has "
             f"{one.total:,} {'entry' if one.total == 1 else 'entries'}: which are new cannot be told."
             for one in self.surveys
             if one.queue.layout == "plain"
         ]
-        return (*self.problems, *partial, *plain)
+        return (*self.problems, *plain)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -114,7 +110,8 @@ async def choose(asked: Asked, queues: Queues, changes: QueueChanges) -> Choice:
     """Find what is meant; raises UsageError, Refused, UserError where that is nothing, and what Redis is down with."""
     until, shorts = asked.until, _shorts(asked.queue, queues.shorts)
     seen = await queues.snapshot()
-    found = [await attempt(_survey(asked, until, seen[short], changes)) for short in shorts]
+    share = _LOOKING / len(shorts)
+    found = [await attempt(_survey(asked, until, seen[short], changes, share)) for short in shorts]
     problems = [one for one in found if isinstance(one, BotError)]
     if problems and len(problems) == len(shorts):
         raise problems[0]
@@ -136,14 +133,17 @@ def _shorts(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return found
 
 
-async def _survey(asked: Asked, until: datetime, seen: QueueSnapshot | MissingQueue, changes: QueueChanges) -> Survey:
+async def _survey(
+    asked: Asked, until: datetime, seen: QueueSnapshot | MissingQueue, changes: QueueChanges, seconds: float
+) -> Survey:
     if isinstance(seen, MissingQueue):
         raise UserError(f"The failed jobs are unknown. {seen.sentence()}.")
     if not is_writable(seen):
         message = f"{seen.short} is of {seen.version or 'an unknown version of BullMQ'}, which is only read here."
         raise Refused(message, hint="Versions 5 and 6 are known.")
     if seen.layout != "plain":
-        return await changes.survey(seen, Selection(until.timestamp() * 1000, asked.cluster, asked.job))
+        selection = Selection(until.timestamp() * 1000, asked.cluster, asked.job)
+        return await changes.survey(seen, selection, seconds=seconds)
     if seen.counts.failed is None:
         raise UserError(f"What is in {seen.name}:failed is no list: how many jobs failed is unknown.")
     if not asked.is_whole:
@@ -163,10 +163,6 @@ def _nothing(asked: Asked, surveys: Sequence[Survey], problems: Sequence[BotErro
     clusters = sorted({name for survey in surveys for name in survey.clusters})
     names = sorted({name for survey in surveys for name in survey.names})
     message = f"None of the {total:,} failed jobs {where} is meant by this."
-    if any(survey.is_partial for survey in surveys):
-        looked = f"None of the {LOOKED_AT:,} oldest failed jobs {where} is meant by this; of {total:,} in all"
-        hint = "Clear or retry those first, or all of them: /failed-jobs shows the newest."
-        return UserError(f"{looked} the rest was not looked at.", hint=hint)
     if asked.cluster and clusters and asked.cluster not in clusters:
         near, argument = nearest(asked.cluster, clusters), "cluster"
         message += f" There are the clusters {', '.join(clusters[:_NAMED])}."

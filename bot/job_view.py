@@ -3,8 +3,7 @@
 from typing import Final
 
 from bot.clients.failed_job import JobDetails
-from bot.clients.failed_selection import cluster_of
-from bot.log_grouping import GroupKeys
+from bot.clients.failed_selection import ClusterNames
 from bot.reply import Bold, Code, Level, Log, Note, Part, Reply, Span, Text, When, say
 
 WITHHELD: Final = "Job data is never shown: it may hold personal data and secrets."
@@ -28,7 +27,7 @@ def _state(found: JobDetails) -> Text:
     allowed = f" of {found.allowed}" if found.allowed is not None else ""
     tried = "attempts unknown" if found.job.attempts is None else f"attempt {found.job.attempts}{allowed}"
     spans: list[Span] = [Bold(text="failed" if found.is_failed else "not among the failed jobs (any more)")]
-    spans += [f" · {tried} · cluster ", Code(text=cluster_of(found.job, GroupKeys()))]
+    spans += [f" · {tried} · cluster ", Code(text=ClusterNames().of(found.job.reason))]
     spans += [f" · priority {found.priority}"] if found.priority else []
     for word, at in (("added", found.added_at), ("last begun", found.started_at), ("failed", found.job.failed_at)):
         spans += [f" · {word} ", When(at=at)] if at else []

@@ -8,7 +8,7 @@ from bot.masking import cut, mask
 MESSAGE_LIMIT: Final = 200
 SAMPLE_LIMIT: Final = 1_000
 # So much of a message decides which group it is in.
-_KEY_LENGTH: Final = 500
+KEY_LENGTH: Final = 500
 _KNOWN: Final = 2_000
 
 _VARYING: Final = re.compile(
@@ -25,7 +25,12 @@ _VARYING: Final = re.compile(
 
 def group_key(message: str) -> str:
     """Return what two errors that say the same have in common; it is not for showing."""
-    return _VARYING.sub(_placeholder, " ".join(mask(message[:_KEY_LENGTH]).split()))
+    return normalised(mask(message[:KEY_LENGTH]))
+
+
+def normalised(text: str) -> str:
+    """Return a text on one line without what differs from one time to the next; it is not masked by this."""
+    return _VARYING.sub(_placeholder, " ".join(text.split()))
 
 
 class GroupKeys:
@@ -40,7 +45,7 @@ class GroupKeys:
 
     def of(self, message: str) -> str:
         """Return ``group_key`` of an error, or that of one which says the same."""
-        plain = _VARYING.sub(_placeholder, " ".join(message[:_KEY_LENGTH].split()))
+        plain = normalised(message[:KEY_LENGTH])
         key = self._known.get(plain)
         if key is None:
             key = group_key(message)
@@ -51,7 +56,7 @@ class GroupKeys:
 
 def group_message(message: str) -> str:
     """Return what an error says apart from ids and numbers, masked and in one short line."""
-    return cut(_VARYING.sub(_placeholder, " ".join(mask(message).split())), MESSAGE_LIMIT)
+    return cut(normalised(mask(message)), MESSAGE_LIMIT)
 
 
 def sample_of(message: str) -> str:

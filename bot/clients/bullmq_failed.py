@@ -17,23 +17,35 @@ from redis.exceptions import RedisError, WatchError
 
 from bot.archived import Batch
 from bot.clients.bullmq_scripts import Scripts
-from bot.clients.failed_jobs import scored
+from bot.clients.failed_selection import Scored, Window
 from bot.errors import PermanentError
 
 # A batch is cut off after the job with which it is larger than this.
 BATCH_BYTES: Final = 4_000_000
 _WATCHED: Final = 20  # times a queue may be paused or resumed in the very moment of a retry
 
-Scored = tuple[str, str]  # a job's id and its score in the failed set, as Redis writes it
-
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What was copied: of the jobs ``looked`` at, ``left`` belong to another job and are not in ``batch``."""
+    """What was copied of the jobs ``looked`` at; another job waits for ``left`` of them, which are not in ``batch``."""
 
     looked: int
     left: int
     batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Of the jobs ``looked`` at some are ``gone``, and ``left`` were left because another job waits for them.
+
+    ``stayed`` of them are still in their place and have the ``last`` score.
+    """
+
+    looked: int
+    gone: int
+    left: int
+    last: str
+    stayed: int
 
 
 class BullmqFailed:
@@ -47,40 +59,37 @@ class BullmqFailed:
         self._failed = f"{key}:failed"
         self._own = f"{key}:failed:bot"
 
-    async def oldest(self, until: float, skip: int, most: int) -> list[Scored]:
-        """Return which jobs failed first, after ``skip`` of them and up to ``until`` (epoch, ms)."""
-        return await scored(self._redis, "ZRANGEBYSCORE", self._failed, "-inf", until, skip, most)
-
-    async def pack(self, until: float, skip: int, most: int, ids: Sequence[str] | None = None) -> Packed:
-        """Copy the oldest failed jobs after ``skip`` of them, or those of these ids, up to ``until`` (epoch, ms)."""
-        if ids is not None and not ids:
-            return Packed(0, 0, Batch(0, b"[]", b""))
-        words = self._scripts.call(
-            "pack", [self._failed], f"{self._key}:", until, skip, most, BATCH_BYTES, *(ids or ())
-        )
+    async def pack(self, until: float, ids: Sequence[bytes]) -> Packed:
+        """Copy the first of these failed jobs, as many as fit into a batch; none that failed after ``until``."""
+        words = self._scripts.call("pack", [self._failed], f"{self._key}:", until, BATCH_BYTES, *ids)
         answer = await self._redis.execute_command(*words, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
-        looked, left, index, payload = answer
+        looked, left, jobs, index, payload = answer
         small = await asyncio.to_thread(zlib.compress, payload, 1)
-        return Packed(looked, left, Batch(looked - left, index, small))
+        return Packed(looked, left, Batch(jobs, index, small))
 
     async def remove(self, batch: Batch) -> int:
         """Remove the jobs of a batch, with their logs and de-duplication keys, as far as they still lie as copied."""
-        keys = [self._own, f"{self._key}:events", f"{self._key}:repeat"]
-        clean = self._scripts.call("cleanJobsInSet", keys, f"{self._key}:", "+inf", 0, "failed")
+        taking = self._scripts.call("take", [self._failed, self._own], batch.index)
         async with self._redis.pipeline(transaction=True) as pipeline:
-            answers = await self._on_own_set(pipeline, batch.index, [clean])
+            answers = await self._on_own_set(pipeline, taking, [self._clean()])
         return int(answers[0])
 
-    async def drop(self, until: float, most: int) -> int:
-        """Remove the oldest failed jobs up to ``until`` (epoch, ms) as the library's own ``queue.clean`` does."""
-        keys = [self._failed, f"{self._key}:events", f"{self._key}:repeat"]
-        words = self._scripts.call("cleanJobsInSet", keys, f"{self._key}:", until, most, "failed")
-        return int(await self._redis.execute_command(*words))  # type: ignore[no-untyped-call]
+    async def drop(self, window: Window, most: int) -> Dropped:
+        """Remove the next jobs as the library's own ``queue.clean`` does, except those that another job waits for.
 
-    async def retry(self, jobs: Sequence[Scored]) -> int:
-        """Have the workers do these jobs once more, in this order and with their priorities; return how many."""
+        Removing such a one would remove or begin the other, also where that one's queue is paused.
+        """
+        taking = self._scripts.call("take_oldest", [self._failed, self._own], f"{self._key}:", *window, most)
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            (looked, left, last, at_last, left_at_last), gone = await self._on_own_set(
+                pipeline, taking, [self._clean()]
+            )
+        return Dropped(int(looked), int(gone), int(left), str(last), int(left_at_last if gone else at_last))
+
+    async def retry(self, jobs: Sequence[Scored]) -> set[bytes]:
+        """Have the workers do these jobs once more, in this order and with their priorities; return which ones wait."""
         lifo = await self._lifo([job for job, _ in jobs])
-        index = json.dumps(jobs).encode()
+        taking = self._scripts.call("take", [self._failed, self._own], _index(jobs))
         for _ in range(_WATCHED):
             async with self._redis.pipeline(transaction=True) as pipeline:
                 await pipeline.watch(f"{self._key}:meta")
@@ -92,10 +101,10 @@ class BullmqFailed:
                 calls = [self._again(job, wait, lifo=job in lifo) for job, _ in jobs]
                 pipeline.multi()  # type: ignore[no-untyped-call]
                 try:
-                    answers = await self._on_own_set(pipeline, index, calls)
+                    answers = await self._on_own_set(pipeline, taking, calls)
                 except WatchError:
                     continue
-                return sum(answer == 1 for answer in answers[1:])
+                return {job for (job, _), answer in zip(jobs, answers[1:], strict=True) if answer == 1}
         raise PermanentError("the queue is paused and resumed all the time")
 
     async def restore(self, batch: Batch) -> int:
@@ -104,9 +113,13 @@ class BullmqFailed:
         words = self._scripts.call("restore", [self._failed], f"{self._key}:", batch.index, payload)
         return int(await self._redis.execute_command(*words))  # type: ignore[no-untyped-call]
 
-    async def _on_own_set(self, pipeline: Any, index: bytes, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Do it in one transaction; return how many jobs there were, and the answer of each call."""
-        pipeline.execute_command(*self._scripts.call("take", [self._failed, self._own], index))
+    def _clean(self) -> tuple[Any, ...]:
+        keys = [self._own, f"{self._key}:events", f"{self._key}:repeat"]
+        return self._scripts.call("cleanJobsInSet", keys, f"{self._key}:", "+inf", 0, "failed")
+
+    async def _on_own_set(self, pipeline: Any, taking: tuple[Any, ...], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Do it in one transaction; return what was taken, and the answer of each call."""
+        pipeline.execute_command(*taking)
         for call in calls:
             pipeline.execute_command(*call)
         pipeline.execute_command(*self._scripts.call("put_back", [self._own, self._failed]))
@@ -116,24 +129,38 @@ class BullmqFailed:
                 raise answer
         return answers[:-1]
 
-    def _again(self, job: str, wait: str, *, lifo: bool) -> tuple[Any, ...]:
+    def _again(self, job: bytes, wait: str, *, lifo: bool) -> tuple[Any, ...]:
         """Return the call that BullMQ's ``job.retry()`` makes, on the set of our own."""
         names = ("events", "", wait, "meta", "active", "marker", "prioritized", "pc")
-        keys = [f"{self._key}:{job}", *(f"{self._key}:{name}" if name else self._own for name in names)]
+        keys: list[str | bytes] = [self._job(job), *(f"{self._key}:{name}" if name else self._own for name in names)]
         push = "RPUSH" if lifo else "LPUSH"
         return self._scripts.call("reprocessJob", keys, job, push, "failedReason", "failed", "0", "0")
 
-    async def _lifo(self, jobs: Sequence[str]) -> set[str]:
+    async def _lifo(self, jobs: Sequence[bytes]) -> set[bytes]:
         """Return which of these jobs are to be done before all others, as their options say."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for job in jobs:
-                pipeline.hget(f"{self._key}:{job}", "opts")
+                pipeline.hget(self._job(job), "opts")
             answers = await pipeline.execute(raise_on_error=False)
         return {job for job, options in zip(jobs, answers, strict=True) if _is_lifo(options)}
+
+    def _job(self, job: bytes) -> bytes:
+        return f"{self._key}:".encode() + job
 
     def _check(self, version: str | None) -> None:
         if version != self._version:
             raise PermanentError(f"the queue's library is {version or 'unknown'} now, and was {self._version}")
+
+
+def ids_of(batch: Batch) -> set[bytes]:
+    """Return which jobs are in a batch; their ids may be of any bytes."""
+    return {str(job).encode("latin-1") for job, _ in json.loads(batch.index.decode("latin-1"))}
+
+
+def _index(jobs: Sequence[Scored]) -> bytes:
+    """Write down which jobs, as the scripts read it: JSON in which the ids stand byte for byte."""
+    words = [[job.decode("latin-1"), score] for job, score in jobs]
+    return json.dumps(words, ensure_ascii=False).encode("latin-1")
 
 
 def major_of(version: str | None) -> str:

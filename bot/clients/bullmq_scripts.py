@@ -6,6 +6,7 @@ exception that the caller has to mind: in version 5 a paused queue's jobs lie in
 
 import asyncio
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,18 @@ from typing import Any, Final, Literal
 
 from redis.asyncio import Redis
 
-Script = Literal["pack", "take", "put_back", "restore", "set_paused", "promote_due", "cleanJobsInSet", "reprocessJob"]
+Script = Literal[
+    "reasons",
+    "pack",
+    "take",
+    "take_oldest",
+    "put_back",
+    "restore",
+    "set_paused",
+    "promote_due",
+    "cleanJobsInSet",
+    "reprocessJob",
+]
 
 _OURS: Final = Path(__file__).parent / "lua"
 # Where one of ours takes in one of the library's.
@@ -34,7 +46,7 @@ class Scripts:
         texts = await asyncio.to_thread(_texts)
         return cls({name: str(await redis.script_load(text)) for name, text in texts.items()})
 
-    def call(self, script: Script, keys: list[str], *arguments: str | bytes | float) -> tuple[Any, ...]:
+    def call(self, script: Script, keys: Sequence[str | bytes], *arguments: str | bytes | float) -> tuple[Any, ...]:
         """Return the words of a command that runs a script."""
         return ("EVALSHA", self._hashes[script], len(keys), *keys, *arguments)
 

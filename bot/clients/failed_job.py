@@ -9,7 +9,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from bot.clients.failed_jobs import FETCHED, FailedJob, clean, masked_jobs, moment_of
+from bot.clients.failed_jobs import FETCHED, TOO_LONG, FailedJob, clean, masked_jobs, moment_of
 from bot.clients.queue_layout import QueueSnapshot
 from bot.masking import cut, mask
 
@@ -58,8 +58,11 @@ async def read_job(redis: Redis, queue: QueueSnapshot, job: str) -> dict[str, An
         return None
     fits = {field: length <= FETCHED for field, length in zip((*_LARGE, "opts"), lengths, strict=True)}
     wanted = [field for field in (*_SMALL, *_LARGE) if fits.get(field, True)]
-    found = dict.fromkeys((*_SMALL, *_LARGE), _TOO_LONG) | dict(
-        zip(wanted, await redis.hmget(key, wanted), strict=True)
+    # A reason is called by the same words as in the list of failed jobs, so that it is of the same cluster.
+    found = (
+        dict.fromkeys((*_SMALL, *_LARGE), _TOO_LONG)
+        | {"failedReason": TOO_LONG}
+        | dict(zip(wanted, await redis.hmget(key, wanted), strict=True))
     )
     if not any(found[field] for field in wanted):
         return None

@@ -22,12 +22,12 @@ JOBS_READ: Final = 1000
 _BATCH: Final = 100
 REASON_LIMIT: Final = 2_000
 # Twice what is kept is masked: a secret that the cut would halve is still seen as one.
-_MASKED: Final = 2 * REASON_LIMIT
+MASKED: Final = 2 * REASON_LIMIT
 # What is longer is not fetched: a hundred of them have to fit into the memory.
 FETCHED: Final = 65_536
 _NAME_LIMIT: Final = 80
 _FIELDS: Final = ("name", "atm", "attemptsMade", "finishedOn")
-_TOO_LONG: Final = f"(a reason of more than {FETCHED:,} bytes, which was not read)"
+TOO_LONG: Final = f"(a reason of more than {FETCHED:,} bytes, which was not read)"
 # Whom a job was for stands in the reasons of mail servers.
 _ADDRESS: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,64}+\.[\w.-]{1,100}+")
 
@@ -88,15 +88,17 @@ def masked(queues: Mapping[str, FailedJobs | MissingQueue]) -> dict[str, FailedJ
 
 def masked_jobs(jobs: Iterable[FailedJob]) -> tuple[FailedJob, ...]:
     """Mask and cut the reason and the name of each job."""
-    return tuple(
-        replace(job, reason=clean(job.reason), name=cut(mask(job.name[:_MASKED]), _NAME_LIMIT) if job.name else None)
-        for job in jobs
-    )
+    return tuple(replace(job, reason=clean(job.reason), name=named(job.name)) for job in jobs)
+
+
+def named(name: object) -> str | None:
+    """Mask and cut the name of a job; None where it has none."""
+    return cut(mask(name[:MASKED]), _NAME_LIMIT) if isinstance(name, str) and name else None
 
 
 def clean(reason: str) -> str:
     """Mask a text about a job, addresses included, and cut it."""
-    shown = _ADDRESS.sub("<email>", mask(reason[:_MASKED]))
+    shown = _ADDRESS.sub("<email>", mask(reason[:MASKED]))
     return shown if len(shown) <= REASON_LIMIT else f"{shown[: REASON_LIMIT - 1]}\u2026"
 
 
@@ -131,7 +133,7 @@ def _bullmq_job(job: str, answer: Any, score: str) -> FailedJob | None:
     if isinstance(answer, ResponseError) or not any(answer):
         return None
     fields = dict(zip(_FIELDS, answer, strict=False))
-    reason = answer[len(_FIELDS)] if len(answer) > len(_FIELDS) else _TOO_LONG
+    reason = answer[len(_FIELDS)] if len(answer) > len(_FIELDS) else TOO_LONG
     return replace(_job(fields, reason or "", moment_of(score)), id=job)
 
 
@@ -158,7 +160,7 @@ def _job(fields: Mapping[str, Any], reason: str, scored: datetime | None) -> Fai
     return FailedJob(
         name=name if isinstance(name, str) and name else None,
         # Cut before it is kept: what is masked later is bounded, and so is the memory.
-        reason=reason[:_MASKED],
+        reason=reason[:MASKED],
         attempts=int(attempts) if re.fullmatch(r"[0-9]{1,9}", attempts) else None,
         failed_at=moment_of(fields.get("finishedOn")) or scored,
     )

@@ -3,21 +3,30 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 from typing import Final
 
 from pydantic import JsonValue
 from redis.asyncio import Redis
 
-from bot.clients.failed_jobs import FailedJob, masked_jobs, moment_of, read_jobs, scored
+from bot.clients.bullmq_scripts import Scripts
+from bot.clients.failed_jobs import FETCHED, MASKED, TOO_LONG, clean, moment_of, named, scored
 from bot.clients.queue_layout import QueueSnapshot
-from bot.log_grouping import GroupKeys
+from bot.errors import Refused
+from bot.log_grouping import KEY_LENGTH, normalised
 
-# So many jobs are looked at to find those of a cluster or a name, the oldest first; in steps of the second number.
-LOOKED_AT: Final = 10_000
-_STEP: Final = 100
+_STEP: Final = 500
+# So many different clusters, names and reasons are remembered; what is beyond is worked out again, or not counted.
+_KNOWN: Final = 2_000
+_BYTES: Final = 4 * MASKED  # what that many characters take at most
+
+# A job's id, of any bytes, and its score in the failed set as Redis writes it.
+Scored = tuple[bytes, str]
+# The lowest and the highest score of a walk's next jobs, and how many of the lowest lie behind.
+Window = tuple[str, float, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +52,12 @@ class Selection:
         """Whether every job up to that moment is meant, so that none has to be read."""
         return not self.cluster and not self.job
 
-    def of_those(self, jobs: Iterable[FailedJob], keys: GroupKeys) -> list[FailedJob]:
-        """Return which of these jobs, masked, are meant."""
-        named = [job for job in jobs if self.job in ("", job.name)]
-        return [job for job in named if not self.cluster or cluster_of(job, keys) == self.cluster]
-
 
 @dataclass(frozen=True)
 class Survey:
     """What a selection finds: ``chosen`` of ``total`` failed jobs, no later than ``until`` (epoch, ms).
 
-    ``is_partial`` says that only the oldest were looked at; ``clusters`` and ``names`` are what was seen there.
+    ``clusters`` and ``names`` are what was seen on the way, as far as it was asked for.
     """
 
     queue: QueueSnapshot
@@ -62,57 +66,150 @@ class Survey:
     until: float
     oldest: datetime | None = None
     newest: datetime | None = None
-    is_partial: bool = False
     clusters: Counter[str] = field(default_factory=Counter)
     names: Counter[str] = field(default_factory=Counter)
 
 
-def cluster_of(job: FailedJob, keys: GroupKeys) -> str:
-    """Name the cluster of a masked job: eight characters that errors which say the same have in common."""
-    return hashlib.sha256(keys.of(job.reason).encode(errors="replace")).hexdigest()[:8]
+class ClusterNames:
+    """Names clusters: eight characters that the reasons of failed jobs which say the same have in common.
+
+    A reason may be masked already or not, its cluster is the same. Masking takes most of the time, and what is the
+    same before it is so afterwards: so the names that were found are remembered, up to a limit.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, reason: str) -> str:
+        """Return the name of the cluster in which a reason is."""
+        plain = normalised(reason[:MASKED])
+        name = self._known.get(plain)
+        if name is None:
+            key = normalised(clean(reason))[:KEY_LENGTH]
+            name = hashlib.sha256(key.encode(errors="replace")).hexdigest()[:8]
+            if len(self._known) < _KNOWN:
+                self._known[plain] = name
+        return name
 
 
-async def chosen_of(redis: Redis, key: str, found: Sequence[tuple[str, str]], selection: Selection) -> list[FailedJob]:
-    """Return which of these jobs, given as id and score, are meant; raises the errors of the library."""
-    return selection.of_those(await _read(redis, key, found), GroupKeys())
+class Walk:
+    """Passes over a queue's failed jobs up to a moment, the oldest first; all it remembers is a score and a number.
+
+    It goes by the score and not by the rank, so that none is missed when older ones are removed meanwhile.
+    """
+
+    def __init__(self, redis: Redis, key: str, until: float) -> None:
+        self._redis = redis
+        self._failed = f"{key}:failed"
+        self._until = until
+        self._score = "-inf"
+        self._passed = 0  # so many of that score lie behind
+
+    @property
+    def window(self) -> Window:
+        """Where the next jobs are."""
+        return self._score, self._until, self._passed
+
+    async def look(self, most: int) -> list[Scored]:
+        """Return the next jobs, empty at the end; raises the errors of the library."""
+        words = (self._failed, self._score, self._until, "WITHSCORES", "LIMIT", self._passed, most)
+        asked = self._redis.execute_command("ZRANGEBYSCORE", *words, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
+        read: list[bytes] = await asked
+        return [(job, score.decode()) for job, score in zip(read[::2], read[1::2], strict=True)]
+
+    def go_on(self, found: Sequence[Scored], gone: Collection[bytes] = ()) -> None:
+        """Go on behind these, of which those that are ``gone`` are no longer in their place."""
+        last = found[-1][1]
+        self.go_on_from(last, sum(score == last and job not in gone for job, score in found))
+
+    def go_on_from(self, last: str, stayed: int) -> None:
+        """Go on behind what was found, ``last`` being its last score, of which so many stayed in their place."""
+        self._passed = stayed + (self._passed if last == self._score else 0)
+        self._score = last
 
 
-async def survey(redis: Redis, queue: QueueSnapshot, selection: Selection) -> Survey:
-    """Count what a selection finds in a queue; raises the errors of the library."""
+class Chooser:
+    """Tells which jobs of a queue are meant by a selection, and counts what it sees."""
+
+    def __init__(self, redis: Redis, scripts: Scripts, key: str, selection: Selection) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._key = key
+        self._selection = selection
+        self._cluster_names = ClusterNames()
+        self._shown = dict[str, str]()  # names as they come -> as they may be shown, which takes a while to find out
+        self.clusters, self.names = Counter[str](), Counter[str]()
+
+    async def of(self, found: Sequence[Scored]) -> list[Scored]:
+        """Return which of these jobs are meant, in their order; raises the errors of the library."""
+        if self._selection.is_everything or not found:
+            return list(found)
+        words = self._scripts.call("reasons", [], f"{self._key}:", FETCHED, _BYTES, *(job for job, _ in found))
+        read: list[str | int | None] = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+        meant = await asyncio.to_thread(self._meant, list(zip(read[::2], read[1::2], strict=True)))
+        return [job for job, is_meant in zip(found, meant, strict=True) if is_meant]
+
+    def _meant(self, read: Sequence[tuple[str | int | None, str | int | None]]) -> list[bool]:
+        return [reason is not None and self._is_meant(name, reason) for name, reason in read]
+
+    def _is_meant(self, name: str | int | None, reason: str | int) -> bool:
+        shown = self._name(str(name or ""))
+        _count(self.names, shown)
+        fits = self._selection.job in ("", shown)
+        if not self._selection.cluster:
+            return fits
+        cluster = self._cluster_names.of(reason if isinstance(reason, str) else TOO_LONG)
+        _count(self.clusters, cluster)
+        return fits and cluster == self._selection.cluster
+
+    def _name(self, name: str) -> str:
+        shown = self._shown.get(name)
+        if shown is None:
+            shown = named(name) or ""
+            if len(self._shown) < _KNOWN:
+                self._shown[name] = shown
+        return shown
+
+
+async def survey(redis: Redis, queue: QueueSnapshot, selection: Selection, *, seconds: float = 18.0) -> Survey:
+    """Count what a selection finds in a queue; raises the errors of the library.
+
+    Raises Refused where so many jobs would have to be read that it takes more than ``seconds``.
+    """
     failed = f"{queue.name}:failed"
     total = int(await redis.zcard(failed))
-    if selection.is_everything:
-        chosen = int(await redis.zcount(failed, "-inf", selection.until))
-        ranks = (0, chosen - 1) if chosen else ()
-        ends = [end for rank in ranks for end in await scored(redis, "ZRANGE", failed, rank, rank)]
-        return Survey(queue, total, chosen, selection.until, *_ends([moment_of(score) for _, score in ends]))
-    return await _looked_at(redis, queue, selection, total)
+    if not selection.is_everything:
+        return await _walked(redis, queue, selection, total, seconds)
+    chosen = int(await redis.zcount(failed, "-inf", selection.until))
+    ranks = (0, chosen - 1) if chosen else ()
+    ends = [end for rank in ranks for end in await scored(redis, "ZRANGE", failed, rank, rank)]
+    return Survey(queue, total, chosen, selection.until, *_ends([score for _, score in ends]))
 
 
-async def _looked_at(redis: Redis, queue: QueueSnapshot, selection: Selection, total: int) -> Survey:
-    names, clusters, moments = Counter[str](), Counter[str](), list[datetime | None]()
-    chosen, looked, until, keys = 0, 0, selection.until, GroupKeys()
-    while looked < LOOKED_AT:
-        failed = f"{queue.name}:failed"
-        found = await scored(redis, "ZRANGEBYSCORE", failed, "-inf", selection.until, looked, _STEP)
-        jobs = await _read(redis, queue.name, found)
-        fits = selection.of_those(jobs, keys)
-        chosen += len(fits)
-        moments += [job.failed_at for job in fits]
-        names.update(job.name for job in jobs if job.name)
-        clusters.update(cluster_of(job, keys) for job in jobs)
-        looked += len(found)
-        if len(found) < _STEP:
-            return Survey(queue, total, chosen, until, *_ends(moments), False, clusters, names)
-        until = float(found[-1][1])
-    return Survey(queue, total, chosen, until, *_ends(moments), True, clusters, names)
+async def _walked(redis: Redis, queue: QueueSnapshot, selection: Selection, total: int, seconds: float) -> Survey:
+    """Look at every job: of a very large number too, no more is kept than counts and the two ends."""
+    chooser = Chooser(redis, await Scripts.load(redis), queue.name, selection)
+    walk, chosen, looked, ends = Walk(redis, queue.name, selection.until), 0, 0, list[str]()
+    began = perf_counter()
+    while found := await walk.look(_STEP):
+        meant = await chooser.of(found)
+        walk.go_on(found)
+        chosen, looked = chosen + len(meant), looked + len(found)
+        ends = [*ends, *(score for _, score in meant)]
+        ends = [ends[0], ends[-1]] if ends else []
+        if perf_counter() - began > seconds:
+            raise Refused(
+                f"{queue.short} has {total:,} failed jobs, of which only the oldest {looked:,} could be looked at in "
+                f"{seconds:.0f} s: how many of all are meant is unknown.",
+                hint="Say --older-than, so that fewer have to be looked at, or take the queue without cluster and job.",
+            )
+    return Survey(queue, total, chosen, selection.until, *_ends(ends), chooser.clusters, chooser.names)
 
 
-def _ends(moments: Sequence[datetime | None]) -> tuple[datetime | None, datetime | None]:
-    known = [moment for moment in moments if moment]
-    return min(known, default=None), max(known, default=None)
+def _ends(scores: Sequence[str]) -> tuple[datetime | None, datetime | None]:
+    return (moment_of(scores[0]), moment_of(scores[-1])) if scores else (None, None)
 
 
-async def _read(redis: Redis, key: str, found: Sequence[tuple[str, str]]) -> tuple[FailedJob, ...]:
-    jobs = [job for job in await read_jobs(redis, key, found) if job is not None]
-    return await asyncio.to_thread(masked_jobs, jobs)
+def _count(counter: Counter[str], word: str) -> None:
+    if word and (word in counter or len(counter) < _KNOWN):
+        counter[word] += 1

@@ -4,39 +4,29 @@ Every operation works in bounded pieces and watches that no other client of Redi
 among the failed jobs up to a given moment is its state, so that doing it again goes on where it broke off.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final
 
 from pydantic import JsonValue
 
-from bot.archived import ArchivedQueue, Batch
+from bot.archived import Archive, ArchivedQueue, Batch
 from bot.clients.bounded_work import BoundedWork, bounded_work
-from bot.clients.bullmq_failed import BullmqFailed, Packed
+from bot.clients.bullmq_failed import BullmqFailed, ids_of
 from bot.clients.bullmq_scripts import Scripts
-from bot.clients.failed_selection import Selection, Survey, chosen_of, survey
+from bot.clients.failed_selection import Chooser, Selection, Survey, Walk, survey
 from bot.clients.latency_guard import LatencyGuard
 from bot.clients.plain_failed import PlainFailed
 from bot.clients.queue_layout import PlainCounts, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.redis_connection import RedisConnection, redis_deadline
+from bot.clients.waves import Waves
 from bot.errors import PermanentError
 from bot.plan import Report, operation
 from bot.settings import RedisSettings
 
-
-class Archive(Protocol):
-    """Where removed jobs are kept; see ``bot.stores.archive``."""
-
-    async def open(self, head: ArchivedQueue) -> None: ...  # noqa: D102
-    async def keep(self, archive: str, queue: str, batch: Batch) -> Batch: ...  # noqa: D102
-    async def removed(self, archive: str, queue: str, number: int) -> None: ...  # noqa: D102
-    async def restored(self, archive: str, queue: str, number: int) -> None: ...  # noqa: D102
-    async def unfinished(self, archive: str, queue: str) -> list[Batch]: ...  # noqa: D102
-    async def next(self, archive: str, queue: str) -> Batch | None: ...  # noqa: D102
-    async def find(self, archive: str) -> list[ArchivedQueue]: ...  # noqa: D102
+_ANSWER: Final = 3.0  # seconds for the last answer of Redis
 
 
 class QueueChanges:
@@ -52,10 +42,13 @@ class QueueChanges:
         self._archive = archive
         self._patience = patience
 
-    async def survey(self, queue: QueueSnapshot, selection: Selection, *, seconds: float = 15.0) -> Survey:
-        """Count what a selection finds in a queue of BullMQ; raises TimedOut, Forbidden or Unavailable."""
-        async with redis_deadline(seconds):
-            return await survey(self._connection.open(), queue, selection)
+    async def survey(self, queue: QueueSnapshot, selection: Selection, *, seconds: float = 18.0) -> Survey:
+        """Count what a selection finds in a queue of BullMQ; raises TimedOut, Forbidden or Unavailable.
+
+        Raises Refused where so many jobs would have to be looked at that it takes longer.
+        """
+        async with redis_deadline(seconds + _ANSWER):
+            return await survey(self._connection.open(), queue, selection, seconds=seconds)
 
     @operation
     async def clear(
@@ -64,30 +57,35 @@ class QueueChanges:
         """Copy every selected job into the archive, begun ``at`` (epoch, ms), and then remove it."""
         chosen = Selection.of(selection)
         async with self._working(queue, progress) as work:
-            failed = await self._bullmq(work)
+            failed, chooser = await self._bullmq(work, chosen)
             await self._open(work, archive, at)
             for batch in await self._archive.unfinished(archive, queue):
                 await self._remove(work, failed, archive, batch)
-            skip, left, done = 0, 0, await self._jobs_in(archive, queue)
-            while (found := await self._packed(work, failed, chosen, skip)).looked:
-                gone = await self._cleared(work, failed, archive, found.batch)
-                done, left = done + gone, left + found.left
-                skip += found.looked - (found.batch.jobs if gone else 0)
+            walk, left, done = Walk(work.redis, work.queue.name, chosen.until), 0, await self._jobs_in(archive, queue)
+            while found := await work.piece(walk.look(work.jobs)):
+                ids, gone = [job for job, _ in await work.piece(chooser.of(found))], set[bytes]()
+                while ids:
+                    packed = await work.piece(failed.pack(chosen.until, ids))
+                    removed = await self._cleared(work, failed, archive, packed.batch)
+                    gone |= ids_of(packed.batch) if removed else set()
+                    left, done, ids = left + packed.left, done + removed, ids[packed.looked :]
+                walk.go_on(found, gone)
                 await work.told(f"{_jobs(done)} removed")
         said = f"{_jobs(await self._jobs_in(archive, queue))} removed, kept for 7 days as archive {archive}"
-        waits = "because another waits for it" if left == 1 else "because others wait for them"
-        return said + (f"; {_jobs(left)} left {waits}" if left else "")
+        return said + _left(left)
 
     @operation
     async def drop(self, queue: str, until: float, *, progress: Report) -> str:
         """Remove every job that failed up to ``until`` (epoch, ms) and keep nothing, as ``queue.clean`` does."""
-        done = 0
+        done = left = 0
         async with self._working(queue, progress) as work:
-            failed = await self._bullmq(work)
-            while gone := await work.piece(failed.drop(until, work.jobs)):
-                done += gone
+            failed, _ = await self._bullmq(work, Selection(until))
+            walk = Walk(work.redis, work.queue.name, until)
+            while (dropped := await work.piece(failed.drop(walk.window, work.jobs))).looked:
+                walk.go_on_from(dropped.last, dropped.stayed)
+                done, left = done + dropped.gone, left + dropped.left
                 await work.told(f"{_jobs(done)} removed")
-        return f"{_jobs(done)} removed, none of them kept"
+        return f"{_jobs(done)} removed, none of them kept" + _left(left)
 
     @operation
     async def clear_list(self, queue: str, key: str, entries: int, archive: str, at: float, *, progress: Report) -> str:
@@ -111,34 +109,37 @@ class QueueChanges:
 
         A job that fails again meanwhile is not retried a second time.
         """
-        chosen, retried, skip = Selection.of(selection), 0, 0
+        chosen, retried, waves = Selection.of(selection), 0, Waves(wave, pause)
         async with self._working(queue, progress) as work:
-            failed, key = await self._bullmq(work), work.queue.name
-            left = int(await work.piece(work.redis.zcount(f"{key}:failed", "-inf", chosen.until)))
-            while left > 0 and (
-                found := await work.piece(failed.oldest(chosen.until, skip, min(wave, work.jobs, left)))
-            ):
-                ids = {job.id for job in await work.piece(chosen_of(work.redis, key, found, chosen))}
-                jobs = [job for job in found if job[0] in ids]
-                done = await work.piece(failed.retry(jobs)) if jobs else 0
-                retried, left = retried + done, left - len(found)
-                skip += len(found) - (len(jobs) if done else 0)
-                await work.told(f"{_jobs(retried)} {'waits' if retried == 1 else 'wait'} again, {left:,} to look at")
-                await asyncio.sleep(pause if done and left > 0 else 0)
-        return f"{_jobs(retried)} {'waits' if retried == 1 else 'wait'} again"
+            failed, chooser = await self._bullmq(work, chosen)
+            walk, left = Walk(work.redis, work.queue.name, chosen.until), await self._up_to(work, chosen.until)
+            # No more than there were: what fails again may have an earlier time, where a worker's clock is behind.
+            while left > 0 and (found := await work.piece(walk.look(min(work.jobs, left)))):
+                jobs, gone = await work.piece(chooser.of(found)), set[bytes]()
+                while jobs:
+                    room = await waves.room()
+                    done = await work.piece(failed.retry(jobs[:room]))
+                    waves.took(len(done))
+                    gone |= done
+                    retried, jobs = retried + len(done), jobs[room:]
+                    await work.told(_again(retried))
+                walk.go_on(found, gone)
+                left -= len(found)
+                await work.told(f"{_again(retried)}, {left:,} to look at")
+        return _again(retried)
 
     @operation
     async def retry_list(self, queue: str, key: str, entries: int, wave: int, pause: float, *, progress: Report) -> str:
         """Move a plain list of failed jobs, where it still has ``entries``, to those that wait, in waves."""
-        retried = 0
+        retried, waves = 0, Waves(wave, pause)
         async with self._working(queue, progress, key) as work:
             plain = PlainFailed(work.redis, key)
             await work.piece(plain.take(entries))
-            while moved := await work.piece(plain.retry(min(wave, work.jobs))):
+            while retried < entries and (moved := await work.piece(plain.retry(min(await waves.room(), work.jobs)))):
+                waves.took(moved)
                 retried += moved
                 await work.told(f"{retried:,} of {_jobs(entries)} wait again")
-                await asyncio.sleep(pause if retried < entries else 0)
-        return f"{_jobs(retried)} {'waits' if retried == 1 else 'wait'} again"
+        return _again(retried)
 
     @operation
     async def restore(self, queue: str, archive: str, *, progress: Report) -> str:
@@ -173,27 +174,19 @@ class QueueChanges:
         ) as work:
             yield work
 
-    async def _bullmq(self, work: BoundedWork) -> BullmqFailed:
+    async def _bullmq(self, work: BoundedWork, selection: Selection) -> tuple[BullmqFailed, Chooser]:
         if work.queue.layout == "plain":
             raise PermanentError(f"{work.queue.short} is kept in plain lists")
         scripts = await work.piece(Scripts.load(work.redis))
-        return BullmqFailed(work.redis, scripts, work.queue.name, work.queue.version)
+        failed = BullmqFailed(work.redis, scripts, work.queue.name, work.queue.version)
+        return failed, Chooser(work.redis, scripts, work.queue.name, selection)
+
+    async def _up_to(self, work: BoundedWork, until: float) -> int:
+        return int(await work.piece(work.redis.zcount(f"{work.queue.name}:failed", "-inf", until)))
 
     async def _open(self, work: BoundedWork, archive: str, at: float) -> None:
         queue, begun = work.queue, datetime.fromtimestamp(at / 1000, UTC)
         await self._archive.open(ArchivedQueue(archive, queue.short, queue.name, queue.layout, begun, 0))
-
-    async def _packed(self, work: BoundedWork, failed: BullmqFailed, chosen: Selection, skip: int) -> Packed:
-        """Copy the next jobs; which of them are selected has to be read where not all are."""
-        if chosen.is_everything:
-            return await work.piece(failed.pack(chosen.until, skip, work.jobs))
-        found = await work.piece(failed.oldest(chosen.until, skip, work.jobs))
-        ids = [job.id for job in await work.piece(chosen_of(work.redis, work.queue.name, found, chosen))]
-        packed = await work.piece(failed.pack(chosen.until, 0, len(ids), ids))
-        if packed.looked < len(ids) and packed.batch.jobs:
-            # The rest did not fit into the batch: it is looked at again when this is gone.
-            return Packed(packed.batch.jobs, 0, packed.batch)
-        return Packed(len(found), packed.left, packed.batch)
 
     async def _cleared(self, work: BoundedWork, failed: BullmqFailed | PlainFailed, archive: str, batch: Batch) -> int:
         if not batch.jobs:
@@ -209,7 +202,8 @@ class QueueChanges:
     async def _restored(self, work: BoundedWork, archive: str, batch: Batch) -> int:
         short, name = work.queue.short, f"{archive}-{batch.number}"
         if work.queue.layout != "plain":
-            done = await work.piece((await self._bullmq(work)).restore(batch))
+            failed, _ = await self._bullmq(work, Selection(0))
+            done = await work.piece(failed.restore(batch))
             await self._archive.restored(archive, short, batch.number)
             return done
         plain = PlainFailed(work.redis, work.queue.name)
@@ -231,3 +225,12 @@ def is_writable(queue: QueueSnapshot) -> bool:
 
 def _jobs(number: int) -> str:
     return f"{number:,} {'job' if number == 1 else 'jobs'}"
+
+
+def _again(retried: int) -> str:
+    return f"{_jobs(retried)} {'waits' if retried == 1 else 'wait'} again"
+
+
+def _left(left: int) -> str:
+    waits = "because another waits for it" if left == 1 else "because others wait for them"
+    return f"; {_jobs(left)} left {waits}" if left else ""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queue_pause import QueuePause
@@ -13,9 +13,22 @@ from bot.errors import BotError, PermanentError, Unavailable
 from bot.forecast import duration
 from bot.plan import Report, operation
 
-_LOOK_EVERY: Final = 2.0  # seconds
+LOOK_EVERY: Final = 2.0  # seconds
 _FEWEST: Final = 5.0  # seconds that have to be seen before a rate is one
 _Seen = Mapping[str, QueueSnapshot | MissingQueue]
+
+
+class Aborts(Protocol):
+    """Whoever knows which drains were given up; see ``bot.stores.drains``."""
+
+    async def is_aborted(self, drain: str) -> bool:
+        """Say whether somebody gave this drain up."""
+
+
+async def see_not_aborted(aborts: Aborts, drain: str) -> None:
+    """Raise ``PermanentError`` where somebody gave this drain up; one without a name cannot be."""
+    if drain and await aborts.is_aborted(drain):
+        raise PermanentError("aborted by /resume-queue")
 
 
 @dataclass(frozen=True)
@@ -33,13 +46,17 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Goal:
-    """What is waited for: no job ``left`` in ``queues`` within so many seconds, those of ``pause`` being paused."""
+    """What is waited for: no job ``left`` in ``queues`` within so many seconds, those of ``pause`` being paused.
+
+    ``drain`` is the name by which it can be given up.
+    """
 
     queues: Sequence[str]
     within: float
     left: Callable[[QueueSnapshot], int | None]
     pause: Sequence[str] = ()
     stays_paused: bool = False
+    drain: str = ""
 
 
 class QueueDrain:
@@ -49,38 +66,49 @@ class QueueDrain:
     """
 
     def __init__(
-        self, queues: Queues, pause: QueuePause, clock: Callable[[], datetime], *, interval: float = _LOOK_EVERY
+        self,
+        queues: Queues,
+        pause: QueuePause,
+        aborts: Aborts,
+        clock: Callable[[], datetime],
+        *,
+        interval: float = LOOK_EVERY,
     ) -> None:
         self._queues = queues
         self._pause = pause
+        self._aborts = aborts
         self._clock = clock
         self._interval = interval
 
     @operation
-    async def pause_and_finish(self, queues: list[str], pause: list[str], within: float, *, progress: Report) -> str:
+    async def pause_and_finish(
+        self, queues: list[str], pause: list[str], within: float, drain: str = "", *, progress: Report
+    ) -> str:
         """Pause the queues ``pause`` and wait until no job of ``queues`` is in work.
 
-        Raises ``PermanentError`` when it takes more than ``within`` seconds, or when somebody resumes one of them;
-        then those of ``pause`` are resumed first.
+        Raises ``PermanentError`` when it takes more than ``within`` seconds, or when somebody resumes one of them or
+        aborts the drain; then those of ``pause`` are resumed first.
         """
         try:
-            await self._until(_Goal(queues, within, _in_work, pause, stays_paused=True), progress)
+            await self._until(_Goal(queues, within, _in_work, pause, stays_paused=True, drain=drain), progress)
         except PermanentError as error:
             raise PermanentError(f"{error}; {await self._resumed(pause)}") from None
         return f"no job is in work; paused: {', '.join(queues)}"
 
     @operation
-    async def worked_off(self, queues: list[str], within: float, *, progress: Report) -> str:
+    async def worked_off(self, queues: list[str], within: float, drain: str = "", *, progress: Report) -> str:
         """Wait until nothing of ``queues`` waits or is in work; delayed jobs are not waited for.
 
-        Raises ``PermanentError`` when it takes more than ``within`` seconds. Nothing is changed by it.
+        Raises ``PermanentError`` when it takes more than ``within`` seconds or somebody aborts the drain. Nothing is
+        changed by it.
         """
-        await self._until(_Goal(queues, within, _unfinished), progress)
+        await self._until(_Goal(queues, within, _unfinished, drain=drain), progress)
         return f"nothing waits or is in work: {', '.join(queues)}"
 
     async def _until(self, goal: _Goal, progress: Report) -> None:
         began, to_pause, past = self._clock(), list(goal.pause), list[_Look]()
         while True:
+            await see_not_aborted(self._aborts, goal.drain)
             try:
                 while to_pause:
                     await self._pause.pause(to_pause[0])

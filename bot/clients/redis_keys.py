@@ -77,12 +77,12 @@ class RedisKeys:
         self._budget = budget
         self._clock = clock
 
-    async def survey(self, pattern: str) -> KeySurvey:
+    async def survey(self, pattern: str, *, budget: float | None = None) -> KeySurvey:
         """Count the keys that match a pattern of Redis (``nova:*``) by type and prefix."""
         redis = self._connection.open()
         async with redis_deadline(_BATCH_DEADLINE):
             found = KeySurvey(total=int(await redis.dbsize()))
-        until = self._clock() + self._budget
+        until = self._clock() + (self._budget if budget is None else budget)
         async for keys, is_last in self._batches(pattern):
             types = await _each(redis, "TYPE", keys)
             _count(found, keys, types)

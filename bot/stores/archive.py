@@ -1,16 +1,20 @@
 """Copies of the jobs that a clean-up removes, written before it does, kept for seven days.
 
-They hold what the jobs held, secrets and personal data included: nothing here is shown or logged, and a copy goes as
-soon as it was brought back.
+They hold what the jobs held, secrets and personal data included: so they are sealed, nothing of them is shown or
+logged, and a copy goes as soon as it was brought back. Copies of before they were sealed are read as they are.
 """
 
-from dataclasses import asdict
+import asyncio
+from dataclasses import asdict, replace
 from datetime import datetime
 
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from bot.archived import KEPT_FOR, ArchivedQueue, Batch
+from bot.errors import NotConfigured, Refused
 from bot.stores.database import Database
+from bot.stores.sealed import MARK, Seal
 from bot.stores.tables import archived_batches as batches
 from bot.stores.tables import archives
 
@@ -19,10 +23,16 @@ _THERE = batches.c.state != "restored"
 
 
 class Archive:
-    """The rows of ``archives`` and ``archived_batches``."""
+    """The rows of ``archives`` and ``archived_batches``; ``key`` is any secret that outlives a restart."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, key: SecretStr | None) -> None:
         self._database = database
+        self._seal = Seal(key)
+
+    def check(self) -> None:
+        """Raise NotConfigured where there is no key, without which nothing is copied."""
+        if not self._seal.is_set:
+            raise NotConfigured("The archive, whose copies are sealed,", "SLACK_SIGNING_SECRET or SLACK_BOT_TOKEN")
 
     async def open(self, head: ArchivedQueue) -> None:
         """Begin an archive for a queue, unless it was begun before."""
@@ -32,14 +42,19 @@ class Archive:
             await connection.execute(self._database.insert(archives).values(row).on_conflict_do_nothing())
 
     async def keep(self, archive: str, queue: str, batch: Batch) -> Batch:
-        """Write a batch down as copied; it is on disk when this returns, under the number that it now has."""
+        """Write a batch down as copied; it is on disk when this returns, under the number that it now has.
+
+        Raises NotConfigured without a key.
+        """
+        self.check()
         mine = (batches.c.archive == archive, batches.c.queue == queue)
         following = sa.select(sa.func.coalesce(sa.func.max(batches.c.number), -1) + 1).where(*mine)
         async with self._database.transaction() as connection:
             number = (await connection.execute(following)).scalar_one()
-            row = asdict(batch) | {"archive": archive, "queue": queue, "number": number}
+            sealed = await asyncio.to_thread(self._sealed, replace(batch, number=number), f"{archive}/{queue}")
+            row = asdict(sealed) | {"archive": archive, "queue": queue}
             await connection.execute(sa.insert(batches).values(row))
-        return Batch(batch.jobs, batch.index, batch.payload, number, batch.state)
+        return replace(batch, number=number)
 
     async def removed(self, archive: str, queue: str, number: int) -> None:
         """Record that a batch is gone from its queue."""
@@ -50,7 +65,10 @@ class Archive:
         await self._mark(archive, queue, number, {"state": "restored", "index": b"", "payload": b""})
 
     async def unfinished(self, archive: str, queue: str) -> list[Batch]:
-        """Return what was copied and may not be removed yet; one batch at most, left by a run that broke off."""
+        """Return what was copied and may not be removed yet; one batch at most, left by a run that broke off.
+
+        Raises Refused where the key is another one since, as ``next`` does.
+        """
         return await self._some(archive, queue, batches.c.state == "kept", 10)
 
     async def next(self, archive: str, queue: str) -> Batch | None:
@@ -90,4 +108,32 @@ class Archive:
         mine = (batches.c.archive == archive, batches.c.queue == queue, which)
         query = sa.select(*columns).where(*mine).order_by(batches.c.number).limit(most)
         async with self._database.reading() as connection:
-            return [Batch(**row) for row in (await connection.execute(query)).mappings()]
+            found = [Batch(**row) for row in (await connection.execute(query)).mappings()]
+        return [await asyncio.to_thread(self._opened, batch, f"{archive}/{queue}") for batch in found]
+
+    def _sealed(self, batch: Batch, where: str) -> Batch:
+        index, payload = _contexts(batch, where)
+        return replace(
+            batch, index=self._seal.seal(batch.index, index), payload=self._seal.seal(batch.payload, payload)
+        )
+
+    def _opened(self, batch: Batch, where: str) -> Batch:
+        index, payload = _contexts(batch, where)
+        return replace(batch, index=self._open(batch.index, index), payload=self._open(batch.payload, payload))
+
+    def _open(self, content: bytes, context: str) -> bytes:
+        if not content.startswith(MARK):  # written before copies were sealed, or brought back
+            return content
+        self.check()
+        try:
+            return self._seal.open(content, context)
+        except Refused:
+            raise Refused(
+                "The archive cannot be read any more: the bot's signing secret or token has changed since.",
+                hint="With the former one in its place the jobs can be brought back.",
+            ) from None
+
+
+def _contexts(batch: Batch, where: str) -> tuple[str, str]:
+    """Return what the index and the payload of a batch are bound to, so that no row can be exchanged for another."""
+    return f"archive/{where}/{batch.number}/index", f"archive/{where}/{batch.number}/payload"

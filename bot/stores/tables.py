@@ -244,3 +244,11 @@ freezes = sa.Table(
     column("since", Moment),
     column("until", Moment),
 )
+
+# Which drains somebody gave up while they ran; whoever drains looks here, on whichever replica that is.
+aborted_drains = sa.Table(
+    "aborted_drains",
+    metadata,
+    column("drain", sa.String(40), primary_key=True),
+    column("aborted_at", Moment, index=True),
+)

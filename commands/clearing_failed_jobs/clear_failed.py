@@ -18,6 +18,7 @@ from bot.plan import Change, Plan, Step, Undo
 from bot.request import Request
 from bot.stores.archive import Archive
 
+_FLOWS: Final = "A failed job of a flow is left where another job still waits for it."
 _FORMAT: Final = "%Y-%m-%d %H:%M UTC"
 
 
@@ -65,6 +66,8 @@ async def clear_failed(  # noqa: PLR0913 - six arguments of the command, five th
         return await _restoring(restore, archive, now)
     if no_archive and (cluster or job):
         raise UsageError("Without an archive a queue is cleared as a whole.", argument="no_archive")
+    if not no_archive:
+        archive.check()
     choice = await choose(asked, queues, changes)
     if no_archive:
         return _dropping(choice)
@@ -94,7 +97,11 @@ def _clearing(choice: Choice, archive: str) -> Plan:
             ),
         ),
         warnings=choice.warnings,
-        notes=(*choice.notes, f"The archive is in the bot's own database for {KEPT_FOR.days} days, job data included."),
+        notes=(
+            *choice.notes,
+            _FLOWS,
+            f"The archive is in the bot's own database for {KEPT_FOR.days} days, sealed, job data included.",
+        ),
     )
 
 
@@ -123,8 +130,8 @@ def _dropping(choice: Choice) -> Plan:
                 "from now on are not touched."
             ),
         ),
-        warnings=(*choice.warnings, "A job that waits for nothing but one of these is removed with it."),
-        notes=choice.notes,
+        warnings=choice.warnings,
+        notes=(*choice.notes, _FLOWS),
     )
 
 

@@ -10,14 +10,14 @@ from pydantic import Field
 
 from bot.attempt import why
 from bot.clients.api import NovaPulseApi
-from bot.clients.failed_jobs import FailedJob, FailedJobs
-from bot.clients.failed_selection import cluster_of
+from bot.clients.failed_jobs import JOBS_READ, FailedJob, FailedJobs
+from bot.clients.failed_selection import ClusterNames
 from bot.clients.queue_layout import MissingQueue, QueueCounts
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import BotError, UsageError, UserError
 from bot.job_view import NO_REASON, WITHHELD, job_reply
-from bot.log_grouping import GroupKeys, group_message
+from bot.log_grouping import group_message
 from bot.nearest import nearest, shown
 from bot.outages import Outages
 from bot.plain_text import ELLIPSIS
@@ -75,7 +75,7 @@ async def failed_jobs(  # noqa: PLR0913 - two arguments of the command, five thi
     clusters = await asyncio.to_thread(_clusters, read)
     lines = [_line(short, seen, clusters, policy.current) for short, seen in found.items()]
     groups = [part for cluster in clusters[:_CLUSTERS_SHOWN] for part in _shown(cluster, now)]
-    notes = [Note.of(note) for note in (_rest(clusters), *map(_plain_note, read), WITHHELD) if note]
+    notes = [Note.of(note) for note in (_rest(clusters), *map(_plain_note, read), _part_note(read), WITHHELD) if note]
     offered = _offered(clusters, {seen.short for seen in read if seen.layout in ("bullmq5", "bullmq6")})
     return say(_title(found), *lines, *groups, *offered, *notes, level=worst(line.level for line in lines))
 
@@ -120,10 +120,10 @@ async def _without_redis(
 
 def _clusters(queues: Sequence[FailedJobs]) -> list[_Cluster]:
     """Put together what says the same, the most frequent first."""
-    found, keys = dict[tuple[str, str], _Cluster](), GroupKeys()
+    found, names = dict[tuple[str, str], _Cluster](), ClusterNames()
     for queue in queues:
         for job in queue.jobs:
-            key = (queue.short, cluster_of(job, keys))
+            key = (queue.short, names.of(job.reason))
             found.setdefault(key, _Cluster(*key, [])).jobs.append(job)
     return sorted(found.values(), key=lambda cluster: -len(cluster.jobs))
 
@@ -151,7 +151,7 @@ def _line(short: str, seen: FailedJobs | MissingQueue, clusters: Sequence[_Clust
         said.append(f"{kinds} {'kind' if kinds == 1 else 'kinds'} of error")
     looked_at = len(seen.jobs) + seen.unread
     if looked_at < seen.total:
-        said.append(f"only {'' if seen.layout == 'plain' else 'the newest '}{looked_at:,} were looked at")
+        said.append(f"only {'' if seen.layout == 'plain' else 'the newest '}{looked_at:,} of them were looked at")
     if seen.unread:
         said.append(f"{seen.unread:,} could not be read: removed meanwhile, or their data is gone")
     return Line(level=_level(policy, short, seen.total), label=short, value=" · ".join(said))
@@ -219,6 +219,18 @@ def _rest(clusters: Sequence[_Cluster]) -> str:
     rest = clusters[_CLUSTERS_SHOWN:]
     jobs = sum(len(cluster.jobs) for cluster in rest)
     return f"{len(rest)} rarer kinds of error with {jobs:,} jobs are not shown." if rest else ""
+
+
+def _part_note(read: Sequence[FailedJobs]) -> str:
+    """Say that a cluster may have more jobs than were counted here, and who counts all of them."""
+    parts = [seen for seen in read if seen.layout != "plain" and len(seen.jobs) + seen.unread < (seen.total or 0)]
+    names = ", ".join(seen.short for seen in parts)
+    if not parts:
+        return ""
+    return (
+        f"{names}: counted among the newest {JOBS_READ:,} only; a kind of error may have more jobs, or be older than "
+        "these. /clear-failed and /retry-failed look at all of them, and say how many before anything is done."
+    )
 
 
 def _plain_note(seen: FailedJobs) -> str:

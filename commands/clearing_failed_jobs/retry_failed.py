@@ -1,16 +1,23 @@
 """``/retry-failed``: a plan to have failed jobs done once more, in waves."""
 
-from typing import Annotated
+import math
+from typing import Annotated, Final
 
 from pydantic import Field, JsonValue
 
 from bot.clients.failed_selection import Survey
 from bot.clients.queue_changes import QueueChanges
 from bot.clients.queues import Queues
+from bot.clients.waves import seconds_of, wave_that_fits
 from bot.command import command
+from bot.errors import Refused
 from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.forecast import duration
 from bot.plan import Change, Plan, Step
 from bot.request import Request
+
+_MOST_AT_ONCE: Final = 1000
+_LONGEST: Final = TIMEOUT - 3600  # seconds of pauses; the rest of a step's time is for the work
 
 
 @command(
@@ -25,7 +32,7 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three t
     cluster: Annotated[str, Field(description="Only errors of this cluster, as /failed-jobs names it")] = "",
     job: Annotated[str, Field(description="Only jobs of this name, such as sendEmail")] = "",
     older_than: Annotated[str, Field(description="Only what failed longer ago, such as 2h or 7d")] = "",
-    wave: Annotated[int, Field(ge=1, le=1000, description="How many jobs at once")] = 200,
+    wave: Annotated[int, Field(ge=1, le=_MOST_AT_ONCE, description="How many jobs at once")] = 200,
     pause: Annotated[float, Field(ge=0, le=60, description="Seconds between two waves")] = 1.0,
     *,
     queues: Queues,
@@ -34,9 +41,10 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three t
 ) -> Plan:
     """Have failed jobs done once more, the oldest first, in waves and with the priorities they had.
 
-    Jobs that fail after you ask are not retried, nor is one twice.
+    Jobs that fail after you ask are not retried, nor is one twice. What would take longer than five hours is refused.
     """
     choice = await choose(Asked(queue, cluster, job, older_than, request.received_at), queues, changes)
+    _check_time(choice, wave, pause)
     number = f"{choice.jobs:,} failed {'job' if choice.jobs == 1 else 'jobs'}"
     return Plan(
         title=f"Retry {number} of {choice.where}",
@@ -50,13 +58,34 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three t
         no_undo="A job that a worker has taken up cannot be taken back.",
         blast_radius=(
             (
-                f"{number} are done again, {wave:,} at once with {pause:g} s between. What they did before failing, "
-                "such as a mail that went out, they may do twice."
+                f"{number} are done again, {wave:,} at once with {pause:g} s between{_taking(choice, wave, pause)}. "
+                "What they did before failing, such as a mail that went out, they may do twice."
             ),
         ),
         warnings=(*choice.warnings, *_unworked(choice)),
         notes=(*choice.notes, "BullMQ forgets why a job failed when it is retried; the stack traces stay with it."),
     )
+
+
+def _taking(choice: Choice, wave: int, pause: float) -> str:
+    seconds = sum(seconds_of(survey.chosen, wave, pause) for survey in choice.surveys)
+    return f", which takes {duration(seconds)}" if seconds else ""
+
+
+def _check_time(choice: Choice, wave: int, pause: float) -> None:
+    """Refuse what would not be done within the time of one step, and say what would."""
+    most = max(survey.chosen for survey in choice.surveys)
+    seconds = seconds_of(most, wave, pause)
+    if seconds <= _LONGEST:
+        return
+    fits = wave_that_fits(most, pause, _LONGEST)
+    shorter = math.floor(100 * _LONGEST / (math.ceil(most / wave) - 1)) / 100
+    message = (
+        f"In waves of {wave:,} with {pause:g} s between, {most:,} jobs take {duration(seconds)} of pauses alone, and "
+        f"that has to be at most {_LONGEST / 3600:g} h."
+    )
+    fitting = [f"--wave {fits} --pause {pause:g}"] if fits <= _MOST_AT_ONCE else []
+    raise Refused(message, hint=f"{' or '.join([*fitting, f'--wave {wave} --pause {shorter:g}'])} would fit.")
 
 
 def _step(choice: Choice, survey: Survey, wave: int, pause: float) -> Step:

@@ -1,6 +1,7 @@
 """``/drain-queues``: a plan to bring the queues to rest before a maintenance."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,17 +14,19 @@ from bot.clients.cluster_state import Autoscaler, DeploymentState
 from bot.clients.platform import Platform
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
+from bot.clients.worker_drain import PODS_GONE
 from bot.command import command
 from bot.duration import Duration
 from bot.errors import Refused, UsageError, UserError
 from bot.pausing import Pausable
 from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
+from bot.request import Request
+from bot.running_drains import PAUSING, SCALING
 from bot.stores.samples import Samples
 
 # Seconds that a step may take beyond what it waits: it has to resume and to say so.
 _AFTERWARDS: Final = 120.0
-_PODS_GONE: Final = 600.0
 _LONGEST: Final = timedelta(hours=12)
 _DURATION: Final = TypeAdapter[timedelta](Duration)
 _Seen = Mapping[str, QueueSnapshot | MissingQueue]
@@ -42,7 +45,7 @@ class _Workers:
     runbook=("Scale down workers (drain queues)", "Wait for queues to empty"),
     examples=("/drain-queues", "/drain-queues email,webhook --within 10m", "/drain-queues all --how scale --within 1h"),
 )
-async def drain_queues(  # noqa: PLR0913 - three arguments of the command, four things it needs
+async def drain_queues(  # noqa: PLR0913 - three arguments of the command, five things it needs
     queue: Annotated[str, Field(description="The queues' short names with commas, or all")] = "all",
     how: Annotated[
         Literal["pause", "scale"],
@@ -53,16 +56,18 @@ async def drain_queues(  # noqa: PLR0913 - three arguments of the command, four 
     queues: Queues,
     cluster: Platform,
     samples: Samples,
+    request: Request,
     now: datetime,
 ) -> Plan:
     """Bring the queues to rest before a maintenance, and watch how far it is.
 
     With `pause` the queues are paused and the jobs in work end; with `scale` the queues are worked off, and then the
-    workers are scaled to 0. Where that takes too long, or somebody resumes a queue, it is as it was before.
+    workers are scaled to 0. Where that takes too long, or somebody aborts it by /resume-queue, all is as it was.
     """
     shorts, seconds = chosen_queues(queue, queues.shorts, drain_queues.usage), _within(within)
+    drain = hashlib.sha256(request.id.encode()).hexdigest()[:10]
     if how == "pause":
-        return _pausing(shorts, await queues.snapshot(), seconds)
+        return _pausing(shorts, await queues.snapshot(), seconds, drain)
     seen, found, owners = await asyncio.gather(
         queues.snapshot(), cluster.deployment("worker"), cluster.autoscalers("worker")
     )
@@ -71,7 +76,7 @@ async def drain_queues(  # noqa: PLR0913 - three arguments of the command, four 
             "Workers work on every queue: scale drains all of them.", usage="/drain-queues all --how scale"
         )
     forecasts = (await backlog(seen, samples, now)).forecasts(found.replicas, found.replicas)
-    return _scaling(shorts, seen, _Workers(found, owners), seconds, forecasts)
+    return _scaling(seen, _Workers(found, owners), _scaling_step(shorts, found, seconds, drain), forecasts)
 
 
 def _within(within: str) -> float:
@@ -85,7 +90,7 @@ def _within(within: str) -> float:
     return found.total_seconds()
 
 
-def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float) -> Plan:
+def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float, drain: str) -> Plan:
     found = Pausable.of(shorts, seen)
     if found.problems:
         raise Refused(
@@ -96,8 +101,8 @@ def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float) -> Plan:
         raise UserError(f"{names}: paused already, and no job is in work. There is nothing to wait for.")
     step = Step(
         title=f"Pause {names} and wait until no job is in work",
-        operation="queue_drain.pause_and_finish",
-        arguments={"queues": list(shorts), "pause": list(chosen), "within": seconds},
+        operation=PAUSING,
+        arguments={"queues": list(shorts), "pause": list(chosen), "within": seconds, "drain": drain},
         timeout=seconds + _AFTERWARDS,
     )
     undo = Undo(
@@ -115,11 +120,11 @@ def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float) -> Plan:
         undo=undo if chosen else None,
         no_undo="" if chosen else "nothing is changed, it only waits",
         blast_radius=(f"No job of {names} is begun until somebody resumes it. What is added waits.",),
-        notes=(*found.notes, *(f"To abort it: /resume-queue {chosen[0]}. All are resumed then." for _ in chosen[:1])),
+        notes=(*found.notes, f"To abort it: /resume-queue {shorts[0]}. All it paused are resumed then."),
     )
 
 
-def _scaling(shorts: tuple[str, ...], seen: _Seen, workers: _Workers, seconds: float, notes: tuple[str, ...]) -> Plan:
+def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...]) -> Plan:
     found = workers.found
     missing = [queue.sentence() for queue in seen.values() if isinstance(queue, MissingQueue)]
     if missing:
@@ -134,7 +139,7 @@ def _scaling(shorts: tuple[str, ...], seen: _Seen, workers: _Workers, seconds: f
         target=f"deployment/{found.name}",
         changes=(Change(what=f"{found.name} pods", before=f"{found.replicas}", after="0"),),
         facts={"deployment": found.name, "uid": found.uid, "replicas": found.replicas},
-        steps=_scaling_steps(shorts, found, seconds),
+        steps=(step,),
         undo=Undo(
             title=f"Back to {found.replicas} pods",
             command="/scale-workers",
@@ -143,28 +148,24 @@ def _scaling(shorts: tuple[str, ...], seen: _Seen, workers: _Workers, seconds: f
         ),
         blast_radius=("No job of any queue is worked on until workers are scaled up again. What is added waits.",),
         warnings=tuple(owner.sentence() for owner in workers.owners),
-        notes=(*notes, "Delayed jobs are not waited for. Whatever is added keeps it waiting: stop the source first."),
+        notes=(
+            *notes,
+            "Delayed jobs are not waited for. Whatever is added keeps it waiting: stop the source first.",
+            f"To abort it: /resume-queue all. There are {found.replicas} pods again then.",
+        ),
     )
 
 
-def _scaling_steps(shorts: tuple[str, ...], found: DeploymentState, seconds: float) -> tuple[Step, ...]:
-    return (
-        Step(
-            title="Wait until the queues are worked off",
-            operation="queue_drain.worked_off",
-            arguments={"queues": list(shorts), "within": seconds},
-            timeout=seconds + _AFTERWARDS,
-        ),
-        Step(
-            title=f"Scale {found.name} to 0",
-            operation="cluster.scale",
-            arguments={"role": "worker", "replicas": 0, "expect_uid": found.uid},
-        ),
-        Step(
-            title="Wait until no pod is left",
-            kind="wait",
-            operation="cluster.pods_ready",
-            arguments={"role": "worker", "replicas": 0},
-            timeout=_PODS_GONE,
-        ),
+def _scaling_step(shorts: tuple[str, ...], found: DeploymentState, seconds: float, drain: str) -> Step:
+    return Step(
+        title=f"Wait until the queues are worked off, then scale {found.name} to 0",
+        operation=SCALING,
+        arguments={
+            "queues": list(shorts),
+            "within": seconds,
+            "replicas": found.replicas,
+            "expect_uid": found.uid,
+            "drain": drain,
+        },
+        timeout=seconds + PODS_GONE + _AFTERWARDS,
     )

@@ -4,12 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from bot.attempt import why
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.errors import UserError
+from bot.errors import BotError, UserError
 from bot.pausing import Pausable, pausing_steps
-from bot.plan import Change, Plan, Undo
+from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
+from bot.running_drains import RunningDrain, running_drains
+from bot.stores.plans import Plans
+from bot.stores.runs import Runs
 
 
 @command(
@@ -23,33 +27,64 @@ async def resume_queue(
     queue: Annotated[str, Field(description="The queue's short name such as email, several with commas, or all")],
     *,
     queues: Queues,
+    runs: Runs,
+    plans: Plans,
 ) -> Plan:
-    """Resume a paused queue; this also aborts a /drain-queues that waits for it."""
+    """Resume a paused queue; this also aborts a /drain-queues that is under way for it, of either kind."""
     shorts = chosen_queues(queue, queues.shorts, resume_queue.usage)
-    found = Pausable.of(shorts, await queues.snapshot())
+    drains = tuple(one for one in await running_drains(runs, plans) if set(one.queues) & set(shorts))
+    try:
+        found = Pausable.of(shorts, await queues.snapshot())
+    except BotError as error:
+        if not drains:
+            raise
+        # What scales the workers away can be given up while Redis is down.
+        return _plan(drains, None, (f"No queue is resumed: {why(error)}.",))
     chosen = found.paused(are=True)
-    if not chosen:
+    if not chosen and not drains:
         names = ", ".join(found.paused(are=False))
         message = f"Not paused: {names}. There is nothing to change."
         hint = "Where nothing is worked on all the same: /queue-stats, /pods worker."
         raise UserError(message, hint=hint + "".join(map(" {}".format, found.warnings)))
+    return _plan(drains, found, (*found.warnings, *_nobody(found, chosen)))
+
+
+def _plan(drains: tuple[RunningDrain, ...], found: Pausable | None, warnings: tuple[str, ...]) -> Plan:
+    chosen = found.paused(are=True) if found else ()
     said = ", ".join(chosen)
-    return Plan(
-        title=f"Resume {said}",
-        target="queues/resume",
-        changes=tuple(Change(what=f"queue {short}", before="paused", after="worked on") for short in chosen),
-        facts=found.facts,
-        steps=pausing_steps(chosen, pause=False),
-        undo=Undo(
-            title=f"Pause {said} again",
-            command="/pause-queue",
-            arguments={"queue": ",".join(chosen)},
-            expects={f"{short} paused": False for short in chosen},
-        ),
-        blast_radius=(f"The workers begin what waits in {said} at once.",),
-        warnings=(*found.warnings, *_nobody(found, chosen)),
-        notes=found.notes,
+    titles = [f"Abort {_run(drain)}" for drain in drains] + ([f"Resume {said}"] if chosen else [])
+    resumed = (Change(what=f"queue {short}", before="paused", after="worked on") for short in chosen)
+    undo = Undo(
+        title=f"Pause {said} again",
+        command="/pause-queue",
+        arguments={"queue": ",".join(chosen)},
+        expects={f"{short} paused": False for short in chosen},
     )
+    return Plan(
+        title=" and ".join(titles),
+        target="queues/resume",
+        changes=(*map(_aborted, drains), *resumed),
+        facts={f"drain {drain.name}": drain.run for drain in drains} | (found.facts if found else {}),
+        steps=(*map(_abort, drains), *(pausing_steps(chosen, pause=False) if chosen else ())),
+        undo=undo if chosen else None,
+        no_undo="" if chosen else "a drain that was given up is begun anew with /drain-queues",
+        blast_radius=(f"The workers begin what waits in {said} at once.",) if chosen else (),
+        warnings=warnings,
+        notes=found.notes if found else (),
+    )
+
+
+def _run(drain: RunningDrain) -> str:
+    return f"the drain of {', '.join(drain.queues)} (run {drain.run})"
+
+
+def _aborted(drain: RunningDrain) -> Change:
+    workers = "" if drain.replicas is None else f", {drain.replicas} workers"
+    return Change(what=_run(drain), before="under way", after=f"given up, and all as it was before{workers}")
+
+
+def _abort(drain: RunningDrain) -> Step:
+    return Step(title=f"Abort {_run(drain)}", operation="drains.abort", arguments={"drain": drain.name})
 
 
 def _nobody(found: Pausable, chosen: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,11 +13,10 @@ from redis.asyncio import Redis
 
 from bot.archived import Batch
 from bot.clients.failed_jobs import FailedJobs
-from bot.clients.failed_selection import cluster_of
+from bot.clients.failed_selection import ClusterNames
 from bot.clients.queue_changes import QueueChanges
 from bot.clients.queues import Queues
 from bot.errors import PermanentError, TemporaryError
-from bot.log_grouping import GroupKeys
 from bot.settings import RedisSettings
 from bot.stores.archive import Archive
 from bot.stores.database import Database
@@ -68,7 +67,7 @@ class BreakingArchive(Archive):
 async def archive(tmp_path: Path) -> AsyncIterator[BreakingArchive]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
     await database.migrate()
-    yield BreakingArchive(database)
+    yield BreakingArchive(database, SecretStr("a-key"))
     await database.close()
 
 
@@ -204,6 +203,16 @@ async def test_a_job_without_its_data_stays_failed(changes: QueueChanges, raw: R
     assert await raw.zrange(FAILED, 0, -1) == ["1"]
 
 
+async def test_jobs_without_data_keep_no_other_of_the_same_moment_from_being_retried(
+    changes: QueueChanges, raw: Redis
+) -> None:
+    await write(raw, 600)
+    await raw.zadd(FAILED, {str(number): 5 for number in range(600)})
+    await raw.delete(*(f"{KEY}:{number}" for number in range(0, 600, 7)))
+    assert await retry(changes) == "514 jobs wait again"
+    assert await raw.zcard(FAILED) == 86
+
+
 # Clearing
 
 
@@ -260,6 +269,40 @@ async def test_a_job_that_another_waits_for_is_left(either: NodeQueues, changes:
     )
     assert await raw.zcard(FAILED) == 1
     assert await raw.zcard(f"{KEY}:waiting-children") == 1
+    await failed(either, [{}, {}])
+    assert await drop(changes) == "2 jobs removed, none of them kept; 1 job left because another waits for it"
+    assert await raw.zcard(FAILED) == 1
+    assert await raw.zcard(f"{KEY}:waiting-children") == 1
+    assert [key async for key in raw.scan_iter("*:bot*")] == []
+
+
+async def test_jobs_of_one_moment_that_others_wait_for_are_counted_once(changes: QueueChanges, raw: Redis) -> None:
+    await write(raw, 600)
+    await raw.zadd(FAILED, {str(number): 5 for number in range(100, 600)})
+    for number in range(0, 600, 2):
+        await raw.hset(f"{KEY}:{number}", "parentKey", f"{KEY}:other")
+        await raw.sadd(f"{KEY}:other:dependencies", f"{KEY}:{number}")
+    assert (await drop(changes)).startswith("300 jobs removed, none of them kept; 300 jobs left because others wait")
+    assert await clear(changes) == (
+        "0 jobs removed, kept for 7 days as archive a1; 300 jobs left because others wait for them"
+    )
+    assert await raw.zcard(FAILED) == 300
+    await raw.delete(f"{KEY}:other:dependencies")
+    assert (await clear(changes)).startswith("300 jobs removed, kept for 7 days as archive a1")
+
+
+async def test_a_failed_flow_is_cleared_with_its_children_and_comes_back(
+    either: NodeQueues, changes: QueueChanges, raw: Redis
+) -> None:
+    child = {"name": "child", "queueName": EMAIL, "data": {}, "opts": {"failParentOnFailure": True}}
+    await either.ask("flow", EMAIL, flow={"name": "parent", "queueName": EMAIL, "data": {}, "children": [child] * 2})
+    await either.ask("fail", EMAIL, reasons=["it broke"] * 3)
+    before = await everything(raw)
+    assert await raw.zcard(FAILED) == 3
+    assert await clear(changes) == "3 jobs removed, kept for 7 days as archive a1"
+    assert await everything(raw) == {}
+    assert await restore(changes) == "3 jobs are back"
+    assert await everything(raw) == before
 
 
 async def test_only_the_cluster_and_the_name_that_are_meant(
@@ -270,13 +313,25 @@ async def test_only_the_cluster_and_the_name_that_are_meant(
         await node.ask("fail", EMAIL, reasons=[reason] * 2)
     seen = (await queues.failed_jobs(["email"]))["email"]
     assert isinstance(seen, FailedJobs)
-    (cluster,) = {cluster_of(job, GroupKeys()) for job in seen.jobs if "timeout" in job.reason}
+    (cluster,) = {ClusterNames().of(job.reason) for job in seen.jobs if "timeout" in job.reason}
     assert (await clear(changes, until(cluster=cluster, job="a"))).startswith("2 jobs removed")
     assert await raw.zrange(FAILED, 0, -1) == ["3", "4", "5", "6"]
     assert await retry(changes, until(cluster=cluster)) == "2 jobs wait again"
     assert await raw.zrange(FAILED, 0, -1) == ["5", "6"]
     assert (await clear(changes, until(job="b"))).startswith("2 jobs removed")  # those of the archive so far
     assert await raw.zrange(FAILED, 0, -1) == ["5", "6"]
+
+
+async def test_a_cluster_and_a_name_are_found_wherever_they_are(changes: QueueChanges, raw: Redis) -> None:
+    await write(raw, 11_000)
+    await raw.hset(f"{KEY}:10999", mapping={"name": "rare", "failedReason": "broke after 5 ms"})
+    chosen = until(cluster=ClusterNames().of("broke after 9 ms"))
+    assert (await clear(changes, chosen)).startswith("1 job removed")
+    assert await raw.exists(f"{KEY}:10999") == 0
+    await raw.hset(f"{KEY}:10998", "name", "rare")
+    assert await retry(changes, until(job="rare")) == "1 job waits again"
+    assert await raw.lrange(f"{KEY}:wait", 0, -1) == ["10998"]
+    assert await raw.zcard(FAILED) == 10_998
 
 
 @pytest.mark.parametrize("version", ["bullmq:7.0.0", "bullmq:4.12.0", "bullmq-pro:5.1", "", "other"])

@@ -21,6 +21,16 @@ OTHER = "bull:nova-report"
 BEGUN = datetime(2026, 7, 1, 9, tzinfo=UTC)
 
 
+class Given:
+    """The drains that were given up."""
+
+    def __init__(self) -> None:
+        self.up = set[str]()
+
+    async def is_aborted(self, drain: str) -> bool:
+        return drain in self.up
+
+
 class World:
     """The parts, a clock that goes on by ten seconds a look, and what was said."""
 
@@ -31,7 +41,8 @@ class World:
         self.now = BEGUN
         self.said = list[str]()
         self.told = asyncio.Event()
-        self.drain = QueueDrain(self.queues, self.pause, self.clock, interval=0.01)
+        self.given = Given()
+        self.drain = QueueDrain(self.queues, self.pause, self.given, self.clock, interval=0.01)
 
     def clock(self) -> datetime:
         self.now += timedelta(seconds=5)
@@ -89,6 +100,25 @@ async def test_somebody_who_resumes_a_queue_aborts_it(world: World, raw: Redis) 
     await world.pause.resume("report")
     with pytest.raises(PermanentError, match="somebody resumed report; resumed: email, report"):
         await draining
+    assert await raw.hget(f"{KEY}:meta", "paused") is None
+
+
+async def test_aborted_it_resumes_what_it_paused(world: World, raw: Redis) -> None:
+    await raw.lpush(f"{KEY}:active", "a")
+    draining = asyncio.create_task(world.drain.pause_and_finish(["email"], ["email"], 1e9, "d1", progress=world.tell))
+    await world.told.wait()
+    world.given.up.add("d1")
+    with pytest.raises(PermanentError, match="aborted by /resume-queue; resumed: email"):
+        await draining
+    assert await raw.hget(f"{KEY}:meta", "paused") is None
+
+
+async def test_aborted_while_nobody_drained_it_pauses_nothing_again(world: World, raw: Redis) -> None:
+    await raw.lpush(f"{KEY}:active", "a")
+    world.given.up.add("d1")
+    with pytest.raises(PermanentError, match="aborted by /resume-queue"):
+        await world.drain.pause_and_finish(["email"], ["email"], 1e9, "d1", progress=world.tell)
+    assert world.said == []
     assert await raw.hget(f"{KEY}:meta", "paused") is None
 
 

@@ -1,33 +1,22 @@
 -- Reads failed jobs whole, byte for byte, for the archive; changes nothing.
 -- KEYS[1] the failed set
--- ARGV    prefix of the queue's keys, highest score, how many to pass over, most jobs, most bytes, then ids:
---         with ids only those are read, without them the oldest
--- returns how many were looked at, how many of them belong to another job and were left,
---         the rest as JSON [[id, score], ...], and what was read of them
-local prefix, highest, most_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
+-- ARGV    prefix of the queue's keys, highest score, most bytes, then the jobs' ids
+-- returns how many of these ids were looked at, how many another job waits for, which were left, how many were read,
+--         those as JSON [[id, score], ...], and what was read of them
+local prefix, highest, most_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local parts = {'', ':logs', ':dependencies', ':processed', ':failed', ':unsuccessful'}
-local found = {}
-if #ARGV > 5 then
-  for i = 6, #ARGV do
-    local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-    if score and tonumber(score) <= highest then
-      found[#found + 1] = ARGV[i]
-      found[#found + 1] = score
-    end
-  end
-else
-  found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[2], 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
-end
 
 local index, payload, bytes, left, looked = {}, {}, 0, 0, 0
-for i = 1, #found, 2 do
+for i = 4, #ARGV do
   if bytes > most_bytes then
     break
   end
   looked = looked + 1
-  local key = prefix .. found[i]
+  local key, score = prefix .. ARGV[i], redis.call('ZSCORE', KEYS[1], ARGV[i])
   local parent = redis.pcall('HGET', key, 'parentKey')
-  if type(parent) == 'string' and parent ~= '' then
+  if not score or tonumber(score) > highest then
+    -- It is no longer among the failed jobs, or failed again since.
+  elseif type(parent) == 'string' and redis.pcall('SISMEMBER', parent .. ':dependencies', key) == 1 then
     left = left + 1
   else
     local job = {redis.call('DUMP', key)}
@@ -39,11 +28,11 @@ for i = 1, #found, 2 do
     for part = 1, #job do
       bytes = bytes + (job[part] and #job[part] or 0)
     end
-    index[#index + 1] = {found[i], found[i + 1]}
+    index[#index + 1] = {ARGV[i], score}
     payload[#payload + 1] = job
   end
 end
 if #index == 0 then
-  return {looked, left, '[]', ''}
+  return {looked, left, 0, '[]', ''}
 end
-return {looked, left, cjson.encode(index), cmsgpack.pack(payload)}
+return {looked, left, #index, cjson.encode(index), cmsgpack.pack(payload)}

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bot.clients.queue_changes import QueueChanges
@@ -20,7 +21,7 @@ Run = Callable[[Plan], Awaitable[list[str]]]
 
 @pytest.fixture
 def archive(database: Database) -> Archive:
-    return Archive(database)
+    return Archive(database, SecretStr("a-key"))
 
 
 @pytest.fixture

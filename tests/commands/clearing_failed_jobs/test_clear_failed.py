@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from bot.clients.failed_selection import LOOKED_AT
 from bot.clients.queue_changes import QueueChanges
 from bot.clients.queues import Queues
-from bot.errors import Refused, Unavailable, UsageError, UserError
+from bot.errors import NotConfigured, Refused, Unavailable, UsageError, UserError
 from bot.plan import Plan
 from bot.request import Request
 from bot.settings import RedisSettings
 from bot.stores.archive import Archive
+from bot.stores.database import Database
 from commands.clearing_failed_jobs.clear_failed import clear_failed
 
 Ages = Callable[..., Awaitable[None]]
@@ -79,6 +79,16 @@ async def test_without_an_archive_they_are_gone_for_good(ask: Ask, ages: Ages, r
         await ask("email", no_archive=True)
 
 
+async def test_without_a_key_nothing_is_archived_and_so_nothing_removed(
+    ask: Ask, ages: Ages, database: Database
+) -> None:
+    await ages("email", *TWO)
+    keyless = Archive(database, None)
+    with pytest.raises(NotConfigured, match="The archive, whose copies are sealed, is not configured"):
+        await ask("email", archive=keyless)
+    assert (await ask("email", archive=keyless, no_archive=True)).title == "Clear 2 failed jobs of email for good"
+
+
 async def test_an_archive_that_is_old_or_none_is_not_there(ask: Ask, ages: Ages, run: Run, now: datetime) -> None:
     await ages("email", *TWO)
     plan = await ask("email")
@@ -131,15 +141,17 @@ async def test_only_a_name_and_a_cluster_that_exist(ask: Ask, ages: Ages, run: R
     assert await raw.zrange("bull:nova-email:failed", 0, -1) == ["2", "1"]
 
 
-async def test_what_lies_beyond_those_looked_at_is_not_said_to_be_missing(ask: Ask, ages: Ages, raw: Redis) -> None:
+async def test_what_is_meant_is_found_among_very_many(ask: Ask, ages: Ages, run: Run, raw: Redis) -> None:
     await ages("email", *TWO)
     async with raw.pipeline(transaction=False) as pipeline:
-        for number in range(LOOKED_AT):
+        for number in range(10_500):
             pipeline.zadd("bull:nova-email:failed", {f"old-{number}": number})
             pipeline.hset(f"bull:nova-email:old-{number}", mapping={"name": "old", "failedReason": "long ago"})
         await pipeline.execute()
-    with pytest.raises(UserError, match=r"None of the 10,000 oldest failed jobs .* the rest was not looked at"):
-        await ask("email", job="sendEmail")
+    plan = await ask("email", job="sendEmail")
+    assert (plan.title, plan.warnings) == ("Clear 2 failed jobs of email", ())
+    assert (await run(plan))[0].startswith("2 jobs removed")
+    assert await raw.zcard("bull:nova-email:failed") == 10_500
 
 
 async def test_nothing_to_clear_is_said(ask: Ask, ages: Ages) -> None:

@@ -9,15 +9,19 @@ from redis.asyncio import Redis
 
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
+from bot.clients.queue_changes import QueueChanges
 from bot.clients.queues import Queues
 from bot.errors import UsageError, UserError
 from bot.next_steps import next_steps
+from bot.plan import Plan
 from bot.policy_file import PolicyFile
 from bot.reply import Buttons, Code, Level, Log, Reply, Text, When
+from bot.request import Request
 from bot.slack.blocks import render
 from bot.slack.limits import problems
 from bot.stores.samples import Sample, Samples
 from commands.clearing_failed_jobs.failed_jobs import failed_jobs
+from commands.clearing_failed_jobs.retry_failed import retry_failed
 from tests.clients.pretend_api import NAMES, PretendApi, wrapped
 from tests.commands.said import line, said
 from tests.servers import NodeQueues
@@ -105,11 +109,27 @@ async def test_a_thousand_are_a_thousand_or_more_and_the_policy_judges(ask: Ask,
     reply = await ask()
     assert (reply.title, reply.level) == ("1,106 or more failed jobs in all 4 queues", Level.CRITICAL)
     assert line(reply, "email").value == (
-        "1,005 or more failed (workers keep no more) · 1 kind of error · only the newest 1,000 were looked at"
+        "1,005 or more failed (workers keep no more) · 1 kind of error · only the newest 1,000 of them were looked at"
     )
     assert (line(reply, "report").level, line(reply, "webhook").level) == (Level.WARNING, Level.OK)
     assert texts(reply)[0].startswith("1,000x it broke\nemail")
     assert texts(reply)[1].startswith("101x it broke too\nreport")
+    assert "email: counted among the newest 1,000 only; a kind of error may have more jobs" in said(reply)
+
+
+async def test_what_is_counted_is_what_the_plans_count(
+    ask: Ask, raw: Redis, queues: Queues, changes: QueueChanges, request_: Request
+) -> None:
+    reasons = [f"{kind} after {number} ms" for number in range(20) for kind in ("Timeout", "Refused")[: 1 + number % 2]]
+    await fill(raw, [*reasons, "x" * 100_000, "token=hunter2 for jane@example.org", ""])
+    reply = await ask("email")
+    shown = [part.spans for part in reply.parts if isinstance(part, Text)]
+    counted = {span.text: _word(spans[0]) for spans in shown for span in spans if isinstance(span, Code)}
+    assert sorted(counted.values()) == ["10x ", "1x ", "1x ", "1x ", "20x "]
+    for cluster, count in counted.items():
+        plan = await retry_failed.handler("email", cluster=cluster, queues=queues, changes=changes, request=request_)
+        assert isinstance(plan, Plan)
+        assert plan.notes[0].startswith(f"email: {count.strip('x ')} of 33 failed jobs")
 
 
 async def test_many_kinds_of_hostile_reasons_fit_into_slack(ask: Ask, raw: Redis) -> None:

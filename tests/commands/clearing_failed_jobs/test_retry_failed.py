@@ -43,6 +43,34 @@ async def test_the_plan_says_what_happens(ask: Ask, ages: Ages) -> None:
     assert (await ask("email", wave=50, pause=10)).digest("x", {}) == plan.digest("x", {})
 
 
+async def test_waves_that_would_outlast_the_step_are_refused_with_some_that_fit(ask: Ask, raw: Redis) -> None:
+    await raw.zadd("bull:nova-email:failed", {str(number): number for number in range(1_000)})
+    with pytest.raises(Refused) as caught:
+        await ask("email", wave=1, pause=60)
+    assert caught.value.message == (
+        "In waves of 1 with 60 s between, 1,000 jobs take about 16 h of pauses alone, and that has to be at most 5 h."
+    )
+    assert caught.value.hint == "--wave 4 --pause 60 or --wave 1 --pause 18.01 would fit."
+    for wave, pause in ((4, 60.0), (1, 18.01)):
+        plan = await ask("email", wave=wave, pause=pause)
+        assert "which takes about " in plan.blast_radius[0]
+    await raw.zadd("bull:nova-email:failed", {str(number): number for number in range(400_000)})
+    with pytest.raises(Refused) as caught:
+        await ask("email", wave=1_000, pause=60)
+    assert caught.value.hint == "--wave 1000 --pause 45.11 would fit."
+
+
+async def test_waves_count_the_jobs_that_are_meant_and_not_those_looked_at(ask: Ask, ages: Ages, run: Run) -> None:
+    many = [(minutes, "it broke", "rare" if minutes % 100 == 0 else "often") for minutes in range(1, 1_001)]
+    await ages("email", *many)
+    plan = await ask("email", job="rare", wave=5, pause=60)
+    assert plan.blast_radius[0].startswith(
+        "10 failed jobs are done again, 5 at once with 60 s between, which takes about 60"
+    )
+    plan = await ask("email", job="rare", wave=10, pause=60)
+    assert await run(plan) == ["10 jobs wait again"]
+
+
 async def test_the_oldest_wait_first_and_later_ones_stay(ask: Ask, ages: Ages, run: Run, raw: Redis) -> None:
     await ages("email", *TWO, (-5, "later", "sendEmail"))
     assert await run(await ask("email")) == ["2 jobs wait again"]

@@ -11,16 +11,23 @@ from bot.clients.queue_pause import QueuePause
 from bot.clients.queues import Queues
 from bot.errors import Refused, UsageError, UserError
 from bot.plan import Plan
+from bot.request import Actor, Request
 from bot.settings import RedisSettings
+from bot.stores.database import Database
+from bot.stores.drains import Drains
 from bot.stores.samples import Samples
 from commands.planned_maintenance.drain_queues import drain_queues
 from tests.clients.kubernetes_server import DEPLOYMENTS, KubernetesServer, deployment
 
 
 @pytest.fixture
-def plan(queues: Queues, cluster: Cluster, samples: Samples, now: datetime) -> Callable[..., Any]:
+def plan(queues: Queues, cluster: Cluster, samples: Samples, now: datetime, operator: Actor) -> Callable[..., Any]:
+    request = Request(id="request-1", actor=operator, command="/drain-queues", received_at=now)
+
     async def planned(**arguments: Any) -> Plan:
-        found = await drain_queues.handler(queues=queues, cluster=cluster, samples=samples, now=now, **arguments)
+        found = await drain_queues.handler(
+            queues=queues, cluster=cluster, samples=samples, request=request, now=now, **arguments
+        )
         assert isinstance(found, Plan)
         return found
 
@@ -32,18 +39,26 @@ async def silent(_: str) -> None:
 
 
 async def test_paused_as_planned(
-    plan: Callable[..., Any], queues: Queues, redis_settings: RedisSettings, raw: Redis
+    plan: Callable[..., Any],
+    queues: Queues,
+    redis_settings: RedisSettings,
+    raw: Redis,
+    database: Database,
+    now: datetime,
 ) -> None:
     await raw.hset("bull:nova-report:meta", "paused", "1")
     found = await plan(queue="email,report", within="10m")
     (step,) = found.steps
-    assert step.arguments == {"queues": ["email", "report"], "pause": ["email"], "within": 600.0}
+    drain = step.arguments["drain"]
+    assert step.arguments == {"queues": ["email", "report"], "pause": ["email"], "within": 600.0, "drain": drain}
+    assert (await plan(queue="email,report", within="10m")).digest("x", {}) == found.digest("x", {})
     assert step.timeout > 600
     assert found.undo.arguments == {"queue": "email"}
     assert found.notes[-1].startswith("To abort it: /resume-queue email.")
     pause = QueuePause(redis_settings, queues)
-    drain = QueueDrain(queues, pause, lambda: datetime.now(UTC))
-    assert (await drain.pause_and_finish(**step.arguments, progress=silent)).startswith("no job is in work")
+    drains = Drains(database, lambda: now)
+    draining = QueueDrain(queues, pause, drains, lambda: datetime.now(UTC))
+    assert (await draining.pause_and_finish(**step.arguments, progress=silent)).startswith("no job is in work")
     with pytest.raises(UserError, match="nothing to wait for"):
         await plan(queue="email,report")
     await pause.close()
@@ -51,7 +66,11 @@ async def test_paused_as_planned(
 
 async def test_worked_off_and_then_scaled_to_nothing(plan: Callable[..., Any]) -> None:
     found = await plan(how="scale", within="1h")
-    assert [step.operation for step in found.steps] == ["queue_drain.worked_off", "cluster.scale", "cluster.pods_ready"]
+    (step,) = found.steps
+    assert step.operation == "worker_drain.work_off_and_scale"
+    assert (step.arguments["replicas"], step.arguments["queues"]) == (2, ["email", "webhook", "workflow", "report"])
+    assert step.timeout > 3600
+    assert found.notes[-1] == "To abort it: /resume-queue all. There are 2 pods again then."
     assert found.target == "deployment/novapulse-worker"
     assert found.undo.command == "/scale-workers"
     assert found.undo.expects["replicas"] == 0

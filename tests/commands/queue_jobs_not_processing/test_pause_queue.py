@@ -10,6 +10,8 @@ from bot.dispatch.operations import Operations
 from bot.errors import Refused, Unavailable, UsageError, UserError
 from bot.plan import Plan, Progress, differences
 from bot.settings import RedisSettings
+from bot.stores.plans import Plans
+from bot.stores.runs import Runs
 from commands.queue_jobs_not_processing.pause_queue import pause_queue
 from commands.queue_jobs_not_processing.resume_queue import resume_queue
 
@@ -22,13 +24,15 @@ async def perform(plan: Plan, pause: QueuePause) -> list[str]:
     return said
 
 
-async def planned(command: Command, queues: Queues, **arguments: Any) -> Plan:
-    plan = await command.handler(queues=queues, **arguments)
+async def planned(command: Command, queues: Queues, **needed: Any) -> Plan:
+    plan = await command.handler(queues=queues, **needed)
     assert isinstance(plan, Plan)
     return plan
 
 
-async def test_paused_as_planned_and_undone(queues: Queues, redis_settings: RedisSettings, raw: Redis) -> None:
+async def test_paused_as_planned_and_undone(
+    queues: Queues, redis_settings: RedisSettings, raw: Redis, runs: Runs, plans: Plans
+) -> None:
     await raw.lpush("bull:nova-email:wait", "a", "b")
     pause = QueuePause(redis_settings, queues)
     plan = await planned(pause_queue, queues, queue="email")
@@ -36,7 +40,7 @@ async def test_paused_as_planned_and_undone(queues: Queues, redis_settings: Redi
     assert plan.facts == {"email library": "bullmq:5.65.1", "email paused": False}
     assert await perform(plan, pause) == ["email is paused", "email is paused, 0 in work"]
     assert plan.undo is not None
-    back = await planned(resume_queue, queues, **plan.undo.arguments)
+    back = await planned(resume_queue, queues, runs=runs, plans=plans, **plan.undo.arguments)
     assert plan.undo.expects.items() <= back.facts.items()
     assert await perform(back, pause) == ["email is resumed", "email is not paused, 0 in work"]
     assert await raw.llen("bull:nova-email:wait") == 2

@@ -1,9 +1,11 @@
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
 from bot.clients.redis_keys import RedisKeys
+from bot.dispatch.planner import DEADLINE
 from bot.errors import Unavailable
 from bot.reply import Level, Reply
 from bot.settings import RedisSettings
@@ -47,6 +49,18 @@ async def test_a_part_of_them_is_no_all_clear(redis_settings: RedisSettings, raw
     assert (reply.title, reply.level) == ("“nothing:*”: none was found so far", Level.UNKNOWN)
     assert "the time was over" in said(reply)
     await hurried.close()
+
+
+async def test_very_many_keys_are_answered_within_the_time_of_a_command(
+    redis_settings: RedisSettings, raw: Redis
+) -> None:
+    await raw.mset({f"a:{number}": "1" for number in range(30_000)})
+    seconds = itertools.count()
+    slow = RedisKeys(redis_settings, clock=lambda: float(next(seconds)))
+    text = said(await ask(slow, "nothing:*"))
+    assert next(seconds) < DEADLINE
+    assert "What there is instead (of about 6,000 keys that were looked at):" in text
+    await slow.close()
 
 
 async def test_more_prefixes_than_are_shown(keys: RedisKeys, raw: Redis) -> None:
