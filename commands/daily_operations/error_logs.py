@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from bot.clients.cluster_state import PodLog
 from bot.clients.platform import Platform
+from bot.clients.platform_words import Words
 from bot.command import command
 from bot.duration import Duration
 from bot.elapsed import elapsed
@@ -67,7 +68,7 @@ async def error_logs(  # noqa: PLR0913 - a declaration
     title = f"{cluster.name(deployment)}: {_count(found, level)} in the last {elapsed(age)}"
     if len(unread) == len(logs) and not found.total:
         title = f"The logs of {cluster.name(deployment)} could not be read"
-    parts = (*_groups(found, deployment), *_read(logs, search, lines), *_notes(found, pattern))
+    parts = (*_groups(found, deployment), *_read(logs, search, lines, cluster.words), *_notes(found, pattern))
     return say(title, *parts, level=_worst(found, logs, unread))
 
 
@@ -133,7 +134,7 @@ def _moment(at: datetime | None) -> str:
     return "no time" if at is None else f"{at:%m-%d %H:%M:%S}"
 
 
-def _read(logs: list[PodLog], search: LogSearch, lines: int) -> Iterator[Part]:
+def _read(logs: list[PodLog], search: LogSearch, lines: int, words: Words) -> Iterator[Part]:
     for log in logs:
         if log.data is None:
             before = search.lines.get(log.pod, 0)
@@ -141,7 +142,7 @@ def _read(logs: list[PodLog], search: LogSearch, lines: int) -> Iterator[Part]:
             yield Line(level=Level.UNKNOWN, label=log.pod, value=f"{log.problem}{partly}")
     whole = [log for log in logs if log.data is not None]
     total = sum(search.lines[log.pod] for log in whole)
-    said = f"Read: {total:,} lines of {len(whole)} of {len(logs)} pods"
+    said = f"Read: {total:,} lines of {len(whole)} of {words.pods(len(logs))}"
     left_out = [log.pod for log in whole if log.cut or search.lines[log.pod] >= lines]
     yield Note.of(f"{said}; there may be more in {', '.join(left_out)}: see --lines" if left_out else said)
 
