@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Feed, PodLog, PodState, Rollout, Workload, workload
 from bot.clients.compose_containers import Container, deployment_state, pod_state
 from bot.clients.compose_logs import LogQuery, hand_over_logs, read_logs
-from bot.clients.compose_project import Project
+from bot.clients.compose_project import STEADY, Project
 from bot.clients.platform_words import COMPOSE
 from bot.errors import PermanentError, Unavailable, UsageError
 from bot.plan import Progress, condition, operation
@@ -31,8 +31,10 @@ class Compose:
 
     words: Final = COMPOSE
 
-    def __init__(self, settings: PlatformSettings, clock: Callable[[], datetime], *, seconds: float = 5.0) -> None:
-        self.project = Project(settings, clock, seconds=seconds)
+    def __init__(
+        self, settings: PlatformSettings, clock: Callable[[], datetime], *, seconds: float = 5.0, steady: float = STEADY
+    ) -> None:
+        self.project = Project(settings, clock, seconds=seconds, steady=steady)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -53,13 +55,17 @@ class Compose:
 
     async def rollout(self, role: str) -> Rollout:
         """Say how many containers are ready, which is all there is to say: Compose has no rollouts."""
-        found = await self.deployment(role)
+        containers = await self._containers(role)
+        found = deployment_state(self.project.name, self.project.service(role), containers)
+        new = {each.id for each in await self.project.unsteady(containers)}
+        falling = [each for each in containers if each.restarts and (not each.is_running or each.id in new)]
         differ = found.total - found.updated
         message = f"{found.name}: {found.ready} of {found.replicas} containers ready; {NO_ROLLOUTS}"
         message += f"; {differ} made from another configuration than the newest" if differ else ""
+        message += "".join(f"; {each.name} was restarted {each.restarts} times" for each in falling)
         return Rollout(
-            done=found.ready == found.replicas,
-            stalled=False,
+            done=found.ready == found.replicas and not falling,
+            stalled=bool(falling),
             message=message,
             ready=found.ready,
             updated=found.updated,
@@ -136,20 +142,24 @@ class Compose:
 
     @condition
     async def rollout_done(self, role: str) -> Progress:
-        """Tell whether every container is ready: Compose has no rollout that could end."""
-        found = await self.deployment(role)
-        return Progress(done=found.ready == found.replicas, message=f"{found.ready} of {found.replicas} ready")
+        """Tell whether every container is ready and stays so: Compose has no rollout that could end."""
+        found = await self._containers(role)
+        lasting, new = await self.project.lasting(found)
+        ready = sum(container.is_ready for container in found)
+        return Progress(done=lasting == len(found), message=f"{ready} of {len(found)} ready{new}")
 
     @condition
     async def pods_ready(self, role: str, replicas: int) -> Progress:
-        """Tell whether exactly ``replicas`` containers are there and all of them are ready."""
-        pods = [pod for pod in await self.pods(role) if not pod.terminating]
+        """Tell whether exactly ``replicas`` containers are there, all of them are ready, and they stay so."""
+        containers = await self._containers(role)
+        lasting, new = await self.project.lasting(containers)
+        pods = [pod for pod in map(pod_state, containers) if not pod.terminating]
         ready = sum(pod.ready for pod in pods)
         reasons = sorted({pod.waiting for pod in pods if pod.waiting})
         message = f"{ready} of {replicas} containers ready" + (f" ({', '.join(reasons)})" if reasons else "")
         if len(pods) > replicas:
             message += f", {len(pods) - replicas} more than wanted"
-        return Progress(done=ready == replicas == len(pods), message=message)
+        return Progress(done=lasting == replicas == len(pods), message=message + new)
 
     async def _containers(self, role: Workload | str) -> list[Container]:
         return await self.project.containers(workload(role))

@@ -99,12 +99,13 @@ class ComposeRestarts:
 
     @condition
     async def stateful_restarted(self, role: str, stamp: str) -> Progress:
-        """Tell whether every container of a service is ready; they are restarted when ``restart`` has returned."""
+        """Tell whether every container of a service is ready and stays so; ``restart`` has restarted them."""
         del stamp
         found = await self._project.containers(role)
+        lasting, new = await self._project.lasting(found)
         ready = sum(container.is_ready for container in found)
-        message = f"{self._project.service(role)}: {ready} of {len(found)} containers ready"
-        return Progress(done=bool(found) and ready == len(found), message=message)
+        message = f"{self._project.service(role)}: {ready} of {len(found)} containers ready{new}"
+        return Progress(done=bool(found) and lasting == len(found), message=message)
 
     async def _restart(self, container: Container) -> None:
         grace, engine = container.stop_seconds, self._project.engine
@@ -148,12 +149,14 @@ class ComposePods:
 
     @condition
     async def replaced(self, role: str, uids: list[str], replicas: int) -> Progress:
-        """Tell whether every one of these was started anew and ``replicas`` are ready."""
+        """Tell whether every one of these was started anew, and ``replicas`` are ready and stay so."""
         found = await self._project.containers(role)
         left = sum(container.uid in uids for container in found)
-        ready = sum(container.is_ready for container in found if container.uid not in uids)
-        message = f"{left} of {len(uids)} containers not yet started anew, {ready} of {replicas} ready"
-        return Progress(done=not left and ready >= replicas, message=message)
+        begun = [container for container in found if container.uid not in uids]
+        lasting, new = await self._project.lasting(begun)
+        ready = sum(container.is_ready for container in begun)
+        message = f"{left} of {len(uids)} containers not yet started anew, {ready} of {replicas} ready{new}"
+        return Progress(done=not left and lasting >= replicas, message=message)
 
     async def _stop_and_start(self, name: str, uid: str) -> bool:
         container, engine = await self._project.container(name), self._project.engine
