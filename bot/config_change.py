@@ -21,7 +21,7 @@ def changes_of(now: Mapping[str, str], wanted: Mapping[str, str], where: str = M
 
 def facts_of(now: Mapping[str, str], wanted: Mapping[str, str], uid: str) -> dict[str, JsonValue]:
     """Return what the plan relies on: the ConfigMap itself and what it says now."""
-    facts: dict[str, JsonValue] = {"config map uid": uid}
+    facts: dict[str, JsonValue] = {"configuration uid": uid}
     return facts | {name: now.get(name, "not set") for name in wanted}
 
 

@@ -149,7 +149,7 @@ def _has(container: Container, values: Mapping[str, str]) -> bool:
 
 
 def _hidden(problem: str, values: Mapping[str, str]) -> str:
-    for value in values.values():
-        # A number is no secret, and would be in half of all sentences.
-        problem = problem if value.isdecimal() else problem.replace(value, "***")
+    for name, value in values.items():
+        # A setting is a number and no secret, and would be in half of all sentences.
+        problem = problem if name in SETTINGS or not value else problem.replace(value, "***")
     return problem

@@ -93,7 +93,7 @@ def _undo(most: str, least: str, wanted: dict[str, str], uid: str) -> Undo | Non
         title=f"Back to {least} to {most}",
         command="/set-pool-size",
         arguments={"maximum": int(most), "minimum": int(least)},
-        expects={**wanted, "config map uid": uid},
+        expects={**wanted, "configuration uid": uid},
     )
 
 

@@ -63,7 +63,7 @@ def _said(rows: list[str], marked: list[str], used: dict[str, PodUsage], parts: 
     if marked:
         return say(f"{len(marked)} of {words.pods(len(rows))} use much of what they may", *parts, level=Level.WARNING)
     level = Level.UNKNOWN if unknown or any(isinstance(p, Line) for p in parts) else Level.OK
-    return say(f"What {words.pods(len(rows))} use", *parts, level=level)
+    return say(f"What {words.pods(len(rows))} {'uses' if len(rows) == 1 else 'use'}", *parts, level=level)
 
 
 def _row(name: str, used: PodUsage | None, pod: ListedPod | None) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ async def set_concurrency(
     configuration: Configuring,
     request: Request,
 ) -> Plan:
-    """Change QUEUE_CONCURRENCY in the ConfigMap, restart the workers and watch the effect.
+    """Change QUEUE_CONCURRENCY, restart the workers and watch the effect.
 
     It counts per queue and worker process. The queues and the memory are watched for three minutes after the restart.
     """
@@ -88,7 +88,7 @@ def _undo(before: str, concurrency: int, uid: str) -> Undo | None:
         title=f"Back to {before}",
         command="/set-concurrency",
         arguments={"concurrency": int(before)},
-        expects={KEY: str(concurrency), "config map uid": uid},
+        expects={KEY: str(concurrency), "configuration uid": uid},
     )
 
 
