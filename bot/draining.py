@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from bot.attempt import is_missing, why
+from bot.clients.platform_words import Words
 from bot.clients.working_jobs import Working
 from bot.errors import BotError
 from bot.plan import Step
@@ -24,12 +25,13 @@ def in_flight(working: Working | BotError, now: datetime) -> tuple[str, ...]:
     return (first, f"The longest: {longest.sentence(now)}.") if longest else (first,)
 
 
-def spared(role: str, before: int, to: int, scaling: tuple[Step, ...]) -> tuple[Step, ...]:
+def spared(role: str, before: int, to: int, scaling: tuple[Step, ...], words: Words) -> tuple[Step, ...]:
     """Return the steps of a scaling; a scale-down of workers begins with marks at those who are busy and ends without.
 
     The marks let idle pods go first. They come off in any case, as they would mislead whoever scales down next.
+    Where the platform chooses for itself there is nothing to mark.
     """
-    if role != "worker" or not 0 < to < before:
+    if words.chooser or role != "worker" or not 0 < to < before:
         return scaling
     arguments: dict[str, JsonValue] = {"role": role}
     mark = Step(title="Let idle pods go first", operation="pods.spare_the_busy", arguments=arguments)

@@ -4,6 +4,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from bot.clients.platform_words import KUBERNETES, Words
 from bot.plan import Step
 
 ROLLOUT_TIMEOUT: Final = 900.0
@@ -13,17 +14,24 @@ CONNECT_TIMEOUT: Final = 120.0
 HEALTH_TIMEOUT: Final = 120.0
 
 
-def restarted(role: str, name: str, uid: str, stamp: str, at: str) -> tuple[Step, ...]:
+def restarted(role: str, name: str, uid: str, stamp: str, at: str, words: Words = KUBERNETES) -> tuple[Step, ...]:
     """Restart a deployment under this stamp and watch it; ``at`` is the moment, ISO 8601."""
     arguments: dict[str, JsonValue] = {"role": role, "stamp": stamp, "at": at, "expect_uid": uid}
     restart = Step(title=f"Restart {name}", operation="restarts.restart", arguments=arguments, timeout=CHANGE_TIMEOUT)
-    return (restart, rolled_out(role, name))
+    return (restart, rolled_out(role, name, words))
 
 
-def rolled_out(role: str, name: str) -> Step:
+def taken_up(role: str, name: str, uid: str, stamp: str, at: str, words: Words = KUBERNETES) -> tuple[Step, ...]:
+    """Have a workload start with a setting that was changed; where that replaced its pods at once, only watch it."""
+    if words.replaces_at_once:
+        return (rolled_out(role, name, words),)
+    return restarted(role, name, uid, stamp, at, words)
+
+
+def rolled_out(role: str, name: str, words: Words = KUBERNETES) -> Step:
     """Wait until a deployment is rolled out."""
     return Step(
-        title=f"Wait for the rollout of {name}",
+        title=f"Wait for the {words.rollout} of {name}",
         kind="wait",
         operation="cluster.rollout_done",
         arguments={"role": role},

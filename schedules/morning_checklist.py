@@ -70,15 +70,15 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
 
     The checks run at the same time, each with its own deadline; what could not be read is unknown, with the reason.
     """
-    red = Level.CRITICAL
+    red, pod = Level.CRITICAL, cluster.words.pod
     todo = [
         Check("API health", lambda: checks.health("API health", api.health()), ("/health",), red),
         Check("API live", lambda: checks.health("API live", api.live()), ("/health",), red),
         Check("API ready", lambda: checks.health("API ready", api.ready()), ("/health",), red),
         Check("Redis", lambda: checks.ping("Redis", redis.ping()), ("/health",), red),
         Check("MongoDB", lambda: checks.ping("MongoDB", mongo.ping()), ("/health",), red),
-        Check("API pods", lambda: checks.pods(cluster, "api", now), ("/rollout-status api",)),
-        Check("Worker pods", lambda: checks.pods(cluster, "worker", now), ("/rollout-status worker",)),
+        Check(f"API {pod}s", lambda: checks.pods(cluster, "api", now), ("/rollout-status api",)),
+        Check(f"Worker {pod}s", lambda: checks.pods(cluster, "worker", now), ("/rollout-status worker",)),
         Check("Queues", lambda: checks.queue_lines(api, queues, policy.current, catalog), ("/queue-stats",)),
         Check("Metrics", lambda: checks.metrics(api, policy.current), ()),
         Check("Break-glass", lambda: checks.break_glass(plans, now), ("/runs",)),

@@ -15,6 +15,7 @@ from bot.clients.api_answers import Health
 from bot.clients.cluster_state import PodLog, PodState, Workload
 from bot.clients.metrics_text import MetricSample, parse_metrics
 from bot.clients.platform import Platform
+from bot.clients.platform_words import Words
 from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.errors import BotError
@@ -143,7 +144,7 @@ async def error_log(cluster: Platform) -> list[Part]:
     )
     # Some megabytes take a moment to read: not in the event loop.
     errors = await asyncio.to_thread(_errors, logs)
-    line = _log_line(errors, logs)
+    line = _log_line(errors, logs, cluster.words)
     if not errors.groups:
         return [line]
     rows = tuple(
@@ -156,13 +157,13 @@ def _errors(logs: list[PodLog]) -> Errors:
     return errors_in(entry for log in logs if log.data is not None for entry in entries(log.data))
 
 
-def _log_line(errors: Errors, logs: list[PodLog]) -> Line:
+def _log_line(errors: Errors, logs: list[PodLog], words: Words) -> Line:
     unread = [f"{log.pod} ({log.problem})" for log in logs if log.data is None]
     read = len(logs) - len(unread)
     said = f"{_count(errors.total, 'error')} of {_count(len(errors.groups), 'kind')}" if errors.total else "no errors"
     if errors.noise:
         said += f" and {_count(errors.noise, 'answer')} of 4xx"
-    said += f" in the last day, {_count(read, 'pod')} read"
+    said += f" in the last day, {words.pods(read)} read"
     if any(_is_cut(log) for log in logs):
         said += ", some older or newer lines left out: it is more than that"
     if unread:
@@ -182,11 +183,13 @@ async def pods(cluster: Platform, role: Workload, now: datetime) -> list[Part]:
     ready = sum(pod.ready for pod in present)
     waiting = sorted({pod.waiting for pod in present if pod.waiting})
     restarted = sum(_restarted_lately(pod, now) for pod in present)
-    lately = [f"{_count(restarted, 'pod')} restarted in the last day"] if restarted else []
+    lately = [f"{cluster.words.pods(restarted)} restarted in the last day"] if restarted else []
     said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present), *lately, *waiting])
     is_unwell = ready < deployment.replicas or bool(waiting) or bool(restarted)
     level = Level.CRITICAL if ready == 0 or _CRASHING in waiting else Level.WARNING if is_unwell else Level.OK
-    return [Line(level=level, label=f"{role.capitalize() if role == 'worker' else 'API'} pods", value=said)]
+    return [
+        Line(level=level, label=f"{role.capitalize() if role == 'worker' else 'API'} {cluster.words.pod}s", value=said)
+    ]
 
 
 def _restarted_lately(pod: PodState, now: datetime) -> bool:

@@ -72,7 +72,7 @@ class Aftermath:
         pods = await self._pods.of(role)
         starts = [pod.started_at for pod in pods if pod.started_at]
         if not starts:
-            return Progress(done=False, message="no new pod has started yet")
+            return Progress(done=False, message=f"no new {self._pods.words.pod} has started yet")
         begun = max(starts)
         message = f"{await self._depths(begun)}; {await self._memory(pods)}"
         return Progress(done=(self._clock() - begun).total_seconds() >= seconds, message=message)
@@ -103,4 +103,4 @@ class Aftermath:
         most, limit = max(used, key=lambda pair: pair[0] / (pair[1] or float("inf")))
         share = "" if not limit else f" of {as_memory(limit)} ({most / limit:.0%})"
         mark = ", which is high" if limit and most / limit > MEMORY_MARK else ""
-        return f"memory at most {as_memory(most)}{share} a pod{mark}"
+        return f"memory at most {as_memory(most)}{share} a {self._pods.words.pod}{mark}"

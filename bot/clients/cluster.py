@@ -26,6 +26,7 @@ from bot.clients.cluster_state import (
     workload,
 )
 from bot.clients.deadline import deadline
+from bot.clients.platform_words import KUBERNETES
 from bot.errors import PermanentError, TemporaryError, Unavailable, UsageError
 from bot.plan import Progress, condition, operation
 from bot.settings import PlatformSettings
@@ -48,6 +49,8 @@ class Cluster:
     """
 
     product: Final = "Kubernetes"
+
+    words: Final = KUBERNETES
 
     def __init__(self, settings: PlatformSettings, *, seconds: float = 5.0) -> None:
         self._namespace = settings.kube_namespace

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, SecretStr
 from bot.clients.cluster_connection import SYSTEM
 from bot.clients.cluster_objects import Anything, Metadata, Object
 from bot.clients.cluster_workloads import MANAGER, Body, EnvironmentEntry, TemplateContainer, WorkloadObject, Workloads
+from bot.clients.platform_words import KUBERNETES
 from bot.errors import PermanentError, Refused, TemporaryError, Unavailable
 from bot.plan import operation
 
@@ -35,6 +36,8 @@ class ConfigMap(Object):
 class Configuration:
     """Reads and changes the configuration; raises as ``Workloads`` does."""
 
+    words: Final = KUBERNETES
+
     def __init__(self, workloads: Workloads, vault: Vault) -> None:
         self._workloads = workloads
         self._vault = vault
@@ -52,6 +55,15 @@ class Configuration:
         if found is None:
             raise Unavailable(SYSTEM, f"there is no ConfigMap {CONFIG_MAP} in namespace {self._workloads.namespace}")
         return found
+
+    def caveats(self, role: str) -> tuple[str, ...]:
+        """Return nothing: what is said of a workload is in ``why_ineffective``."""
+        self._workloads.name(role)
+        return ()
+
+    def why_ineffective(self, found: WorkloadObject, role: str, name: str) -> str:
+        """Say why changing a key of the ConfigMap would not reach a workload; empty where it would, with a restart."""
+        return why_ineffective(found, role, name)
 
     async def container(self, role: str) -> TemplateContainer:
         """Return the container of a workload as its template declares it."""

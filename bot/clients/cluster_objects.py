@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 class Object(BaseModel):
     """What every object read here has in common: camel case, unknown fields ignored."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
 
 class Metadata(Object):

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from bot.clients.cluster_objects import Anything
 from bot.clients.cluster_usage import DELETION_COST, ListedPod, PodMetrics
 from bot.clients.cluster_workloads import MANAGER, STRATEGIC, Workloads
+from bot.clients.platform_words import KUBERNETES
 from bot.clients.working_jobs import WorkingJobs
 from bot.plan import Progress, condition, operation
 
@@ -19,6 +20,8 @@ _AT_ONCE: Final = 8
 
 class PodChanges:
     """Ends pods, and says which of a workload's pods should go first."""
+
+    words: Final = KUBERNETES
 
     def __init__(self, workloads: Workloads, metrics: PodMetrics, jobs: WorkingJobs) -> None:
         self._workloads = workloads

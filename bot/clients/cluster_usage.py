@@ -11,6 +11,7 @@ from bot.clients.cluster_connection import SYSTEM
 from bot.clients.cluster_objects import ContainerStatus, ListMetadata, Metadata, Object, StatusCondition
 from bot.clients.cluster_quantities import amount
 from bot.clients.cluster_workloads import TemplateContainer, Workloads
+from bot.clients.platform_words import KUBERNETES
 from bot.errors import Unavailable
 
 POD_LIMIT: Final = 500
@@ -98,6 +99,8 @@ class PodUsage:
 
 class PodMetrics:
     """Reads the namespace's pods and what they use."""
+
+    words: Final = KUBERNETES
 
     def __init__(self, workloads: Workloads) -> None:
         self._workloads = workloads

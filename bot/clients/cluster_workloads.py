@@ -8,6 +8,7 @@ from pydantic import AliasPath, Field, JsonValue
 
 from bot.clients.cluster_connection import SYSTEM, ClusterConnection
 from bot.clients.cluster_objects import Anything, Metadata, Object
+from bot.clients.platform_words import KUBERNETES
 from bot.errors import PermanentError, TemporaryError, Unavailable, UsageError
 from bot.settings import PlatformSettings
 
@@ -123,6 +124,8 @@ class Workloads:
 
     Raises Unavailable, TimedOut, Forbidden or NotConfigured where the cluster could not be read.
     """
+
+    words: Final = KUBERNETES
 
     def __init__(self, settings: PlatformSettings, connection: ClusterConnection, *, seconds: float = 5.0) -> None:
         self.namespace = settings.kube_namespace

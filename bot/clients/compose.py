@@ -1,24 +1,22 @@
 """NovaPulse's Docker Compose project: what ``bot.clients.cluster`` is for Kubernetes, as far as Compose can do it."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from threading import Event
 from typing import Final
 
-from docker import APIClient
 from pydantic import JsonValue
 
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Feed, PodLog, PodState, Rollout, Workload, workload
 from bot.clients.compose_containers import Container, deployment_state, pod_state
-from bot.clients.compose_logs import read_log
-from bot.clients.compose_project import Project
+from bot.clients.compose_logs import LogQuery, hand_over_logs, read_logs
+from bot.clients.compose_project import STEADY, Project
+from bot.clients.platform_words import COMPOSE
 from bot.errors import PermanentError, Unavailable, UsageError
 from bot.plan import Progress, condition, operation
 from bot.settings import PlatformSettings
 
 LOG_LIMIT: Final = 1024 * 1024
-HANDED_OVER: Final = 8 * LOG_LIMIT  # of each container: here it is read whole before it is handed over
+STREAM_LIMIT: Final = 64 * LOG_LIMIT  # of a log that is not kept
 NO_ROLLOUTS: Final = "Docker Compose has no rollouts and keeps no history of them"
 
 
@@ -31,8 +29,12 @@ class Compose:
 
     product: Final = "Docker"
 
-    def __init__(self, settings: PlatformSettings, clock: Callable[[], datetime], *, seconds: float = 5.0) -> None:
-        self.project = Project(settings, clock, seconds=seconds)
+    words: Final = COMPOSE
+
+    def __init__(
+        self, settings: PlatformSettings, clock: Callable[[], datetime], *, seconds: float = 5.0, steady: float = STEADY
+    ) -> None:
+        self.project = Project(settings, clock, seconds=seconds, steady=steady)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -53,13 +55,17 @@ class Compose:
 
     async def rollout(self, role: str) -> Rollout:
         """Say how many containers are ready, which is all there is to say: Compose has no rollouts."""
-        found = await self.deployment(role)
+        containers = await self._containers(role)
+        found = deployment_state(self.project.name, self.project.service(role), containers)
+        new = {each.id for each in await self.project.unsteady(containers)}
+        falling = [each for each in containers if each.restarts and (not each.is_running or each.id in new)]
         differ = found.total - found.updated
         message = f"{found.name}: {found.ready} of {found.replicas} containers ready; {NO_ROLLOUTS}"
         message += f"; {differ} made from another configuration than the newest" if differ else ""
+        message += "".join(f"; {each.name} was restarted {each.restarts} times" for each in falling)
         return Rollout(
-            done=found.ready == found.replicas,
-            stalled=False,
+            done=found.ready == found.replicas and not falling,
+            stalled=bool(falling),
             message=message,
             ready=found.ready,
             updated=found.updated,
@@ -89,12 +95,8 @@ class Compose:
         ``tail_lines`` asks for the newest lines, ``since_seconds`` for the last seconds. It takes at most
         ``seconds`` after the containers were listed.
         """
-        containers = await self._containers(role)
-        query: dict[str, int | str] = {} if tail_lines is None else {"tail": tail_lines}
-        if since_seconds is not None:
-            since = await self.project.engine_time() - timedelta(seconds=since_seconds)
-            query["since"] = f"{since.timestamp():.3f}"
-        return list(await asyncio.gather(*(self._log(each, query, seconds, limit_bytes) for each in containers)))
+        containers, query = await self._log_query(role, tail_lines, since_seconds, limit_bytes)
+        return await read_logs(self.project.engine, containers, query, seconds)
 
     async def hand_over_logs(
         self,
@@ -106,12 +108,8 @@ class Compose:
         seconds: float = 15.0,
     ) -> list[PodLog]:
         """Give the log of every container to the feed of its name; what is returned says how that went."""
-        logs = await self.logs(
-            role, tail_lines=tail_lines, since_seconds=since_seconds, seconds=seconds, limit_bytes=HANDED_OVER
-        )
-        for log in logs:
-            await feed_of(log.pod)(log.data or b"")
-        return logs
+        containers, query = await self._log_query(role, tail_lines, since_seconds, STREAM_LIMIT)
+        return await hand_over_logs(self.project.engine, containers, query, seconds, feed_of)
 
     async def pages(self, role: str, path: str) -> list[PodLog]:
         """Raise Unavailable: the engine asks no container for a page."""
@@ -144,34 +142,32 @@ class Compose:
 
     @condition
     async def rollout_done(self, role: str) -> Progress:
-        """Tell whether every container is ready: Compose has no rollout that could end."""
-        found = await self.deployment(role)
-        return Progress(done=found.ready == found.replicas, message=f"{found.ready} of {found.replicas} ready")
+        """Tell whether every container is ready and stays so: Compose has no rollout that could end."""
+        found = await self._containers(role)
+        lasting, new = await self.project.lasting(found)
+        ready = sum(container.is_ready for container in found)
+        return Progress(done=lasting == len(found), message=f"{ready} of {len(found)} ready{new}")
 
     @condition
     async def pods_ready(self, role: str, replicas: int) -> Progress:
-        """Tell whether exactly ``replicas`` containers are there and all of them are ready."""
-        pods = [pod for pod in await self.pods(role) if not pod.terminating]
+        """Tell whether exactly ``replicas`` containers are there, all of them are ready, and they stay so."""
+        containers = await self._containers(role)
+        lasting, new = await self.project.lasting(containers)
+        pods = [pod for pod in map(pod_state, containers) if not pod.terminating]
         ready = sum(pod.ready for pod in pods)
         reasons = sorted({pod.waiting for pod in pods if pod.waiting})
         message = f"{ready} of {replicas} containers ready" + (f" ({', '.join(reasons)})" if reasons else "")
         if len(pods) > replicas:
             message += f", {len(pods) - replicas} more than wanted"
-        return Progress(done=ready == replicas == len(pods), message=message)
+        return Progress(done=lasting == replicas == len(pods), message=message + new)
 
     async def _containers(self, role: Workload | str) -> list[Container]:
         return await self.project.containers(workload(role))
 
-    async def _log(self, container: Container, query: dict[str, int | str], seconds: float, limit: int) -> PodLog:
-        given_up = Event()
-
-        def read(client: APIClient) -> tuple[bytes, bool]:
-            return read_log(client, container, given_up=given_up, limit=limit, **query)
-
-        try:
-            data, more = await self.project.engine.ask(read, seconds)
-        except (Unavailable, PermanentError) as error:
-            return PodLog(pod=container.name, data=None, problem=str(error))
-        finally:
-            given_up.set()
-        return PodLog(pod=container.name, data=data, cut=more)
+    async def _log_query(
+        self, role: str, tail_lines: int | None, since_seconds: int | None, limit_bytes: int
+    ) -> tuple[list[Container], LogQuery]:
+        containers, since = await self._containers(role), None
+        if since_seconds is not None:
+            since = (await self.project.engine_time() - timedelta(seconds=since_seconds)).timestamp()
+        return containers, LogQuery(tail=tail_lines, since=since, limit_bytes=limit_bytes)

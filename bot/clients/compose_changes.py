@@ -23,6 +23,7 @@ from bot.clients.cluster_workloads import (
 from bot.clients.compose_containers import SERVICE, Container
 from bot.clients.compose_engine import SYSTEM
 from bot.clients.compose_project import Project
+from bot.clients.platform_words import COMPOSE
 from bot.errors import BotError, PermanentError, TemporaryError, Unavailable
 from bot.plan import Progress, condition, operation
 
@@ -34,6 +35,8 @@ _STATS_SECONDS: Final = 8.0
 class ComposeWorkloads:
     """Reads the services by role: ``api``, ``worker`` and ``redis``; raises as ``Project`` does."""
 
+    words: Final = COMPOSE
+
     def __init__(self, project: Project) -> None:
         self._project = project
 
@@ -42,9 +45,9 @@ class ComposeWorkloads:
         return self._project.service(role)
 
     def kind(self, role: str) -> str:
-        """Return what it is in the words of a lock: the same as of a deployment, whatever the role."""
+        """Return what it is in the words of a lock, whatever the role."""
         self._project.service(role)
-        return "deployment"
+        return self.words.workload
 
     async def read(self, role: str) -> WorkloadObject:
         """Return a service; all its containers are replaced at the same time, hence ``Recreate``."""
@@ -96,12 +99,13 @@ class ComposeRestarts:
 
     @condition
     async def stateful_restarted(self, role: str, stamp: str) -> Progress:
-        """Tell whether every container of a service is ready; they are restarted when ``restart`` has returned."""
+        """Tell whether every container of a service is ready and stays so; ``restart`` has restarted them."""
         del stamp
         found = await self._project.containers(role)
+        lasting, new = await self._project.lasting(found)
         ready = sum(container.is_ready for container in found)
-        message = f"{self._project.service(role)}: {ready} of {len(found)} containers ready"
-        return Progress(done=bool(found) and ready == len(found), message=message)
+        message = f"{self._project.service(role)}: {ready} of {len(found)} containers ready{new}"
+        return Progress(done=bool(found) and lasting == len(found), message=message)
 
     async def _restart(self, container: Container) -> None:
         grace, engine = container.stop_seconds, self._project.engine
@@ -110,6 +114,8 @@ class ComposeRestarts:
 
 class ComposePods:
     """Lists the project's containers, measures them, and ends those of a service: stopped, then started."""
+
+    words: Final = COMPOSE
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -143,24 +149,14 @@ class ComposePods:
 
     @condition
     async def replaced(self, role: str, uids: list[str], replicas: int) -> Progress:
-        """Tell whether every one of these was started anew and ``replicas`` are ready."""
+        """Tell whether every one of these was started anew, and ``replicas`` are ready and stay so."""
         found = await self._project.containers(role)
         left = sum(container.uid in uids for container in found)
-        ready = sum(container.is_ready for container in found if container.uid not in uids)
-        message = f"{left} of {len(uids)} containers not yet started anew, {ready} of {replicas} ready"
-        return Progress(done=not left and ready >= replicas, message=message)
-
-    @operation
-    async def spare_the_busy(self, role: str) -> dict[str, JsonValue]:
-        """Do nothing: Compose itself chooses which containers go first."""
-        self._project.service(role)
-        return {"changed": False, "message": "Docker Compose chooses which containers go: any may go first"}
-
-    @operation
-    async def unmark(self, role: str) -> dict[str, JsonValue]:
-        """Do nothing: no container was marked."""
-        self._project.service(role)
-        return {"changed": False, "message": "no container is marked"}
+        begun = [container for container in found if container.uid not in uids]
+        lasting, new = await self._project.lasting(begun)
+        ready = sum(container.is_ready for container in begun)
+        message = f"{left} of {len(uids)} containers not yet started anew, {ready} of {replicas} ready{new}"
+        return Progress(done=not left and lasting >= replicas, message=message)
 
     async def _stop_and_start(self, name: str, uid: str) -> bool:
         container, engine = await self._project.container(name), self._project.engine

@@ -103,6 +103,11 @@ class Container(_Part):
         return self.is_running and (self.state.health is None or self.state.health.status in ("none", "healthy"))
 
     @property
+    def has_check(self) -> bool:
+        """Whether it has a check of its own that says whether it is well."""
+        return self.state.health is not None and self.state.health.status != "none"
+
+    @property
     def stop_seconds(self) -> int:
         """How long it may take to stop before it is killed."""
         return STOP_SECONDS if self.config.stop_timeout is None else max(0, self.config.stop_timeout)

@@ -86,7 +86,8 @@ class Program:
         self._project = project or ""
         self._seconds = seconds
         own = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        self._environment = own | dict(environment)
+        # Compose 1.29 asks in the version of its file, which a new engine no longer speaks; the plugin asks by itself.
+        self._environment = own | {"COMPOSE_API_VERSION": "auto"} | dict(environment)
         self._found: tuple[str, ...] = ()
 
     @property

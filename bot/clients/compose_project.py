@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from docker import APIClient
@@ -16,6 +16,7 @@ from bot.errors import NotConfigured, Refused, Unavailable, UsageError
 from bot.settings import PlatformSettings
 
 CONTAINER_LIMIT: Final = 500
+STEADY: Final = 10.0  # seconds; Docker itself takes a container that was up for longer for one that stays up
 _LISTED: Final = TypeAdapter(list[Listed])
 _CANDIDATES: Final = {"api": ("backend", "api"), "worker": ("worker",), "redis": ("redis",)}
 
@@ -27,15 +28,24 @@ class _Info(BaseModel):
 class Project:
     """The project that COMPOSE_PROJECT names, read through the engine.
 
+    ``steady`` says how many seconds a container without a check of its own has to be up to count as one that stays up.
     Raises NotConfigured without the project's name, else Unavailable, TimedOut or Forbidden where it cannot be read.
     """
 
-    def __init__(self, settings: PlatformSettings, clock: Callable[[], datetime], *, seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        settings: PlatformSettings,
+        clock: Callable[[], datetime],
+        *,
+        seconds: float = 5.0,
+        steady: float = STEADY,
+    ) -> None:
         environment = settings.docker_environment
         self.engine = Engine(environment, seconds)
         self.program = Program(settings.compose_file, settings.compose_project, environment)
         self._project = settings.compose_project
         self._clock = clock
+        self._steady = timedelta(seconds=steady)
         self._candidates: dict[str, tuple[str, ...]] = dict(_CANDIDATES)
         self._found: dict[str, str] = {}
         for role in ("api", "worker"):
@@ -126,6 +136,22 @@ class Project:
         except ValidationError:
             raise Unavailable(SYSTEM, "it does not say what time it is") from None
         return now if at is None else at + (now - self._clock())
+
+    async def unsteady(self, containers: list[Container]) -> list[Container]:
+        """Return those that run and have no check of their own, and have not been up for long: they may yet fall over.
+
+        A container that ends a second after its start is running whenever it is looked at in between.
+        """
+        unchecked = [each for each in containers if each.is_ready and not each.has_check and each.started_at]
+        if not unchecked or not self._steady:
+            return []
+        since = await self.engine_time() - self._steady
+        return [each for each in unchecked if each.started_at and each.started_at > since]
+
+    async def lasting(self, containers: list[Container]) -> tuple[int, str]:
+        """Count the containers that are ready and stay so, and say how many were only just started, if any."""
+        ready, new = sum(each.is_ready for each in containers), len(await self.unsteady(containers))
+        return ready - new, f", {new} only just started" if new else ""
 
     async def _inspected(self, listed: list[Listed]) -> list[Container]:
         """Look at each; one that is gone by then is left out."""

@@ -9,9 +9,11 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from bot.clients.cluster_configuration import ConfigMap
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Feed, PodLog, PodState, Rollout
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.cluster_workloads import WorkloadObject
+from bot.clients.platform_words import Words
 from bot.plan import Progress
 
 
@@ -21,6 +23,10 @@ class Platform(Protocol):
     @property
     def product(self) -> str:
         """What it is, for people: ``Kubernetes`` or ``Docker``."""
+
+    @property
+    def words(self) -> Words:
+        """What the platform calls its things."""
 
     def name(self, role: str) -> str:
         """Return what a workload is called on it."""
@@ -81,6 +87,10 @@ class Platform(Protocol):
 class WorkloadReading(Protocol):
     """Reads the API, the workers and Redis; see ``bot.clients.cluster_workloads.Workloads``."""
 
+    @property
+    def words(self) -> Words:
+        """What the platform calls its things."""
+
     def name(self, role: str) -> str:
         """Return what a workload is called on the platform."""
 
@@ -94,6 +104,10 @@ class WorkloadReading(Protocol):
 class PodReading(Protocol):
     """Lists every pod and what it uses; see ``bot.clients.cluster_usage.PodMetrics``."""
 
+    @property
+    def words(self) -> Words:
+        """What the platform calls its things."""
+
     async def pods(self) -> list[ListedPod]:
         """Return every pod, by name."""
 
@@ -104,6 +118,10 @@ class PodReading(Protocol):
 class PodChanging(Protocol):
     """Ends single pods; see ``bot.clients.cluster_pod_changes.PodChanges``."""
 
+    @property
+    def words(self) -> Words:
+        """What the platform calls its things."""
+
     async def of(self, role: str) -> list[ListedPod]:
         """Return a workload's pods, those that are leaving left out."""
 
@@ -112,12 +130,6 @@ class PodChanging(Protocol):
 
     async def replaced(self, role: str, uids: list[str], replicas: int) -> Progress:
         """Tell whether none of these pods is left and ``replicas`` others are ready."""
-
-    async def spare_the_busy(self, role: str) -> dict[str, JsonValue]:
-        """Have a scale-down end the idle pods first, as far as that is possible."""
-
-    async def unmark(self, role: str) -> dict[str, JsonValue]:
-        """Leave nothing behind of what ``spare_the_busy`` did."""
 
 
 class Restarting(Protocol):
@@ -133,8 +145,24 @@ class Restarting(Protocol):
 class Configuring(Protocol):
     """Sets variables of workloads; see ``bot.clients.cluster_configuration.Configuration``."""
 
+    @property
+    def words(self) -> Words:
+        """What the platform calls its things."""
+
     async def exposure(self, role: str) -> tuple[str, ...]:
         """Say who will be able to read a value that is set, and what else to know; Refused where none can be set."""
+
+    async def config_map(self) -> ConfigMap:
+        """Return the settings that are kept in one place, and its name; Refused where none can be set."""
+
+    def caveats(self, role: str) -> tuple[str, ...]:
+        """Say what else to know before a setting of a workload is changed."""
+
+    def why_ineffective(self, found: WorkloadObject, role: str, name: str) -> str:
+        """Say why changing a key would not reach a workload; empty where it would."""
+
+    async def set_keys(self, values: dict[str, str], expect_uid: str) -> dict[str, JsonValue]:
+        """Make that place hold these values."""
 
     async def set_variable(self, role: str, name: str, reference: str, expect_uid: str) -> dict[str, JsonValue]:
         """Set a variable of a workload to the value that the vault keeps under this reference."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.clients.aftermath import Aftermath, Trend
 from bot.clients.cluster import Cluster
-from bot.clients.cluster_configuration import Configuration, Vault
+from bot.clients.cluster_configuration import Vault
 from bot.clients.cluster_parts import cluster_parts
 from bot.clients.cluster_revisions import Revisions
 from bot.clients.cluster_workloads import Workloads
@@ -31,7 +31,7 @@ _PROTOCOLS: Final[Mapping[str, type]] = {
     "configuration": Configuring,
     "changes": ChangeReading,
 }
-_KUBERNETES_ONLY: Final = (Cluster, Workloads, Revisions, Configuration)
+_KUBERNETES_ONLY: Final = (Cluster, Workloads, Revisions)
 
 
 def platform_parts(
@@ -79,6 +79,6 @@ def by_type(systems: Mapping[str, object]) -> dict[type, object]:
 
 
 def _kubernetes_only() -> Refused:
-    message = "Docker Compose keeps no rollout history and no ConfigMap: what runs is what the compose file says."
-    hint = "Change the image there and run `docker compose up -d`; /set-env sets a variable of a service."
+    message = "Docker Compose keeps no rollout history, so there is nothing to roll back to."
+    hint = "What runs is what the compose file says: put the older image in there and run `docker compose up -d`."
     return Refused(message, hint=hint)

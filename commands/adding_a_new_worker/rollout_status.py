@@ -9,6 +9,7 @@ from pydantic import Field
 from bot.attempt import why
 from bot.clients.cluster_state import WORKLOADS, DeploymentState, PodState, Rollout, Workload
 from bot.clients.platform import Platform
+from bot.clients.platform_words import Words
 from bot.command import command
 from bot.elapsed import elapsed
 from bot.errors import BotError
@@ -39,19 +40,19 @@ async def rollout_status(
     outages = Outages(samples, now)
     shown = await asyncio.gather(*(_deployment(cluster, role, outages) for role in roles))
     lines = [line for line, _ in shown]
-    level = worst(line.level for line in lines)
+    level, words = worst(line.level for line in lines), cluster.words
     titles = {
-        Level.OK: "Rolled out",
-        Level.WARNING: "Rolling out",
-        Level.CRITICAL: "A rollout does not get on",
-        Level.UNKNOWN: "The rollout could not be read",
+        Level.OK: words.rolled_out,
+        Level.WARNING: words.rolling_out,
+        Level.CRITICAL: words.stalled,
+        Level.UNKNOWN: words.unread,
     }
     parts = [part for line, more in shown for part in (line, *more)]
     return say(titles[level], *parts, level=level)
 
 
 async def _deployment(cluster: Platform, role: Workload, outages: Outages) -> tuple[Line, list[Part]]:
-    name = cluster.name(role)
+    name, words = cluster.name(role), cluster.words
     found, rollout, pods = await asyncio.gather(
         outages.attempt(cluster.deployment(role)),
         outages.attempt(cluster.rollout(role)),
@@ -60,13 +61,16 @@ async def _deployment(cluster: Platform, role: Workload, outages: Outages) -> tu
     if isinstance(found, BotError):
         return Line(level=Level.UNKNOWN, label=name, value=why(found)), []
     if isinstance(rollout, BotError):
-        return Line(level=Level.UNKNOWN, label=name, value=why(rollout)), [_facts(found)]
+        return Line(level=Level.UNKNOWN, label=name, value=why(rollout)), [_facts(found, words)]
     # The client's words begin with the name, which is the line's label here.
     value = rollout.message.removeprefix(name).lstrip(": ").removeprefix("is ")
     line = Line(level=_level(rollout), label=name, value=value)
     if isinstance(pods, BotError):
-        return line, [_facts(found), Line(level=Level.UNKNOWN, label=f"Pods of {name}", value=why(pods))]
-    return line, [_facts(found), *([_table(pods, outages.now)] if pods else [])]
+        return line, [
+            _facts(found, words),
+            Line(level=Level.UNKNOWN, label=f"{words.pod.capitalize()}s of {name}", value=why(pods)),
+        ]
+    return line, [_facts(found, words), *([_table(pods, outages.now, words)] if pods else [])]
 
 
 def _level(rollout: Rollout) -> Level:
@@ -75,20 +79,21 @@ def _level(rollout: Rollout) -> Level:
     return Level.OK if rollout.done else Level.WARNING
 
 
-def _facts(found: DeploymentState) -> Fields:
+def _facts(found: DeploymentState, words: Words) -> Fields:
     pairs = {
         "Wanted": f"{found.replicas}",
         "Ready": f"{found.ready}",
         "Up to date": f"{found.updated}",
-        "Revision": "unknown" if found.revision is None else f"{found.revision}",
-        "Image": found.image or "unknown",
     }
+    if words.has_revisions:
+        pairs["Revision"] = "unknown" if found.revision is None else f"{found.revision}"
+    pairs["Image"] = found.image or "unknown"
     if found.paused:
         pairs["Rollouts"] = "paused"
     return Fields(pairs=tuple(pairs.items()))
 
 
-def _table(pods: list[PodState], now: datetime) -> Table:
+def _table(pods: list[PodState], now: datetime, words: Words) -> Table:
     rows = tuple(
         (
             pod.name,
@@ -98,7 +103,7 @@ def _table(pods: list[PodState], now: datetime) -> Table:
         )
         for pod in sorted(pods, key=lambda pod: pod.name)
     )
-    return Table(columns=("Pod", "State", "Restarts", "Age"), rows=rows)
+    return Table(columns=(words.pod.capitalize(), "State", "Restarts", "Age"), rows=rows)
 
 
 def _state(pod: PodState) -> str:

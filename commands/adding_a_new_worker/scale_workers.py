@@ -12,6 +12,7 @@ from bot.attempt import is_missing, why
 from bot.backlog import Backlog, backlog
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Workload
 from bot.clients.platform import Platform
+from bot.clients.platform_words import Words
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
@@ -45,6 +46,7 @@ _Replicas = Annotated[int, Field(ge=0), BeforeValidator(_unsigned)] | Annotated[
 class _Scale:
     """What is asked for and what was found, the ground of every part of the plan."""
 
+    words: Words
     role: Workload
     found: DeploymentState
     to: int
@@ -101,9 +103,10 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     The plan says who would revert it and what it does to the forecast. After the approval the rollout is watched to
     its end, and for workers the connections to the queues are counted.
     """
+    words = cluster.words
     if replicas == 0 and not yes_zero and request.source != "form":
         usage = "/scale-workers 0 --yes-zero" + ("" if deployment == "worker" else f" --deployment {deployment}")
-        raise UsageError("0 stops every pod. Say that 0 is meant.", usage=usage, argument="replicas")
+        raise UsageError(f"0 stops every {words.pod}. Say that 0 is meant.", usage=usage, argument="replicas")
     outages = Outages(samples, now)
     found, owners, seen = await asyncio.gather(
         outages.read(cluster.deployment(deployment)),
@@ -111,30 +114,30 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
         outages.attempt(queues.snapshot()),
     )
     to = replicas if isinstance(replicas, int) else found.replicas + int(replicas)
-    step = _within_limits(policy.current, deployment, to)
-    _is_a_change(deployment, found, to)
+    step = _within_limits(policy.current, deployment, to, words)
+    _is_a_change(deployment, found, to, words)
     await cluster.check_scale(deployment, to)
     waiting = None
     if deployment == "worker" and not isinstance(seen, BotError):
         waiting = await backlog(seen, samples, now)
     fewer = deployment == "worker" and to < found.replicas
     lost = in_flight(await outages.attempt(working_jobs.read()), now) if fewer else ()
-    return _plan(_Scale(deployment, found, to, step, owners, seen, waiting), lost)
+    return _plan(_Scale(words, deployment, found, to, step, owners, seen, waiting), lost)
 
 
-def _is_a_change(deployment: str, found: DeploymentState, to: int) -> None:
+def _is_a_change(deployment: str, found: DeploymentState, to: int, words: Words) -> None:
     if found.replicas == to:
         hint = f"{found.ready} of them are ready: /rollout-status {deployment} shows more."
-        raise UserError(f"{found.name} is already set to {_pods(to)}: there is nothing to change.", hint=hint)
+        raise UserError(f"{found.name} is already set to {words.pods(to)}: there is nothing to change.", hint=hint)
 
 
-def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replicas: int) -> int:
+def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replicas: int, words: Words) -> int:
     limit = policy.limits.get(deployment)
     where = f"[limits.{deployment}] in the policy file"
     if limit is None:
-        raise Refused(f"The policy sets no limit for scaling the {deployment} deployment.", hint=f"Add {where}.")
+        raise Refused(f"The policy sets no limit for scaling the {deployment} {words.workload}.", hint=f"Add {where}.")
     if replicas > limit.maximum:
-        message = f"{replicas} is more than the {_pods(limit.maximum)} that the policy allows for {deployment}."
+        message = f"{replicas} is more than the {words.pods(limit.maximum)} that the policy allows for {deployment}."
         raise Refused(message, hint=f"The limit is `maximum` under {where}.")
     return limit.step
 
@@ -142,15 +145,15 @@ def _within_limits(policy: Policy, deployment: Literal["api", "worker"], replica
 def _plan(scale: _Scale, lost: tuple[str, ...]) -> Plan:
     name, before, to = scale.found.name, scale.before, scale.to
     facts: dict[str, JsonValue] = {
-        "deployment": name,
+        scale.words.workload: name,
         "uid": scale.found.uid,
         "replicas": before,
         "other scalers": ", ".join(sorted(_owner(owner) for owner in scale.owners)) or "none",
     }
     return Plan(
         title=f"Scale {name} from {before} to {to}",
-        target=f"deployment/{name}",
-        changes=(Change(what=f"{name} pods", before=f"{before}", after=f"{to}"),),
+        target=f"{scale.words.workload}/{name}",
+        changes=(Change(what=f"{name} {scale.words.pod}s", before=f"{before}", after=f"{to}"),),
         facts=facts,
         steps=_steps(scale),
         undo=_undo(scale),
@@ -161,19 +164,20 @@ def _plan(scale: _Scale, lost: tuple[str, ...]) -> Plan:
 
 
 def _steps(scale: _Scale) -> tuple[Step, ...]:
-    role, to, name = scale.role, scale.to, scale.found.name
+    role, to, name, words = scale.role, scale.to, scale.found.name, scale.words
+    ready = f"{words.pods(to)} {'is' if to == 1 else 'are'}"
     scaling: dict[str, JsonValue] = {"role": role, "replicas": to, "expect_uid": scale.found.uid}
     steps = [
         Step(title=f"Scale {name} to {to}", operation="cluster.scale", arguments=scaling, timeout=CHANGE_TIMEOUT),
         Step(
-            title="Wait for the rollout",
+            title=f"Wait for the {words.rollout}",
             kind="wait",
             operation="cluster.rollout_done",
             arguments={"role": role},
             timeout=ROLLOUT_TIMEOUT,
         ),
         Step(
-            title=f"Wait until {_pods(to)} {'is' if to == 1 else 'are'} ready" if to else "Wait until no pod is left",
+            title=f"Wait until {ready} ready" if to else f"Wait until no {words.pod} is left",
             kind="wait",
             operation="cluster.pods_ready",
             arguments={"role": role, "replicas": to},
@@ -182,7 +186,7 @@ def _steps(scale: _Scale) -> tuple[Step, ...]:
     ]
     if scale.verifies_queues:
         steps.append(connected(to))
-    return spared(role, scale.before, to, tuple(steps))
+    return spared(role, scale.before, to, tuple(steps), words)
 
 
 def _undo(scale: _Scale) -> Undo:
@@ -192,7 +196,7 @@ def _undo(scale: _Scale) -> Undo:
         "yes_zero": scale.before == 0,
     }
     return Undo(
-        title=f"Back to {_pods(scale.before)}",
+        title=f"Back to {scale.words.pods(scale.before)}",
         command="/scale-workers",
         arguments=arguments,
         expects={"replicas": scale.to, "uid": scale.found.uid},
@@ -200,19 +204,17 @@ def _undo(scale: _Scale) -> Undo:
 
 
 def _blast_radius(scale: _Scale) -> tuple[str, ...]:
-    more = scale.to - scale.before
+    more, name = scale.to - scale.before, scale.found.name
     if scale.to == 0 and scale.role == "api":
         return ("NovaPulse is down for everybody until the API is scaled up again.",)
     if scale.to == 0:
         return ("No job of any queue is worked on until workers are scaled up again.",)
     if more > 0:
         each = "each works on every queue" if scale.role == "worker" else "each takes a share of the requests"
-        return (
-            f"{_pods(more)} more of {scale.found.name}; {each} and opens its own connections to Redis and MongoDB.",
-        )
+        return (f"{scale.words.pods(more)} more of {name}; {each} and opens its own connections to Redis and MongoDB.",)
     they, are = ("it works", "is") if more == -1 else ("they work", "are")
     left = f"jobs {they} on are finished or tried again by the others" if scale.role == "worker" else "requests move"
-    return (f"{_pods(-more)} of {scale.found.name} {are} stopped; {left}.",)
+    return (f"{scale.words.pods(-more)} of {name} {are} stopped; {left}.",)
 
 
 def _warnings(scale: _Scale) -> tuple[str, ...]:
@@ -222,8 +224,10 @@ def _warnings(scale: _Scale) -> tuple[str, ...]:
         warnings.append(f"That is {change} at once; the policy calls more than {scale.step} unusual.")
     if found.ready < found.replicas:
         warnings.append(
-            f"Only {found.ready} of {_pods(found.replicas)} {'is' if found.ready == 1 else 'are'} ready now."
+            f"Only {found.ready} of {scale.words.pods(found.replicas)} {'is' if found.ready == 1 else 'are'} ready now."
         )
+    if scale.words.chooser and scale.role == "worker" and 0 < scale.to < found.replicas:
+        warnings.append(scale.words.chooser)
     if found.paused:
         warnings.append("Rollouts of this deployment are paused.")
     if scale.role == "worker" and isinstance(scale.queues, BotError):
@@ -237,7 +241,3 @@ def _owner(owner: Autoscaler) -> str:
         return f"{owner.kind} unknown"
     limits = "" if owner.minimum is None else f" {owner.minimum} to {owner.maximum}"
     return f"{owner.kind} {owner.name}{limits}"
-
-
-def _pods(number: int) -> str:
-    return f"{number} {'pod' if number == 1 else 'pods'}"

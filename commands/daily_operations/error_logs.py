@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from bot.clients.cluster_state import PodLog, Restart
 from bot.clients.platform import Platform
+from bot.clients.platform_words import Words
 from bot.command import command
 from bot.duration import Duration
 from bot.elapsed import elapsed
@@ -66,9 +67,10 @@ async def error_logs(  # noqa: PLR0913 - a declaration
     logs = await Outages(samples, now).read(reading)
     name = cluster.name(deployment)
     if not logs:
-        gone = Note.of("Whether anything went wrong before is unknown: the log of a pod goes with the pod")
-        return say(f"{name}: 0 pods run, so there is no log", gone, level=Level.UNKNOWN)
-    result = _Result(logs, search, await search.found(), age, now)
+        pod = cluster.words.pod
+        gone = Note.of(f"Whether anything went wrong before is unknown: the log of a {pod} goes with the {pod}")
+        return say(f"{name}: 0 {pod}s run, so there is no log", gone, level=Level.UNKNOWN)
+    result = _Result(logs, search, await search.found(), age, now, cluster.words)
     parts = (*_groups(result, deployment), *_read(result, lines), *_notes(result.found, wanted_level, words))
     return say(f"{name}: {_title(result, wanted_level)}", *parts, level=_worst(result))
 
@@ -82,6 +84,7 @@ class _Result:
     found: Errors
     age: timedelta
     now: datetime
+    words: Words
 
     @property
     def pods(self) -> list[PodLog]:
@@ -120,9 +123,9 @@ def _title(result: _Result, level: str) -> str:
     found, whole = result.found, sum(log.data is not None for log in result.pods)
     if not found.total and not whole:
         return "the logs could not be read"
-    where = "" if whole == len(result.pods) or found.total else f" in {whole} of {len(result.pods)} pods"
+    where = "" if whole == len(result.pods) or found.total else f" in {whole} of {result.words.pods(len(result.pods))}"
     if result.begins is not None and not found.total:
-        return f"no {_WORDS[level]}{where} since {_moment(result.begins)}, when the oldest pod started"
+        return f"no {_WORDS[level]}{where} since {_moment(result.begins)}, when the oldest {result.words.pod} started"
     return f"{_count(found, level)}{where} in the last {elapsed(result.age)}"
 
 
@@ -153,7 +156,7 @@ def _groups(result: _Result, deployment: str) -> Iterator[Part]:
     rows = tuple(
         (f"{group.count:,}", str(group.status or "-"), _moment(group.first), _moment(group.last), where, group.message)
         for group in groups[:SHOWN]
-        for where in (_where(group, before),)
+        for where in (_where(group, before, result.words),)
     )
     yield Table(columns=("Times", "Status", "First, UTC", "Last, UTC", "Where", "What"), rows=rows)
     if len(groups) > SHOWN:
@@ -161,12 +164,11 @@ def _groups(result: _Result, deployment: str) -> Iterator[Part]:
     yield Log(text="\n\n".join(map(_whole, groups)), name=f"error-logs-{deployment}.txt")
 
 
-def _where(group: ErrorGroup, before: set[str]) -> str:
+def _where(group: ErrorGroup, before: set[str], words: Words) -> str:
     earlier = sum(count for name, count in group.logs if name in before)
     if earlier == group.count:
         return "before a restart"
-    pods = sum(name not in before for name, _ in group.logs)
-    now = f"{pods} pod{'' if pods == 1 else 's'}"
+    now = words.pods(sum(name not in before for name, _ in group.logs))
     return f"{now}; {earlier:,} before a restart" if earlier else now
 
 
@@ -193,15 +195,14 @@ def _read(result: _Result, lines: int) -> Iterator[Part]:
             yield Line(level=level, label=f"{log.pod} restarted", value=_restarted(log.restart))
     whole = [log for log in result.logs if log.data is not None]
     total = sum(search.lines[log.name] for log in whole)
-    said = (
-        f"Read: {total:,} lines of {len([log for log in whole if not log.before_restart])} of {len(result.pods)} pods"
-    )
+    present, asked = len([log for log in whole if not log.before_restart]), len(result.pods)
+    said = f"Read: {total:,} lines of {present} of {result.words.pods(asked)}"
     if search.oldest is not None:
         said += f", the oldest entry of {_moment(search.oldest)}"
     left_out = [log.name for log in whole if log.cut or search.lines[log.name] >= lines]
     yield Note.of(f"{said}; there may be more in {', '.join(left_out)}: see --lines" if left_out else said)
     if young := [f"{log.pod} ({_moment(log.started_at)})" for log in result.pods if _is_young(log, result)]:
-        yield Note.of(f"Started since: {', '.join(young)}; what pods wrote that are gone is not in it")
+        yield Note.of(f"Started since: {', '.join(young)}; what {result.words.pod}s wrote that are gone is not in it")
 
 
 def _is_young(log: PodLog, result: _Result) -> bool:

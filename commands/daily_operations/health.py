@@ -52,6 +52,7 @@ async def health(  # noqa: PLR0913 - each is a system it looks at
 
     Green is what answered and is well, red what is down, and what could not be read is unknown.
     """
+    pod = cluster.words.pod
     checks: dict[str, Check] = {
         "API health": lambda: _api_health(api.health),
         "API live": lambda: _api_state(api.live, "the process runs"),
@@ -60,8 +61,8 @@ async def health(  # noqa: PLR0913 - each is a system it looks at
         "Redis": lambda: _redis(redis),
         "MongoDB": lambda: _mongo(mongo),
         "Cluster": lambda: _cluster(cluster),
-        "API pods": lambda: _pods(cluster, "api"),
-        "Worker pods": lambda: _pods(cluster, "worker"),
+        f"API {pod}s": lambda: _pods(cluster, "api"),
+        f"Worker {pod}s": lambda: _pods(cluster, "worker"),
         "Workers": lambda: _workers(queues),
     }
     lines = await asyncio.gather(*(_checked(label, check) for label, check in checks.items()))

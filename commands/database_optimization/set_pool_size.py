@@ -5,14 +5,15 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, why_ineffective
-from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.clients.cluster_workloads import WorkloadObject
+from bot.clients.platform import Configuring, WorkloadReading
+from bot.clients.platform_words import Words
 from bot.command import command
 from bot.config_change import changes_of, facts_of, setting
 from bot.errors import Refused, UsageError, UserError
 from bot.plan import Plan, Step, Undo
 from bot.request import Request
-from bot.rollout_steps import connected, healthy, restarted
+from bot.rollout_steps import connected, healthy, taken_up
 
 MOST, LEAST = "MONGO_MAX_POOL_SIZE", "MONGO_MIN_POOL_SIZE"
 WATCHED: Final = 120.0
@@ -30,8 +31,8 @@ async def set_pool_size(
     maximum: Annotated[int, Field(ge=1, le=1000, description="The most connections a process opens to MongoDB")],
     minimum: Annotated[int, Field(ge=0, le=1000, description="How many it keeps open at least")],
     *,
-    workloads: Workloads,
-    configuration: Configuration,
+    workloads: WorkloadReading,
+    configuration: Configuring,
     request: Request,
 ) -> Plan:
     """Change the size of the connection pools to MongoDB for the API and the workers, and restart both."""
@@ -40,33 +41,35 @@ async def set_pool_size(
     found = await asyncio.gather(*(workloads.read(role) for role in _ROLES))
     stored, read = await configuration.config_map(), dict(zip(_ROLES, found, strict=True))
     for role, one in read.items():
-        if problem := next(filter(None, (why_ineffective(one, role, key) for key in (MOST, LEAST))), ""):
+        if problem := next(filter(None, (configuration.why_ineffective(one, role, key) for key in (MOST, LEAST))), ""):
             raise Refused(problem)
     now, wanted = stored.data, {MOST: str(maximum), LEAST: str(minimum)}
     if wanted.items() <= now.items():
         raise UserError(f"The pool is {minimum} to {maximum} already: there is nothing to change.")
+    words, kept = workloads.words, stored.metadata.name
     pods = sum(one.spec.replicas for one in found)
     return Plan(
         title=f"Set MongoDB's pools to {minimum} to {maximum} connections",
-        target=f"configmap/{CONFIG_MAP}",
-        also=tuple(f"deployment/{one.metadata.name}" for one in found),
-        changes=changes_of(now, wanted),
+        target=f"{words.configuration}/{kept}",
+        also=tuple(f"{words.workload}/{one.metadata.name}" for one in found),
+        changes=changes_of(now, wanted, kept),
         facts=facts_of(now, wanted, stored.metadata.uid)
         | {f"{role} uid": one.metadata.uid for role, one in read.items()},
-        steps=_steps(read, setting(wanted, stored.metadata.uid), request),
+        steps=_steps(read, setting(wanted, stored.metadata.uid, kept), request, words),
         undo=_undo(now.get(MOST, ""), now.get(LEAST, ""), wanted, stored.metadata.uid),
-        no_undo="" if _numbers(now.get(MOST, ""), now.get(LEAST, "")) else "the ConfigMap had no numbers before",
+        no_undo="" if _numbers(now.get(MOST, ""), now.get(LEAST, "")) else f"{kept} had no numbers before",
         blast_radius=(
-            "Every pod of the API and of the workers is replaced.",
-            f"MongoDB has to bear up to {maximum * pods:,} connections of {pods} pods.",
+            f"Every {words.pod} of the API and of the workers is {words.replaced}.",
+            f"MongoDB has to bear up to {maximum * pods:,} connections of {words.pods(pods)}.",
         ),
+        warnings=tuple(dict.fromkeys(said for role in _ROLES for said in configuration.caveats(role))),
     )
 
 
-def _steps(read: dict[str, WorkloadObject], setting_it: Step, request: Request) -> tuple[Step, ...]:
+def _steps(read: dict[str, WorkloadObject], setting_it: Step, request: Request, words: Words) -> tuple[Step, ...]:
     steps = [setting_it]
     for role, one in read.items():
-        steps += restarted(role, one.metadata.name, one.metadata.uid, request.id, request.received_at.isoformat())
+        steps += taken_up(role, one.metadata.name, one.metadata.uid, request.id, request.received_at.isoformat(), words)
     if read["api"].spec.replicas:
         steps.append(healthy())
     replicas = read["worker"].spec.replicas
@@ -90,7 +93,7 @@ def _undo(most: str, least: str, wanted: dict[str, str], uid: str) -> Undo | Non
         title=f"Back to {least} to {most}",
         command="/set-pool-size",
         arguments={"maximum": int(most), "minimum": int(least)},
-        expects={**wanted, "config map uid": uid},
+        expects={**wanted, "configuration uid": uid},
     )
 
 

@@ -35,16 +35,20 @@ async def pods(
     now: datetime,
 ) -> Reply:
     """Show the pods: ready, restarts and why, age, node and image."""
-    found = await pod_metrics.pods()
+    found, words = await pod_metrics.pods(), workloads.words
     shown = found if app is None else _of(app, found, workloads)
     if not shown:
         whose = f" of {app}; /rollout-status says how many are wanted" if found else ""
-        return say(f"There are no pods{whose}", level=Level.WARNING)
+        return say(f"There are no {words.pod}s{whose}", level=Level.WARNING)
     unwell = [pod for pod in shown if pod.state not in _WELL]
-    title = f"{len(shown)} {'pod' if len(shown) == 1 else 'pods'}, "
+    nodes = any(pod.node for pod in shown)
+    title = f"{words.pods(len(shown))}, "
     title += f"{len(unwell)} not ready" if unwell else "all ready"
     parts = [
-        Table(columns=("Pod", "State", "Ready", "Restarts", "Age", "Node"), rows=tuple(_row(p, now) for p in shown))
+        Table(
+            columns=(words.pod.capitalize(), "State", "Ready", "Restarts", "Age", *(("Node",) if nodes else ())),
+            rows=tuple((*_row(pod, now), *((pod.node or "none",) if nodes else ())) for pod in shown),
+        )
     ]
     images = "\n".join(sorted({f"{pod.app or pod.name}: {pod.image or 'image unknown'}" for pod in shown}))
     return say(title, *parts, Text.of(images), level=Level.WARNING if unwell else Level.OK)
@@ -59,7 +63,9 @@ def _of(app: str, found: list[ListedPod], workloads: WorkloadReading) -> list[Li
     if shown or wanted in {name.lower() for name in roles.values()}:
         return shown
     nearest = get_close_matches(app.lower(), [*roles, *known], n=1)
-    message = f"There are no pods of {cut(app, 60)!r}: there are some of {', '.join(known) or 'nothing'}."
+    message = (
+        f"There are no {workloads.words.pod}s of {cut(app, 60)!r}: there are some of {', '.join(known) or 'nothing'}."
+    )
     raise UsageError(message, nearest=nearest[0] if nearest else "", argument="app")
 
 
@@ -67,4 +73,4 @@ def _row(pod: ListedPod, now: datetime) -> tuple[str, ...]:
     restarts = f"{pod.restarts}" + (f" ({pod.reason})" if pod.reason else "")
     began = pod.created_at or pod.started_at
     age = "?" if began is None else duration((now - began).total_seconds()).removeprefix("about ")
-    return (pod.name, pod.state, f"{pod.ready}/{pod.containers}", restarts, age, pod.node or "none")
+    return (pod.name, pod.state, f"{pod.ready}/{pod.containers}", restarts, age)

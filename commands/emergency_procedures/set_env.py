@@ -9,6 +9,7 @@ from bot.clients.cluster_configuration import origin_of, sources_of
 from bot.clients.cluster_revisions import REVISION
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import Configuring, WorkloadReading
+from bot.clients.platform_words import Words
 from bot.command import command
 from bot.errors import UsageError
 from bot.plan import Change, Plan, Step, Undo
@@ -52,20 +53,20 @@ async def set_env(
     read: _Found = dict(zip(names, await asyncio.gather(*(workloads.read(role) for role in names)), strict=True))
     found = {role: one for role, one in read.items() if deployment in (role, "both")}
     said = await asyncio.gather(*(configuration.exposure(role) for role in found))
-    undo = _undo(found)
+    undo, words = _undo(found), workloads.words
     return Plan(
         title=f"Set {name} on {' and '.join(one.metadata.name for one in found.values())}",
-        target=(targets := [f"deployment/{one.metadata.name}" for one in found.values()])[0],
+        target=(targets := [f"{words.workload}/{one.metadata.name}" for one in found.values()])[0],
         also=tuple(targets[1:]),
         changes=tuple(
             Change(what=f"{name} of {one.metadata.name}", before=_origin(role, one, name), after="the new value")
             for role, one in found.items()
         ),
         facts=_facts(found, name, fingerprint),
-        steps=_steps(found, name, value),
+        steps=_steps(found, name, value, words),
         undo=undo,
         no_undo="" if undo else _no_undo(found),
-        blast_radius=tuple(f"Every pod of {one.metadata.name} is replaced." for one in found.values()),
+        blast_radius=tuple(f"Every {words.pod} of {one.metadata.name} is {words.replaced}." for one in found.values()),
         warnings=(*_warnings(read, found, name), *dict.fromkeys(words for each in said for words in each)),
     )
 
@@ -82,7 +83,7 @@ def _origin(role: str, found: WorkloadObject, name: str) -> str:
     return origin_of(found.spec.template.container(role), name) or "not set"
 
 
-def _steps(found: _Found, name: str, reference: str) -> tuple[Step, ...]:
+def _steps(found: _Found, name: str, reference: str, words: Words) -> tuple[Step, ...]:
     set_all = tuple(
         Step(
             title=f"Set {name} on {one.metadata.name}",
@@ -93,7 +94,7 @@ def _steps(found: _Found, name: str, reference: str) -> tuple[Step, ...]:
         for role, one in found.items()
     )
     forget = Step(title="Forget the value", operation="vault.forget", arguments={"reference": reference})
-    waits = tuple(rolled_out(role, one.metadata.name) for role, one in found.items())
+    waits = tuple(rolled_out(role, one.metadata.name, words) for role, one in found.items())
     pods = {role: one.spec.replicas for role, one in found.items()}
     verified = (healthy(),) if pods.get("api") else ()
     return (*set_all, forget, *waits, *verified, *((connected(pods["worker"]),) if pods.get("worker") else ()))

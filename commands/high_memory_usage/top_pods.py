@@ -7,6 +7,7 @@ from bot.attempt import attempt, why
 from bot.clients.cluster_quantities import as_cores, as_memory
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.platform import PodReading
+from bot.clients.platform_words import Words
 from bot.command import command
 from bot.errors import BotError
 from bot.reply import Level, Line, Note, Part, Reply, Table, say
@@ -27,39 +28,42 @@ async def top_pods(*, pod_metrics: PodReading) -> Reply:
 
     Over 85 % of the memory limit or 80 % of the CPU limit is marked.
     """
+    words = pod_metrics.words
     usage, pods = await asyncio.gather(attempt(pod_metrics.usage()), attempt(pod_metrics.pods()))
     if isinstance(usage, BotError):
-        more = () if isinstance(pods, BotError) else (Note.of(f"{len(pods)} pods are there: /pods shows them."),)
+        more = (
+            () if isinstance(pods, BotError) else (Note.of(f"{len(pods)} {words.pod}s are there: /pods shows them."),)
+        )
         line = Line(level=Level.UNKNOWN, label="Usage", value=why(usage))
-        return say("What the pods use is unknown", line, *more, level=Level.UNKNOWN)
+        return say(f"What the {words.pod}s use is unknown", line, *more, level=Level.UNKNOWN)
     known = {} if isinstance(pods, BotError) else {pod.name: pod for pod in pods}
     used = {one.pod: one for one in usage}
     rows = sorted(used.keys() | known.keys(), key=lambda name: -(_memory(used.get(name))))
     marked = [name for name in rows if _marks(used.get(name), known.get(name))]
     parts: list[Part] = [
         Table(
-            columns=("Pod", "Memory", "asked / limit", "CPU", "asked / limit", ""),
+            columns=(words.pod.capitalize(), "Memory", "asked / limit", "CPU", "asked / limit", ""),
             rows=tuple(_row(name, used.get(name), known.get(name)) for name in rows),
         )
     ]
     if isinstance(pods, BotError):
         parts.append(Line(level=Level.UNKNOWN, label="Requests and limits", value=why(pods)))
-    return _said(rows, marked, used, parts)
+    return _said(rows, marked, used, parts, words)
 
 
-def _said(rows: list[str], marked: list[str], used: dict[str, PodUsage], parts: list[Part]) -> Reply:
+def _said(rows: list[str], marked: list[str], used: dict[str, PodUsage], parts: list[Part], words: Words) -> Reply:
     unknown = [name for name in rows if name not in used]
     if not rows:
-        return say("There are no pods in the namespace", level=Level.WARNING)
+        return say(f"There are no {words.pod}s in {words.home}", level=Level.WARNING)
     if unknown:
         parts.append(Note.of(f"Not measured (yet): {', '.join(unknown)}."))
     measured = sorted(one.at for one in used.values() if one.at)
     if measured:
         parts.append(Note.of(f"Measured at {measured[0]:%H:%M:%S} UTC."))
     if marked:
-        return say(f"{len(marked)} of {len(rows)} pods use much of what they may", *parts, level=Level.WARNING)
+        return say(f"{len(marked)} of {words.pods(len(rows))} use much of what they may", *parts, level=Level.WARNING)
     level = Level.UNKNOWN if unknown or any(isinstance(p, Line) for p in parts) else Level.OK
-    return say(f"What {len(rows)} pods use", *parts, level=level)
+    return say(f"What {words.pods(len(rows))} {'uses' if len(rows) == 1 else 'use'}", *parts, level=level)
 
 
 def _row(name: str, used: PodUsage | None, pod: ListedPod | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from bot.backlog import backlog
 from bot.clients.cluster_state import Autoscaler, DeploymentState
 from bot.clients.platform import Platform
+from bot.clients.platform_words import Words
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.worker_drain import PODS_GONE
@@ -36,6 +37,7 @@ _Seen = Mapping[str, QueueSnapshot | MissingQueue]
 class _Workers:
     found: DeploymentState
     owners: list[Autoscaler]
+    words: Words
 
 
 @command(
@@ -76,7 +78,9 @@ async def drain_queues(  # noqa: PLR0913 - three arguments of the command, five 
             "Workers work on every queue: scale drains all of them.", usage="/drain-queues all --how scale"
         )
     forecasts = (await backlog(seen, samples, now)).forecasts(found.replicas, found.replicas)
-    return _scaling(seen, _Workers(found, owners), _scaling_step(shorts, found, seconds, drain), forecasts)
+    return _scaling(
+        seen, _Workers(found, owners, cluster.words), _scaling_step(shorts, found, seconds, drain), forecasts
+    )
 
 
 def _within(within: str) -> float:
@@ -125,23 +129,23 @@ def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float, drain: str) -
 
 
 def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...]) -> Plan:
-    found = workers.found
+    found, words = workers.found, workers.words
     missing = [queue.sentence() for queue in seen.values() if isinstance(queue, MissingQueue)]
     if missing:
         raise Refused(f"Whether all queues are worked off could not be seen. {'. '.join(missing)}.")
     if found.replicas == 0:
-        raise UserError(f"{found.name} is set to 0 pods: nobody would work the queues off.")
+        raise UserError(f"{found.name} is set to 0 {words.pod}s: nobody would work the queues off.")
     paused = [queue.short for queue in seen.values() if isinstance(queue, QueueSnapshot) and queue.is_paused]
     if paused:
         raise Refused(f"Paused: {', '.join(paused)}. Paused queues are never worked off.", hint="/resume-queue first.")
     return Plan(
         title=f"Drain all queues and scale {found.name} to 0",
-        target=f"deployment/{found.name}",
-        changes=(Change(what=f"{found.name} pods", before=f"{found.replicas}", after="0"),),
-        facts={"deployment": found.name, "uid": found.uid, "replicas": found.replicas},
+        target=f"{words.workload}/{found.name}",
+        changes=(Change(what=f"{found.name} {words.pod}s", before=f"{found.replicas}", after="0"),),
+        facts={words.workload: found.name, "uid": found.uid, "replicas": found.replicas},
         steps=(step,),
         undo=Undo(
-            title=f"Back to {found.replicas} pods",
+            title=f"Back to {words.pods(found.replicas)}",
             command="/scale-workers",
             arguments={"replicas": found.replicas, "deployment": "worker", "yes_zero": False},
             expects={"replicas": 0, "uid": found.uid},

@@ -5,14 +5,15 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, why_ineffective
-from bot.clients.cluster_workloads import WorkloadObject, Workloads
+from bot.clients.cluster_workloads import WorkloadObject
+from bot.clients.platform import Configuring, WorkloadReading
+from bot.clients.platform_words import Words
 from bot.command import command
 from bot.config_change import changes_of, facts_of, setting
 from bot.errors import Refused, UserError
 from bot.plan import Plan, Step, Undo
 from bot.request import Request
-from bot.rollout_steps import connected, restarted
+from bot.rollout_steps import connected, taken_up
 
 KEY: Final = "QUEUE_CONCURRENCY"
 WATCHED: Final = 180.0  # seconds after the restart during which the effect is watched
@@ -30,17 +31,18 @@ async def set_concurrency(
         int, Field(ge=1, le=100, description="How many jobs of each queue a worker takes at a time")
     ],
     *,
-    workloads: Workloads,
-    configuration: Configuration,
+    workloads: WorkloadReading,
+    configuration: Configuring,
     request: Request,
 ) -> Plan:
-    """Change QUEUE_CONCURRENCY in the ConfigMap, restart the workers and watch the effect.
+    """Change QUEUE_CONCURRENCY, restart the workers and watch the effect.
 
     It counts per queue and worker process. The queues and the memory are watched for three minutes after the restart.
     """
     stored, workers = await asyncio.gather(configuration.config_map(), workloads.read("worker"))
+    words, kept = workloads.words, stored.metadata.name
     name, now, wanted = workers.metadata.name, stored.data, {KEY: str(concurrency)}
-    if problem := why_ineffective(workers, "worker", KEY):
+    if problem := configuration.why_ineffective(workers, "worker", KEY):
         raise Refused(problem)
     if now.get(KEY) == wanted[KEY]:
         raise UserError(
@@ -48,24 +50,24 @@ async def set_concurrency(
         )
     return Plan(
         title=f"Set {KEY} from {now.get(KEY, 'not set')} to {concurrency}",
-        target=f"deployment/{name}",
-        also=(f"configmap/{CONFIG_MAP}",),
-        changes=changes_of(now, wanted),
-        facts=facts_of(now, wanted, stored.metadata.uid) | {"deployment": name, "uid": workers.metadata.uid},
-        steps=_steps(workers, setting(wanted, stored.metadata.uid), request),
+        target=f"{words.workload}/{name}",
+        also=(f"{words.configuration}/{kept}",),
+        changes=changes_of(now, wanted, kept),
+        facts=facts_of(now, wanted, stored.metadata.uid) | {words.workload: name, "uid": workers.metadata.uid},
+        steps=_steps(workers, setting(wanted, stored.metadata.uid, kept), request, words),
         undo=_undo(now.get(KEY, ""), concurrency, stored.metadata.uid),
         no_undo="" if now.get(KEY, "").isdecimal() else f"{KEY} had no number before",
         blast_radius=(
-            f"Every pod of {name} is replaced; jobs in work are finished or tried again.",
+            f"Every {words.pod} of {name} is {words.replaced}; jobs in work are finished or tried again.",
             f"Up to {concurrency * workers.spec.replicas:,} jobs of each queue at a time, over all workers.",
         ),
-        warnings=_warnings(now.get(KEY, ""), concurrency),
+        warnings=(*_warnings(now.get(KEY, ""), concurrency, words), *configuration.caveats("worker")),
     )
 
 
-def _steps(workers: WorkloadObject, setting_it: Step, request: Request) -> tuple[Step, ...]:
+def _steps(workers: WorkloadObject, setting_it: Step, request: Request, words: Words) -> tuple[Step, ...]:
     name, uid, replicas = workers.metadata.name, workers.metadata.uid, workers.spec.replicas
-    steps = (setting_it, *restarted("worker", name, uid, request.id, request.received_at.isoformat()))
+    steps = (setting_it, *taken_up("worker", name, uid, request.id, request.received_at.isoformat(), words))
     if not replicas:
         return steps
     watched = Step(
@@ -86,11 +88,11 @@ def _undo(before: str, concurrency: int, uid: str) -> Undo | None:
         title=f"Back to {before}",
         command="/set-concurrency",
         arguments={"concurrency": int(before)},
-        expects={KEY: str(concurrency), "config map uid": uid},
+        expects={KEY: str(concurrency), "configuration uid": uid},
     )
 
 
-def _warnings(before: str, concurrency: int) -> tuple[str, ...]:
+def _warnings(before: str, concurrency: int, words: Words) -> tuple[str, ...]:
     if before.isdecimal() and concurrency > int(before):
-        return ("More jobs at a time need more memory; a pod over its limit is killed (OOMKilled).",)
+        return (f"More jobs at a time need more memory; a {words.pod} over its limit is killed (OOMKilled).",)
     return ()

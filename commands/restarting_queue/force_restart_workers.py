@@ -10,6 +10,7 @@ from bot.attempt import attempt, is_missing
 from bot.clients.cluster_usage import ListedPod
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import PodChanging, WorkloadReading
+from bot.clients.platform_words import Words
 from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
 from bot.draining import in_flight
@@ -42,19 +43,19 @@ async def force_restart_workers(
     deployment, found, working = await asyncio.gather(
         workloads.read("worker"), pods.of("worker"), attempt(working_jobs.read())
     )
-    name = deployment.metadata.name
+    name, words = deployment.metadata.name, workloads.words
     if not found:
-        raise Refused(f"There is no pod of {name} to end.", hint="/rollout-status worker shows how it stands.")
+        raise Refused(f"There is no {words.pod} of {name} to end.", hint="/rollout-status worker shows how it stands.")
     uids: dict[str, JsonValue] = {pod.name: pod.uid for pod in found}
     return Plan(
-        title=f"Force the restart of {name}: {len(found)} {'pod' if len(found) == 1 else 'pods'}",
-        target=f"deployment/{name}",
-        changes=tuple(Change(what=f"pod {pod.name}", before=pod.state, after="deleted") for pod in found),
-        facts={"deployment": name, "uid": deployment.metadata.uid, "pods": uids},
-        steps=_steps(deployment, found, verifies=not is_missing(working)),
-        no_undo="pods that are deleted do not come back; new ones take their place",
+        title=f"Force the restart of {name}: {words.pods(len(found))}",
+        target=f"{words.workload}/{name}",
+        changes=tuple(Change(what=f"{words.pod} {pod.name}", before=pod.state, after=words.ended) for pod in found),
+        facts={words.workload: name, "uid": deployment.metadata.uid, f"{words.pod}s": uids},
+        steps=_steps(deployment, found, words, verifies=not is_missing(working)),
+        no_undo=words.no_return,
         blast_radius=(
-            "No job of any queue is worked on until new pods are up.",
+            f"No job of any queue is worked on until {words.until_back}.",
             "Jobs in flight that do not end within the grace period stall, and run a second time.",
         ),
         warnings=_warnings(deployment),
@@ -62,14 +63,14 @@ async def force_restart_workers(
     )
 
 
-def _steps(deployment: WorkloadObject, found: list[ListedPod], *, verifies: bool) -> tuple[Step, ...]:
+def _steps(deployment: WorkloadObject, found: list[ListedPod], words: Words, *, verifies: bool) -> tuple[Step, ...]:
     replicas = deployment.spec.replicas
     pods: dict[str, JsonValue] = {pod.name: pod.uid for pod in found}
     waiting: dict[str, JsonValue] = {"role": "worker", "uids": [pod.uid for pod in found], "replicas": replicas}
     steps = (
-        Step(title="Delete the pods", operation="pods.delete", arguments={"pods": pods}, timeout=CHANGE_TIMEOUT),
+        Step(title=words.end_them, operation="pods.delete", arguments={"pods": pods}, timeout=CHANGE_TIMEOUT),
         Step(
-            title="Wait for new pods",
+            title=words.wait_for_new,
             kind="wait",
             operation="pods.replaced",
             arguments=waiting,

@@ -9,6 +9,7 @@ from bot.attempt import attempt, is_missing
 from bot.clients.cluster_restarts import RESTARTED_AT
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import WorkloadReading
+from bot.clients.platform_words import Words
 from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
 from bot.draining import in_flight
@@ -19,10 +20,11 @@ from bot.rollout_steps import ROLLOUT_TIMEOUT, connected, healthy, restarted
 
 _Role = Literal["api", "worker", "redis"]
 _BLAST: Final = {
-    "api": "Requests move to other pods; long ones on a pod that stops may fail.",
-    "worker": "Jobs in work are finished within the pods' grace period; those that are not are tried again.",
+    "api": "Requests move to other {pod}s; long ones on a {pod} that stops may fail.",
+    "worker": "Jobs in work are finished within the {pod}s' grace period; those that are not are tried again.",
     "redis": "No queue works while Redis is away, and what it has not yet written to disk is lost.",
 }
+_ALL_AT_ONCE: Final = "Recreate"
 
 
 @command(
@@ -50,30 +52,34 @@ async def restart(
     /force-restart-workers.
     """
     found, working = await asyncio.gather(workloads.read(workload), attempt(working_jobs.read()))
-    name = found.metadata.name
+    name, words = found.metadata.name, workloads.words
     if found.spec.paused:
         raise Refused(f"Rollouts of {name} are paused: a restart would not begin.", hint="Resume them first.")
     if found.spec.replicas == 0:
-        raise Refused(f"{name} is scaled to 0: there is nothing to restart.", hint="/scale-workers starts pods.")
+        raise Refused(
+            f"{name} is scaled to 0: there is nothing to restart.", hint=f"/scale-workers starts {words.pod}s."
+        )
     replicas = (await workloads.read("worker")).spec.replicas if workload == "redis" else found.spec.replicas
     last = found.spec.template.metadata.annotations.get(RESTARTED_AT, "never")
     facts: dict[str, JsonValue] = {"workload": name, "uid": found.metadata.uid, "last restart": last}
     return Plan(
         title=f"Restart {name}",
         target=f"{workloads.kind(workload)}/{name}",
-        changes=(Change(what=f"pods of {name}", before="as they are", after="all replaced"),),
+        changes=(Change(what=f"{words.pod}s of {name}", before="as they are", after=f"all {words.restarted}"),),
         facts=facts,
-        steps=_steps(workload, found, request, replicas, verifies=not is_missing(working)),
+        steps=_steps(workload, found, request, (replicas, words), verifies=not is_missing(working)),
         no_undo="a restart cannot be taken back",
-        blast_radius=(_BLAST[workload],),
-        warnings=_warnings(found),
+        blast_radius=(_blast(workload, found, words),),
+        warnings=_warnings(found, words),
         notes=in_flight(working, request.received_at) if workload != "api" else (),
     )
 
 
-def _steps(role: _Role, found: WorkloadObject, request: Request, workers: int, *, verifies: bool) -> tuple[Step, ...]:
-    name, stamp = found.metadata.name, request.id
-    steps = restarted(role, name, found.metadata.uid, stamp, request.received_at.isoformat())
+def _steps(
+    role: _Role, found: WorkloadObject, request: Request, counted: tuple[int, Words], *, verifies: bool
+) -> tuple[Step, ...]:
+    name, stamp, (workers, words) = found.metadata.name, request.id, counted
+    steps = restarted(role, name, found.metadata.uid, stamp, request.received_at.isoformat(), words)
     if role == "api":
         return (*steps, healthy())
     if role == "redis":
@@ -88,11 +94,17 @@ def _steps(role: _Role, found: WorkloadObject, request: Request, workers: int, *
     return (*steps, connected(workers)) if verifies and workers else steps
 
 
-def _warnings(found: WorkloadObject) -> tuple[str, ...]:
+def _blast(role: _Role, found: WorkloadObject, words: Words) -> str:
+    if role == "api" and found.spec.update_strategy.type == _ALL_AT_ONCE:
+        return "No request is answered until it is up again."
+    return _BLAST[role].format(pod=words.pod)
+
+
+def _warnings(found: WorkloadObject, words: Words) -> tuple[str, ...]:
     spec, status, warnings = found.spec, found.status, []
     if status.ready_replicas < spec.replicas:
-        warnings.append(f"Only {status.ready_replicas} of {spec.replicas} pods are ready now.")
-    if spec.update_strategy.type == "Recreate":
+        warnings.append(f"Only {status.ready_replicas} of {words.pods(spec.replicas)} are ready now.")
+    if spec.update_strategy.type == _ALL_AT_ONCE:
         warnings.append("All of it stops and starts at the same time: for that long nothing of it runs.")
     if spec.update_strategy.type == "OnDelete":
         warnings.append("Its update strategy is OnDelete: each pod has to be deleted by hand.")

@@ -41,6 +41,8 @@ async def test_it_is_given_no_variable_of_the_bots(tmp_path: Path, monkeypatch: 
     seen = (tmp_path / "seen").read_text()
     assert "DOCKER_HOST=unix:///nowhere" in seen
     assert "SLACK" not in seen
+    # Compose 1.29 would ask in the version of its file, 1.25 to 1.38, which an engine from 29 on refuses.
+    assert "COMPOSE_API_VERSION=auto" in seen
 
 
 async def test_what_scaling_leaves_alone_is_said_to_it(tmp_path: Path, program: Program) -> None:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from bot.catalog import load
 from bot.clients.cluster import Cluster
 from bot.clients.compose import Compose
-from bot.clients.platform import Platform, PodChanging, PodReading, Restarting, WorkloadReading
+from bot.clients.platform import Configuring, Platform, PodChanging, PodReading, Restarting, WorkloadReading
 from bot.clients.platform_parts import by_type, platform_parts
 from bot.clients.queues import Queues
 from bot.dispatch.dependencies import Dependencies
@@ -23,7 +23,7 @@ from bot.request import Actor, Request
 from bot.settings import PlatformSettings, RedisSettings
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
-PROTOCOLS: tuple[type, ...] = (Platform, WorkloadReading, PodReading, PodChanging, Restarting)
+PROTOCOLS: tuple[type, ...] = (Platform, WorkloadReading, PodReading, PodChanging, Restarting, Configuring)
 
 
 class NoVault:

@@ -146,7 +146,7 @@ def test_the_image_runs_as_the_user_of_the_manifest() -> None:
 
 
 def test_the_image_is_built_from_the_lock_with_its_hashes() -> None:
-    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["python:3.11-slim"] * 2
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["python:3.11-slim-bookworm"] * 2
     assert "--require-hashes --constraint requirements.lock" in DOCKERFILE
     pinned = re.search(r"uv==(\S+)", DOCKERFILE)
     assert pinned is not None

@@ -144,6 +144,7 @@ def world(engine: str, tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 async def compose(world: World) -> AsyncIterator[Compose]:
-    opened = Compose(world.settings(), lambda: datetime.now(UTC))
+    # Whether they stay up is waited for where it is what is asked.
+    opened = Compose(world.settings(), lambda: datetime.now(UTC), steady=0.0)
     yield opened
     await opened.close()

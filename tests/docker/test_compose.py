@@ -296,8 +296,9 @@ async def test_a_restart_is_planned_and_run_as_on_kubernetes(compose: Compose) -
     request = Request(id="r1", actor=actor, command="/restart", received_at=datetime.now(UTC))
     plan = await restart.handler("worker", workloads=workloads, working_jobs=jobs, request=request)
     assert isinstance(plan, Plan)
-    assert plan.target == "deployment/worker"
+    assert plan.target == "service/worker"
     assert "All of it stops and starts at the same time: for that long nothing of it runs." in plan.warnings
+    assert not [warning for warning in plan.warnings if "ready now" in warning]
     systems = {"cluster": compose, "restarts": ComposeRestarts(compose.project)}
     first, second, *_ = plan.steps
     assert said(await Operations(systems).find(first)(**first.arguments)) == "2 of 2 containers restarted"

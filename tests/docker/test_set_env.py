@@ -65,7 +65,7 @@ async def test_every_container_of_the_service_gets_the_value_and_no_other(
     plan = await planned(compose, vault)
     assert (plan.title, plan.undo) == ("Set MONGO_URI on worker", None)
     assert plan.no_undo == "nothing keeps the former value: set that again"
-    assert any(f"has to name that file last (-f {NAME})" in warning for warning in plan.warnings)
+    assert any(f"has to name {NAME} last (-f {NAME})" in warning for warning in plan.warnings)
     assert "pa$$word" not in plan.model_dump_json()
     said = await carry_out(plan, compose, vault)
     assert said == [{"changed": True, "message": "set, 2 containers made anew"}]
@@ -90,7 +90,7 @@ async def test_containers_that_come_later_have_it_too(compose: Compose, vault: V
 async def test_both_services_and_what_was_set_before_stays(compose: Compose, vault: Vault) -> None:
     await carry_out(await planned(compose, vault, "both"), compose, vault)
     assert await values(compose, "api") == [[f"MONGO_URI={VALUE}"]]
-    compose.project.program.override.set("worker", "OTHER", "1")
+    compose.project.program.override.set("worker", {"OTHER": "1"})
     assert compose.project.program.override.variable("worker", "MONGO_URI") == VALUE
 
 
