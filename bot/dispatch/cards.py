@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.dispatch.run_cards import closing, duration, step_lines
+from bot.next_steps import offered
 from bot.plan import Plan
 from bot.reply import Bold, Button, Buttons, Code, Level, Line, Note, Part, Person, Reply, Span, Table, Text, When
 from bot.request import Actor
@@ -207,8 +208,7 @@ def _reason(stored: StoredPlan) -> Iterator[Part]:
 
 
 def _buttons(view: CardView) -> Iterator[Part]:
-    buttons = tuple(_run_buttons(view) if view.run is not None else _plan_buttons(view))
-    if buttons:
+    if buttons := tuple(_run_buttons(view) if view.run is not None else _plan_buttons(view)):
         yield Buttons(buttons=buttons)
 
 
@@ -221,6 +221,7 @@ def _plan_buttons(view: CardView) -> Iterator[Button]:
         yield Button(label="Cancel my request", action="cancel", value=stored.id)
     if stored.status == "waiting" and view.break_glass:
         yield Button(label="Break glass", action="break_glass", value=stored.id, style="danger")
+    yield from offered(stored.plan.offers if stored.status == "waiting" else ())
     if stored.status in ("stale", "expired"):
         yield Button(label="Plan again", action="replan", value=stored.id)
 
