@@ -19,6 +19,7 @@ from bot.alerting.pipeline import Alerting
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
+from bot.clients.effects import effects
 from bot.clients.mongo import Mongo
 from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
@@ -53,6 +54,7 @@ from bot.scheduler import Scheduler, ScheduleStores, Work
 from bot.settings import Settings
 from bot.slack.app import EVENTS_PATH, SlackRoom
 from bot.stores.archive import Archive
+from bot.stores.baselines import Baselines
 from bot.stores.database import Database
 from bot.stores.fires import Fires
 from bot.stores.freezes import Freezes
@@ -113,6 +115,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         areas = (settings.platform, settings.redis)
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
         systems |= api_parts(settings.api, api, mongo, systems["cluster"])
+        systems["effects"] = effects(systems, queues, Baselines(database), Samples(database), clock)
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
 
@@ -171,6 +174,7 @@ def _scheduler(core: Core, name: str, found: dict[type, object], alerting: Alert
         await core.outbox.forget(now - KEEP_MESSAGES)
 
     prune = (Samples(database).prune, forget, Vault(database, None).prune, Archive(database).prune)
+    prune += (Baselines(database).prune,)
     work = Work(core.catalog, found.__getitem__, alerting.tick, prune)
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder

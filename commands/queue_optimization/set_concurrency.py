@@ -12,7 +12,7 @@ from bot.config_change import changes_of, facts_of, setting
 from bot.errors import Refused, UserError
 from bot.plan import Plan, Step, Undo
 from bot.request import Request
-from bot.rollout_steps import connected, restarted
+from bot.rollout_steps import baseline, connected, restarted, watched
 
 KEY: Final = "QUEUE_CONCURRENCY"
 WATCHED: Final = 180.0  # seconds after the restart during which the effect is watched
@@ -36,7 +36,8 @@ async def set_concurrency(
 ) -> Plan:
     """Change QUEUE_CONCURRENCY in the ConfigMap, restart the workers and watch the effect.
 
-    It counts per queue and worker process. The queues and the memory are watched for three minutes after the restart.
+    It counts per queue and worker process. Depth, rate, memory and restarts are compared
+    with what they were before for three minutes after the restart.
     """
     stored, workers = await asyncio.gather(configuration.config_map(), workloads.read("worker"))
     name, now, wanted = workers.metadata.name, stored.data, {KEY: str(concurrency)}
@@ -68,15 +69,8 @@ def _steps(workers: WorkloadObject, setting_it: Step, request: Request) -> tuple
     steps = (setting_it, *restarted("worker", name, uid, request.id, request.received_at.isoformat()))
     if not replicas:
         return steps
-    watched = Step(
-        title="Watch the effect for three minutes",
-        kind="wait",
-        operation="aftermath.effect_seen",
-        arguments={"role": "worker", "seconds": WATCHED},
-        timeout=WATCHED * 3,
-        interval=5.0,
-    )
-    return (*steps, connected(replicas), watched)
+    watching = watched("worker", name, WATCHED, request.id)
+    return (baseline(request.id, "worker"), *steps, connected(replicas), watching)
 
 
 def _undo(before: str, concurrency: int, uid: str) -> Undo | None:
