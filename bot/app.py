@@ -173,8 +173,8 @@ def _scheduler(core: Core, name: str, found: dict[type, object], alerting: Alert
     async def forget(now: datetime) -> None:
         await core.outbox.forget(now - KEEP_MESSAGES)
 
-    prune = (Samples(database).prune, forget, Vault(database, None).prune, Archive(database).prune)
-    prune += (Baselines(database).prune,)
+    kept = Baselines(database)
+    prune = (Samples(database).prune, kept.prune, forget, Vault(database, None).prune, Archive(database).prune)
     work = Work(core.catalog, found.__getitem__, alerting.tick, prune)
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder

@@ -113,9 +113,14 @@ def test_a_value_is_taken_from_standard_input_and_never_printed(tmp_path: Path) 
     policy(tmp_path, U0APPROVER=LOGIN)
     words = (sys.executable, "-m", "bot", "run", "/set-env api MONGO_URI")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "SLACK_BOT_TOKEN": "xoxb-1"}
-    shared = {"cwd": tmp_path, "env": environment | {"KUBECONFIG": "/nonexistent"}, "text": True}
-    given = subprocess.run(words, input="hunter2\n", capture_output=True, check=False, **shared)
+    environment["KUBECONFIG"] = "/nonexistent"
+
+    def ended(given: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            words, input=given, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    given, empty = ended("hunter2\n"), ended("")
     assert "KUBECONFIG" in given.stdout + given.stderr, "it came as far as the cluster"
     assert "hunter2" not in given.stdout + given.stderr
-    empty = subprocess.run(words, input="", capture_output=True, check=False, **shared)
     assert (empty.returncode, "No value was given, so nothing was done." in empty.stderr) == (1, True)
