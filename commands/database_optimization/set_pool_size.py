@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, why_ineffective
 from bot.clients.cluster_workloads import WorkloadObject, Workloads
 from bot.command import command
@@ -60,6 +61,7 @@ async def set_pool_size(
             "Every pod of the API and of the workers is replaced.",
             f"MongoDB has to bear up to {maximum * pods:,} connections of {pods} pods.",
         ),
+        warnings=from_git(stored.metadata),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, JsonValue
 
+from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_configuration import origin_of, sources_of
 from bot.clients.cluster_revisions import REVISION
 from bot.clients.cluster_workloads import WorkloadObject
@@ -124,8 +125,9 @@ def _left_behind(read: _Found, found: _Found) -> list[str]:
 
 
 def _warnings(read: _Found, found: _Found, name: str) -> tuple[str, ...]:
-    warnings = []
+    warnings: list[str] = []
     for role, one in found.items():
+        warnings += from_git(one.metadata)
         container, called = one.spec.template.container(role), one.metadata.name
         origin, (maps, secrets) = origin_of(container, name), sources_of(container)
         if origin.startswith(("Secret", "ConfigMap")):

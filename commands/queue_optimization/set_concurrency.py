@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, why_ineffective
 from bot.clients.cluster_workloads import WorkloadObject, Workloads
 from bot.command import command
@@ -60,7 +61,7 @@ async def set_concurrency(
             f"Every pod of {name} is replaced; jobs in work are finished or tried again.",
             f"Up to {concurrency * workers.spec.replicas:,} jobs of each queue at a time, over all workers.",
         ),
-        warnings=_warnings(now.get(KEY, ""), concurrency),
+        warnings=(*_warnings(now.get(KEY, ""), concurrency), *from_git(stored.metadata)),
     )
 
 

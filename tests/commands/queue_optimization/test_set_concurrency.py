@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from bot.errors import Refused, Unavailable, UserError
 from bot.plan import Change
 from bot.stores.samples import Sample, Samples
+from commands.database_optimization.set_pool_size import set_pool_size
 from commands.queue_optimization.set_concurrency import set_concurrency
 from tests.clients.any_cluster import AnyCluster
 from tests.commands.performing import perform, planned
@@ -81,6 +82,16 @@ async def test_a_pod_that_was_killed_since_speaks_for_undo(systems: Systems, wor
 async def test_the_same_number_is_nothing_to_change(systems: Systems) -> None:
     with pytest.raises(UserError, match="is 5 already"):
         await planned(set_concurrency, systems, concurrency=5)
+
+
+async def test_what_applies_the_config_map_from_git_is_warned_of(systems: Systems, world: AnyCluster) -> None:
+    def mark(found: dict[str, Any]) -> None:
+        found["metadata"]["labels"] = {"kustomize.toolkit.fluxcd.io/name": "nova"}
+
+    world.sandbox.store.change("configmaps", "novapulse", "novapulse-config", mark)
+    said = "Flux nova applies novapulse-config from Git and may put back what stands there: change it there as well."
+    assert said in (await planned(set_concurrency, systems, concurrency=3)).warnings
+    assert said in (await planned(set_pool_size, systems, maximum=20, minimum=5)).warnings
 
 
 async def test_more_at_a_time_warns_of_memory(systems: Systems) -> None:
