@@ -17,6 +17,7 @@ from bot.settings import Settings
 from bot.terminal import Login
 
 ENV_FILE: Final = Path(".env")
+_LONGEST: Final = 100_000  # characters that are read; each command says how many it takes
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 As = Annotated[str, typer.Option("--as", help="Whose place to take, where the policy of a pretend system allows it.")]
@@ -98,9 +99,18 @@ def run(
 ) -> None:
     """Run a command from this terminal, as the person whose `console` name in the policy is this login.
 
+    What nobody may see (the value of /set-env) is asked for without showing it, or read from standard input.
+
     Ends with 0 for a good answer, 1 for a warning or a refusal, 2 for something critical, 3 for unknown.
     """
-    _run(terminal.run_line(_at_the_terminal(context), line, _login(act_as)))
+    _run(terminal.run_line(_at_the_terminal(context), line, _login(act_as), read=_hidden))
+
+
+def _hidden(name: str) -> str:
+    """Ask for what nobody may see, twice because it is not shown; without a terminal it is on standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(name.capitalize(), hide_input=True, confirmation_prompt=True, err=True))
+    return sys.stdin.read(_LONGEST).removesuffix("\n").removesuffix("\r")
 
 
 @cli.command()

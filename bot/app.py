@@ -7,7 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -19,6 +19,7 @@ from bot.alerting.pipeline import Alerting
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
+from bot.clients.effects import effects
 from bot.clients.mongo import Mongo
 from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
@@ -54,6 +55,7 @@ from bot.settings import Settings
 from bot.slack.app import EVENTS_PATH, SlackRoom
 from bot.slack.pace import Pace
 from bot.stores.archive import Archive
+from bot.stores.baselines import Baselines
 from bot.stores.database import Database
 from bot.stores.drains import Drains
 from bot.stores.fires import Fires
@@ -63,6 +65,7 @@ from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
 from bot.stores.plans import Plans
 from bot.stores.process_name import process_name
+from bot.stores.pruning import prunings
 from bot.stores.requests import Requests
 from bot.stores.runs import Runs
 from bot.stores.samples import Samples
@@ -70,8 +73,6 @@ from bot.stores.silences import Silences
 from bot.stores.vault import Vault
 from bot.watch import Watch
 from bot.web import Handler, WebServer
-
-KEEP_MESSAGES = timedelta(days=7)  # how long a delivered message can still be edited
 
 
 def clock() -> datetime:
@@ -117,6 +118,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
         systems |= drain_parts(systems, Drains(database, clock), clock=clock)
         systems |= api_parts(settings.api, api, mongo, systems["cluster"])
+        systems["effects"] = effects(systems, queues, Baselines(database), Samples(database), clock)
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
 
@@ -171,11 +173,7 @@ def _scheduler(core: Core, name: str, found: dict[type, object], alerting: Alert
     def policy() -> Policy:
         return core.policy.current
 
-    async def forget(now: datetime) -> None:
-        await core.outbox.forget(now - KEEP_MESSAGES)
-
-    own = (Samples(database), Vault(database, None), Archive(database, None), Drains(database, clock))
-    prune = (forget, *(part.prune for part in own))
+    prune = prunings(database, core.outbox, clock)
     work = Work(core.catalog, found.__getitem__, alerting.tick, prune)
     stores = ScheduleStores(database, Fires(database), core.outbox)
     holder = f"{name}/{secrets.token_hex(4)}"  # a restarted process is another holder

@@ -24,3 +24,8 @@ def next_steps(steps: Iterable[str], labels: Mapping[str, str], catalog: Catalog
             action: Literal["form", "run"] = "form" if command.changes else "run"
             buttons.append(Button(label=label[:_LABEL_LIMIT], action=action, value=line))
     return tuple(buttons)
+
+
+def offered(lines: Iterable[str]) -> tuple[Button, ...]:
+    """Make the command lines that may be wanted in a plan's place buttons that open their forms."""
+    return tuple(Button(label=f"{line} instead…"[:_LABEL_LIMIT], action="form", value=line) for line in lines)

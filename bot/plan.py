@@ -77,6 +77,9 @@ class Plan(_Data):
     blast_radius: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    offers: tuple[str, ...] = Field(
+        default=(), exclude_if=operator.not_, description="command lines whose forms may be wanted in its place"
+    )
     thread: str = Field(default="", description="the key of the message in whose thread its card belongs")
 
     @property

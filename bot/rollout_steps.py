@@ -14,6 +14,24 @@ CONNECT_TIMEOUT: Final = 120.0
 HEALTH_TIMEOUT: Final = 120.0
 
 
+def baseline(stamp: str, *roles: str) -> Step:
+    """Read workloads before they are changed, to be compared with what ``watched`` sees."""
+    arguments: dict[str, JsonValue] = {"stamp": stamp, "roles": list(roles)}
+    return Step(title="Read how things are before", operation="effects.baseline", arguments=arguments, timeout=60.0)
+
+
+def watched(role: str, name: str, seconds: float, stamp: str) -> Step:
+    """Compare a workload with its baseline until so many seconds after its newest pod has started."""
+    return Step(
+        title=f"Watch {name} for {seconds / 60:g} minutes",
+        kind="wait",
+        operation="effects.seen",
+        arguments={"role": role, "seconds": seconds, "stamp": stamp},
+        timeout=seconds * 3,
+        interval=5.0,
+    )
+
+
 def restarted(role: str, name: str, uid: str, stamp: str, at: str, words: Words = KUBERNETES) -> tuple[Step, ...]:
     """Restart a deployment under this stamp and watch it; ``at`` is the moment, ISO 8601."""
     arguments: dict[str, JsonValue] = {"role": role, "stamp": stamp, "at": at, "expect_uid": uid}

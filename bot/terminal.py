@@ -16,6 +16,7 @@ from bot import app, catalog
 from bot.app import Bot, clock
 from bot.check.findings import findings
 from bot.console import run
+from bot.console.hidden import Read, filled_in
 from bot.console.render import render
 from bot.errors import Refused
 from bot.policy import Policy
@@ -83,11 +84,17 @@ def actor_of(policy: Policy, login: Login) -> Actor:
     )
 
 
-async def run_line(settings: Settings, line: str, login: Login, console: Console | None = None) -> int:
-    """Run a command line such as ``/queue-stats``, print the answer and return the exit code; raises ``BotError``."""
+async def run_line(
+    settings: Settings, line: str, login: Login, console: Console | None = None, *, read: Read | None = None
+) -> int:
+    """Run a command line such as ``/queue-stats``, print the answer and return the exit code; raises ``BotError``.
+
+    ``read`` asks for what nobody may see, by the argument's name.
+    """
     console = console or _console()
+    arguments = filled_in(line, catalog.load(), read) if read else None
     async with _present(settings) as bot:
-        asked = await _item(bot, login, lambda actor: run.request(line, actor, clock()))
+        asked = await _item(bot, login, lambda actor: run.request(line, actor, clock(), arguments=arguments))
         async with _closed_when_interrupted(bot, asked):
             code = await run.ask(asked, bot.dispatcher, console=console)
         proposed = await Plans(bot.core.database).of_request(asked.id)

@@ -107,3 +107,20 @@ def test_without_a_word_it_says_what_there_is(tmp_path: Path) -> None:
     said = bot(tmp_path).stdout + bot(tmp_path, "--help").stdout
     for word in ("serve", "check", "manifest", "docs", "run", "decide", "--env-file"):
         assert word in said
+
+
+def test_a_value_is_taken_from_standard_input_and_never_printed(tmp_path: Path) -> None:
+    policy(tmp_path, U0APPROVER=LOGIN)
+    words = (sys.executable, "-m", "bot", "run", "/set-env api MONGO_URI")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "SLACK_BOT_TOKEN": "xoxb-1"}
+    environment["KUBECONFIG"] = "/nonexistent"
+
+    def ended(given: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            words, input=given, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    given, empty = ended("hunter2\n"), ended("")
+    assert "KUBECONFIG" in given.stdout + given.stderr, "it came as far as the cluster"
+    assert "hunter2" not in given.stdout + given.stderr
+    assert (empty.returncode, "No value was given, so nothing was done." in empty.stderr) == (1, True)

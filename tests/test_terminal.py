@@ -102,6 +102,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         await database.close()
 
 
+def _kept_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("state.db*"))
+
+
 @asynccontextmanager
 async def serving(desk: Desk) -> AsyncIterator[None]:
     executors = Executors(desk.database)
@@ -167,6 +171,25 @@ async def test_a_refusal_says_why_and_is_no_success(desk: Desk, line: str, login
     assert await desk.run(line, login) == 1
     assert words in desk.said
     assert (await desk.record()).status == "refused"
+
+
+async def test_a_value_that_nobody_may_see_is_asked_for_and_nowhere_but_in_the_vault(tmp_path: Path) -> None:
+    async with kubernetes_server() as server:
+        for name in ("novapulse-worker", "novapulse-api"):
+            server.answers[f"GET {DEPLOYMENTS}/{name}"] = deployment(name)
+        kubeconfig = str(server.kubeconfig(tmp_path))
+        settings = environment(tmp_path, KUBECONFIG=kubeconfig, SLACK_BOT_TOKEN="xoxb-1")
+        console = _console()
+        code = await run_line(settings, "/set-env api MONGO_URI", OLGA, console, read=lambda _: "hunter2")
+        assert isinstance(console.file, io.StringIO)
+        assert code == 0, console.file.getvalue()
+        assert "the new value" in console.file.getvalue()
+        assert "/set-env both MONGO_URI" in console.file.getvalue()
+        database = Database(settings.state.state_url.get_secret_value())
+        (record, *_) = await Requests(database).search(limit=1)
+        assert "hunter2" not in str(record)
+        await database.close()
+    assert b"hunter2" not in _kept_in(tmp_path)
 
 
 async def test_a_stranger_is_refused_and_on_record(desk: Desk) -> None:

@@ -68,7 +68,10 @@ class Aftermath:
 
     @condition
     async def effect_seen(self, role: str, seconds: float) -> Progress:
-        """Tell how the queues and the memory are since the restart, until ``seconds`` after it."""
+        """Tell how the queues and the memory are since the restart, until ``seconds`` after it.
+
+        Only runs that began before there were baselines name it; ``effects.seen`` has taken its place.
+        """
         pods = await self._pods.of(role)
         starts = [pod.started_at for pod in pods if pod.started_at]
         if not starts:

@@ -101,6 +101,12 @@ def from_marks(metadata: Metadata) -> list[Autoscaler]:
     return [Autoscaler(kind="GitOps", name=product)] if product else []
 
 
+def from_git(metadata: Metadata) -> tuple[str, ...]:
+    """Warn of what applies an object from Git, and would put back what a person changes; empty where nothing does."""
+    words = "from Git and may put back what stands there: change it there as well."
+    return tuple(f"{owner.name} applies {metadata.name} {words}" for owner in from_marks(metadata))
+
+
 def _instance(mark: str) -> str:
     """Return the application's name; Argo CD's tracking id goes on with the object's own."""
     return mark.partition(":")[0]

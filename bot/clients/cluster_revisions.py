@@ -209,7 +209,8 @@ def _leaves(value: JsonValue | Mapping[str, JsonValue], path: str, found: dict[s
 
 
 def _shown(path: str, before: str | None, after: str | None) -> tuple[str, str]:
-    is_private = ".env[" in path or path.startswith("annotations")
+    # Where a variable comes from (valueFrom) names a ConfigMap or a Secret and is no secret itself.
+    is_private = (".env[" in path and path.endswith("].value")) or path.startswith("annotations")
     old, new = (_value(value, is_private=is_private) for value in (before, after))
     return (old, new) if old != new else (old, f"{new}, another one")
 

@@ -4,6 +4,7 @@ import secrets
 from datetime import datetime
 from typing import Final, Protocol, get_args
 
+from pydantic import JsonValue
 from rich.console import Console
 
 from bot.console.render import render
@@ -28,14 +29,18 @@ class Dispatching(Protocol):
         """Return what is to be said about the decision, or None where the plan's card says it."""
 
 
-def request(line: str, actor: Actor, now: datetime) -> Request:
-    """Return what somebody at the terminal asks for with a line such as ``/queue-stats email``."""
+def request(line: str, actor: Actor, now: datetime, *, arguments: dict[str, JsonValue] | None = None) -> Request:
+    """Return what somebody at the terminal asks for with a line such as ``/queue-stats email``.
+
+    ``arguments`` are all of the line's, where some of them are not in it.
+    """
     name, text = split_line(line)
     return Request(
         id=f"console:{secrets.token_hex(12)}",
         actor=actor,
         command=name,
         text=text,
+        arguments=arguments,
         source="console",
         received_at=now,
     )

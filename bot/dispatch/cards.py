@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.dispatch.run_cards import closing, duration, step_lines
+from bot.dispatch.run_cards import closing, run_headline, step_lines
+from bot.next_steps import offered
 from bot.plan import Plan
 from bot.reply import Bold, Button, Buttons, Code, Level, Line, Note, Part, Person, Reply, Span, Table, Text, When
 from bot.request import Actor
@@ -33,7 +34,7 @@ class Neighbour:
 class CardView:
     """Everything a card shows. ``approvers`` may decide; ``notify`` rings them, which only the first posting does.
 
-    ``undoing`` is the plan that would take this run back and has not come to an end, or empty.
+    ``undoing`` is the plan that would take this run back and has not come to an end, ``ended`` how its effect did.
     """
 
     stored: StoredPlan
@@ -44,6 +45,7 @@ class CardView:
     break_glass: bool = False
     undo_offered: bool = False
     undoing: str = ""
+    ended: str = ""
     neighbours: tuple[Neighbour, ...] = ()
     notify: bool = field(default=False)
 
@@ -61,7 +63,7 @@ def card(view: CardView) -> Reply:
 
 def _headline(view: CardView) -> tuple[str, Level]:
     if view.run is not None:
-        return _run_headline(view.run)
+        return run_headline(view.run, view.ended)
     stored = view.stored
     if stored.status == "approved":
         return ("approved, has to wait" if stored.reason else "approved, about to start"), Level.INFO
@@ -72,16 +74,6 @@ def _headline(view: CardView) -> tuple[str, Level]:
         "expired": ("expired, nothing was changed", Level.INFO),
         "stale": ("not started: the plan no longer fits, nothing was changed", Level.WARNING),
     }.get(stored.status, ("about to start", Level.INFO))
-
-
-def _run_headline(run: StoredRun) -> tuple[str, Level]:
-    if run.status == "succeeded":
-        undone = ", and has been undone since" if run.undone_by else ""
-        return f"done after {duration(run.started_at, run.finished_at)}{undone}", Level.OK
-    if run.status == "failed":
-        return f"failed after {duration(run.started_at, run.finished_at)}", Level.CRITICAL
-    number = next((step.number for step in run.steps if step.status in ("running", "waiting")), len(run.steps) - 1)
-    return f"running, step {number + 1} of {len(run.steps)}", Level.INFO
 
 
 def _parts(view: CardView, headline: str) -> Iterator[Part]:
@@ -207,8 +199,7 @@ def _reason(stored: StoredPlan) -> Iterator[Part]:
 
 
 def _buttons(view: CardView) -> Iterator[Part]:
-    buttons = tuple(_run_buttons(view) if view.run is not None else _plan_buttons(view))
-    if buttons:
+    if buttons := tuple(_run_buttons(view) if view.run is not None else _plan_buttons(view)):
         yield Buttons(buttons=buttons)
 
 
@@ -221,6 +212,7 @@ def _plan_buttons(view: CardView) -> Iterator[Button]:
         yield Button(label="Cancel my request", action="cancel", value=stored.id)
     if stored.status == "waiting" and view.break_glass:
         yield Button(label="Break glass", action="break_glass", value=stored.id, style="danger")
+    yield from offered(stored.plan.offers if stored.status == "waiting" else ())
     if stored.status in ("stale", "expired"):
         yield Button(label="Plan again", action="replan", value=stored.id)
 

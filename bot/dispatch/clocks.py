@@ -5,6 +5,7 @@ from datetime import datetime
 import structlog
 
 from bot.dispatch.approve import Approvals
+from bot.dispatch.freezing import Freezing
 from bot.dispatch.gate import Gate
 from bot.dispatch.notices import Notices
 from bot.policy import PolicyInForce
@@ -30,10 +31,12 @@ class Clocks:
         self._notices = notices
         self._policy = policy
         self._locks = Locks(database)
+        self._freezing = Freezing(database, notices)
         self._shown: dict[str, Crowd] = {}  # by plan; one that is not in here is thought to be alone
 
     async def tick(self, now: datetime) -> None:
         """Expire, ask next, and advance what is approved; one plan's trouble does not hold up the others."""
+        await self._freezing.tick(now)
         undecided = await self._plans.undecided()
         crowds = await self._crowds(undecided)
         for stored in undecided:

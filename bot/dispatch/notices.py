@@ -13,6 +13,7 @@ from bot.policy import PolicyInForce
 from bot.reply import Level, Link, Person, Reply, Span, Text, say
 from bot.request import Actor, Decision, Request
 from bot.stores.database import Database
+from bot.stores.freeze_records import FreezeRecords
 from bot.stores.outbox import ANSWER, CARD, CRITICAL, Message, Outbox
 from bot.stores.plans import Plans, StoredPlan, Vote
 from bot.stores.runs import Runs, StoredRun
@@ -27,6 +28,7 @@ class Notices:
         self._database = database
         self._plans = Plans(database)
         self._runs = Runs(database)
+        self._freezes = FreezeRecords(database)
         self._outbox = outbox
         self._catalog = catalog
         self._policy = policy
@@ -87,6 +89,10 @@ class Notices:
         )
         await self._put(connection, f"plan:{stored.id}:ask-next", stored.channel, reply, now)
 
+    async def announce(self, connection: AsyncConnection, key: str, reply: Reply, now: datetime) -> None:
+        """Tell the alerts channel; the same key again edits what was told."""
+        await self._put(connection, key, self._alerts_channel, reply, now)
+
     async def break_glass(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> None:
         """Announce that somebody acts alone."""
         reply = say(
@@ -119,6 +125,7 @@ class Notices:
         approvers = access.approvers(policy, command=stored.command, requester=stored.requester.id)
         run = await self._runs.get(stored.id, connection)
         undoing = await self._plans.undo_pending(connection, stored.id) if run else None
+        ended = await self._freezes.ended(connection, stored.request_id) if run else ""
         return CardView(
             stored=stored,
             line=self.line(stored),
@@ -126,7 +133,11 @@ class Notices:
             run=run,
             approvers=self._actors(approvers),
             break_glass=stored.command in policy.break_glass.commands,
-            undo_offered=run is not None and not undoing and await self._undo_fits(connection, stored, run),
+            ended=ended,
+            undo_offered=run is not None
+            and not undoing
+            and not ended
+            and await self._undo_fits(connection, stored, run),
             undoing=undoing or "",
             neighbours=await self._neighbours(connection, stored),
             notify=notify,

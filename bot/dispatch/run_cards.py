@@ -17,6 +17,17 @@ def duration(start: datetime | None, end: datetime | None) -> str:
     return "an unknown time" if start is None or end is None else elapsed(end - start)
 
 
+def run_headline(run: StoredRun, ended: str) -> tuple[str, Level]:
+    """Return how a run stands and how bad that is; ``ended`` is how what it did has come to an end since."""
+    if run.status == "succeeded":
+        undone = ", and has been undone since" if run.undone_by else f", {ended}" * bool(ended)
+        return f"done after {duration(run.started_at, run.finished_at)}{undone}", Level.OK
+    if run.status == "failed":
+        return f"failed after {duration(run.started_at, run.finished_at)}", Level.CRITICAL
+    number = next((step.number for step in run.steps if step.status in ("running", "waiting")), len(run.steps) - 1)
+    return f"running, step {number + 1} of {len(run.steps)}", Level.INFO
+
+
 def step_lines(run: StoredRun) -> Text:
     """Return one line a step: its sign, its title, how long it took or since when it runs, what it says."""
     spans: list[Span] = []

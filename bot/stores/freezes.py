@@ -12,6 +12,7 @@ from bot.freeze import Freeze
 from bot.plan import operation
 from bot.request import Actor
 from bot.stores.database import Database
+from bot.stores.freeze_records import FreezeRecords
 from bot.stores.tables import freezes
 
 
@@ -20,6 +21,7 @@ class Freezes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._records = FreezeRecords(database)
 
     async def in_force(self, now: datetime, connection: AsyncConnection | None = None) -> list[Freeze]:
         """Return the freezes that have not ended, by scope; joins the given transaction."""
@@ -37,13 +39,15 @@ class Freezes:
         query = self._database.insert(freezes).values(scope=new.scope, **row)
         async with self._database.transaction() as connection:
             await connection.execute(query.on_conflict_do_update(index_elements=["scope"], set_=row))
+            await self._records.begin(connection, new)
         return {"changed": True, "message": f"{new.scope}: frozen until {new.until:%Y-%m-%d %H:%M} UTC"}
 
     @operation
-    async def lift(self, ids: list[str]) -> dict[str, JsonValue]:
-        """End these freezes; those that have ended already stay so."""
+    async def lift(self, ids: list[str], by: str = "") -> dict[str, JsonValue]:
+        """End these freezes in the name of whoever lifts them; those that have ended already stay so."""
         async with self._database.transaction() as connection:
             gone = (await connection.execute(sa.delete(freezes).where(freezes.c.id.in_(ids)))).rowcount
+            await self._records.lifted(connection, ids, by)
         return {"changed": gone > 0, "message": "lifted" if gone else "was lifted already"}
 
 

@@ -50,7 +50,7 @@ async def freeze(  # noqa: PLR0913 - a declaration
     scope, duration = _sorted_out(scope.lower(), duration.lower(), scopes(catalog))
     in_force = await freezes.in_force(now)
     if duration == _OFF:
-        return _lift([one for one in in_force if scope in (EVERYTHING, one.scope)], scope)
+        return _lift([one for one in in_force if scope in (EVERYTHING, one.scope)], scope, request.actor.name)
     # From the request's own time on, so that planning it again plans the same.
     length = _length(duration)
     since = request.received_at
@@ -106,7 +106,7 @@ def _set(new: Freeze, former: Freeze | None, running: list[str]) -> Plan:
     )
 
 
-def _lift(lifted: list[Freeze], scope: str) -> Plan:
+def _lift(lifted: list[Freeze], scope: str, by: str) -> Plan:
     if not lifted:
         message = "Nothing is frozen." if scope == EVERYTHING else f"{scope} is not frozen by itself."
         raise UserError(message, hint="/freeze off lifts every freeze." if scope != EVERYTHING else "")
@@ -120,7 +120,7 @@ def _lift(lifted: list[Freeze], scope: str) -> Plan:
             Step(
                 title=f"Allow changes again: {names}",
                 operation="freezes.lift",
-                arguments={"ids": [one.id for one in lifted]},
+                arguments={"ids": [one.id for one in lifted], "by": by},
             ),
         ),
         no_undo="/freeze sets it again.",

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import Configuring, WorkloadReading
 from bot.clients.platform_words import Words
@@ -13,7 +14,7 @@ from bot.config_change import changes_of, facts_of, setting
 from bot.errors import Refused, UsageError, UserError
 from bot.plan import Plan, Step, Undo
 from bot.request import Request
-from bot.rollout_steps import connected, healthy, taken_up
+from bot.rollout_steps import baseline, connected, healthy, taken_up, watched
 
 MOST, LEAST = "MONGO_MAX_POOL_SIZE", "MONGO_MIN_POOL_SIZE"
 WATCHED: Final = 120.0
@@ -62,28 +63,26 @@ async def set_pool_size(
             f"Every {words.pod} of the API and of the workers is {words.replaced}.",
             f"MongoDB has to bear up to {maximum * pods:,} connections of {words.pods(pods)}.",
         ),
-        warnings=tuple(dict.fromkeys(said for role in _ROLES for said in configuration.caveats(role))),
+        warnings=(
+            *from_git(stored.metadata),
+            *dict.fromkeys(said for role in _ROLES for said in configuration.caveats(role)),
+        ),
     )
 
 
 def _steps(read: dict[str, WorkloadObject], setting_it: Step, request: Request, words: Words) -> tuple[Step, ...]:
-    steps = [setting_it]
+    running = [role for role, one in read.items() if one.spec.replicas]
+    steps = [baseline(request.id, *running)] if running else []
+    steps.append(setting_it)
     for role, one in read.items():
         steps += taken_up(role, one.metadata.name, one.metadata.uid, request.id, request.received_at.isoformat(), words)
     if read["api"].spec.replicas:
         steps.append(healthy())
     replicas = read["worker"].spec.replicas
     if replicas:
-        watched = Step(
-            title="Watch the effect for two minutes",
-            kind="wait",
-            operation="aftermath.effect_seen",
-            arguments={"role": "worker", "seconds": WATCHED},
-            timeout=WATCHED * 3,
-            interval=5.0,
-        )
-        steps += [connected(replicas), watched]
-    return tuple(steps)
+        steps.append(connected(replicas))
+    watching = (watched(role, read[role].metadata.name, WATCHED, request.id) for role in running)
+    return (*steps, *watching)
 
 
 def _undo(most: str, least: str, wanted: dict[str, str], uid: str) -> Undo | None:

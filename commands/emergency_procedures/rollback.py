@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_revisions import Revision, Revisions, differences
 from bot.clients.cluster_workloads import WorkloadObject, Workloads
 from bot.command import command
@@ -106,6 +107,7 @@ def _steps(role: _Role, found: WorkloadObject, target: Revision) -> tuple[Step, 
 
 def _warnings(found: WorkloadObject, changes: int) -> tuple[str, ...]:
     warnings = ["The database is not rolled back: an older version has to understand what the newer one wrote."]
+    warnings += from_git(found.metadata)
     if found.spec.paused:
         warnings.append("Rollouts of this deployment are paused: nothing happens until they are resumed.")
     if changes > SHOWN:

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, JsonValue
 
+from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_configuration import origin_of, sources_of
 from bot.clients.cluster_revisions import REVISION
 from bot.clients.cluster_workloads import WorkloadObject
@@ -43,11 +44,11 @@ async def set_env(
 ) -> Plan:
     """Set an environment variable on the API, the workers or both; a form asks for the value.
 
-    The value is sealed until it is used, then forgotten, and in no card, plan or record. A deployment that is left
-    behind and a Secret that is overridden are said.
+    At the terminal a hidden prompt or standard input gives it. It is sealed until it is used, then forgotten, and in no
+    card, plan or record. A deployment that is left behind and a Secret that is overridden are said.
     """
     if not value:
-        raise UsageError("The value is asked for in a form: run it in Slack without one.", argument="value")
+        raise UsageError("A form asks for the value in Slack, and a hidden prompt at the terminal.", argument="value")
     fingerprint = await vault.fingerprint(value)
     names = ("api", "worker")
     read: _Found = dict(zip(names, await asyncio.gather(*(workloads.read(role) for role in names)), strict=True))
@@ -66,6 +67,7 @@ async def set_env(
         steps=_steps(found, name, value, words),
         undo=undo,
         no_undo="" if undo else _no_undo(found),
+        offers=(f"/set-env both {name}",) if _left_behind(read, found) else (),
         blast_radius=tuple(f"Every {words.pod} of {one.metadata.name} is {words.replaced}." for one in found.values()),
         warnings=(*_warnings(read, found, name), *dict.fromkeys(words for each in said for words in each)),
     )
@@ -120,9 +122,14 @@ def _no_undo(found: _Found) -> str:
     return "nothing keeps the former value: set that again"
 
 
+def _left_behind(read: _Found, found: _Found) -> list[str]:
+    return [one.metadata.name for role, one in read.items() if role not in found]
+
+
 def _warnings(read: _Found, found: _Found, name: str) -> tuple[str, ...]:
-    warnings = []
+    warnings: list[str] = []
     for role, one in found.items():
+        warnings += from_git(one.metadata)
         container, called = one.spec.template.container(role), one.metadata.name
         origin, (maps, secrets) = origin_of(container, name), sources_of(container)
         if origin.startswith(("Secret", "ConfigMap")):
@@ -131,7 +138,6 @@ def _warnings(read: _Found, found: _Found, name: str) -> tuple[str, ...]:
             sources = [f"ConfigMap {each}" for each in maps] + [f"Secret {each}" for each in secrets]
             words = f"{called} also takes every key of {' and '.join(sources)}"
             warnings.append(f"{words}: if {name} is one of them, it is overridden. The bot may not read Secrets.")
-    left = [one.metadata.name for role, one in read.items() if role not in found]
-    if left:
-        warnings.append(f"{left[0]} is left behind with what it has now: /set-env both {name} changes both.")
+    if left := _left_behind(read, found):
+        warnings.append(f"{left[0]} is left behind with what it has now; the button below asks for the value of both.")
     return tuple(warnings)

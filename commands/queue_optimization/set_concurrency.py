@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import Configuring, WorkloadReading
 from bot.clients.platform_words import Words
@@ -13,7 +14,7 @@ from bot.config_change import changes_of, facts_of, setting
 from bot.errors import Refused, UserError
 from bot.plan import Plan, Step, Undo
 from bot.request import Request
-from bot.rollout_steps import connected, taken_up
+from bot.rollout_steps import baseline, connected, taken_up, watched
 
 KEY: Final = "QUEUE_CONCURRENCY"
 WATCHED: Final = 180.0  # seconds after the restart during which the effect is watched
@@ -37,7 +38,8 @@ async def set_concurrency(
 ) -> Plan:
     """Change QUEUE_CONCURRENCY, restart the workers and watch the effect.
 
-    It counts per queue and worker process. The queues and the memory are watched for three minutes after the restart.
+    It counts per queue and worker process. Depth, rate, memory and restarts are compared
+    with what they were before for three minutes after the restart.
     """
     stored, workers = await asyncio.gather(configuration.config_map(), workloads.read("worker"))
     words, kept = workloads.words, stored.metadata.name
@@ -61,7 +63,11 @@ async def set_concurrency(
             f"Every {words.pod} of {name} is {words.replaced}; jobs in work are finished or tried again.",
             f"Up to {concurrency * workers.spec.replicas:,} jobs of each queue at a time, over all workers.",
         ),
-        warnings=(*_warnings(now.get(KEY, ""), concurrency, words), *configuration.caveats("worker")),
+        warnings=(
+            *_warnings(now.get(KEY, ""), concurrency, words),
+            *configuration.caveats("worker"),
+            *from_git(stored.metadata),
+        ),
     )
 
 
@@ -70,15 +76,8 @@ def _steps(workers: WorkloadObject, setting_it: Step, request: Request, words: W
     steps = (setting_it, *taken_up("worker", name, uid, request.id, request.received_at.isoformat(), words))
     if not replicas:
         return steps
-    watched = Step(
-        title="Watch the effect for three minutes",
-        kind="wait",
-        operation="aftermath.effect_seen",
-        arguments={"role": "worker", "seconds": WATCHED},
-        timeout=WATCHED * 3,
-        interval=5.0,
-    )
-    return (*steps, connected(replicas), watched)
+    watching = watched("worker", name, WATCHED, request.id)
+    return (baseline(request.id, "worker"), *steps, connected(replicas), watching)
 
 
 def _undo(before: str, concurrency: int, uid: str) -> Undo | None:

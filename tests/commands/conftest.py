@@ -14,12 +14,15 @@ from bot.catalog import Catalog, load
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_parts import cluster_parts
+from bot.clients.effects import effects
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.clients.replica_metrics import MetricsReader
 from bot.plan import Change, Plan, Step
 from bot.policy_file import PolicyFile
 from bot.request import Actor
 from bot.settings import ApiSettings, PlatformSettings, RedisSettings
+from bot.stores.baselines import Baselines
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.requests import Requests
@@ -262,9 +265,18 @@ async def world(tmp_path: Path) -> AsyncIterator[AnyCluster]:
 
 @pytest.fixture
 async def systems(
-    world: AnyCluster, redis_settings: RedisSettings, queues: Queues, database: Database, api: NovaPulseApi
+    world: AnyCluster,
+    redis_settings: RedisSettings,
+    queues: Queues,
+    database: Database,
+    api: NovaPulseApi,
+    api_server: PretendApi,
 ) -> AsyncIterator[dict[str, Any]]:
     """Every system that steps may name, under its name."""
+
+    def clock() -> datetime:
+        return datetime.now(UTC) + timedelta(minutes=10)
+
     vault, samples = Vault(database, SecretStr("a-key")), Samples(database)
     async with AsyncExitStack() as stack:
         parts = cluster_parts(
@@ -273,8 +285,11 @@ async def systems(
             queues,
             vault,
             trend=samples,
-            clock=lambda: datetime.now(UTC) + timedelta(minutes=10),
+            clock=clock,
         )
         cluster = Cluster(world.settings)
         stack.push_async_callback(cluster.close)
-        yield {**parts, "cluster": cluster, "queues": queues, "vault": vault, "api": api}
+        found = {**parts, "cluster": cluster, "queues": queues, "vault": vault, "api": api}
+        found["metrics"] = MetricsReader(api, cluster, ApiSettings(novapulse_api_url=api_server.url))
+        found["effects"] = effects(found, queues, Baselines(database), samples, clock)
+        yield found

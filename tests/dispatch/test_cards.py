@@ -11,7 +11,7 @@ from bot.plan import Change, Plan, Step, Undo
 from bot.reply import Buttons, Level, Note, Reply
 from bot.stores.plans import PlanStatus, StoredPlan, Vote
 from bot.stores.runs import RunStatus, StepStatus, StoredRun, StoredStep
-from tests.dispatch.world import AMIR, OLGA, OTTO, SANA, START, buttons_of, text_of, words_of
+from tests.dispatch.world import AMIR, OLGA, OTTO, SANA, START, all_buttons, buttons_of, text_of, words_of
 
 PLAN = Plan(
     title="Scale the workers from 2 to 5",
@@ -93,6 +93,19 @@ def test_who_approved_is_named_and_no_longer_asked() -> None:
     assert "1 of 2" in said
     assert said.count("Amir Approver") == 1
     assert "Needs 1 more of" in said
+
+
+def test_what_may_be_wanted_instead_is_a_form_while_it_waits() -> None:
+    plan = PLAN.model_copy(update={"offers": ("/set-env both MONGO_URI",)})
+    offering = replace(STORED, plan=plan)
+    button = all_buttons(card(replace(VIEW, stored=offering)))[-1]
+    assert (button.label, button.action, button.value) == (
+        "/set-env both MONGO_URI instead…",
+        "form",
+        "/set-env both MONGO_URI",
+    )
+    assert "form" not in buttons_of(card(replace(VIEW, stored=replace(offering, status="denied"))))
+    assert "offers" not in PLAN.model_dump_json(), "what was stored before reads the same"
 
 
 def test_nobody_is_left_to_approve() -> None:

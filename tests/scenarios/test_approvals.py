@@ -3,6 +3,7 @@
 import pytest
 
 from sandbox.slack_page import Message, button
+from tests.scenarios.changing import asked
 from tests.scenarios.world import World, labels, plan_id, text, together
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -11,6 +12,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 async def cancel(world: World, card: Message) -> None:
     await world.click("operator", card, "Cancel my request")
     assert labels(await world.becomes(card, "Cancelled, nothing was changed", "Cancelled by")) == []
+
+
+async def test_what_would_leave_the_workers_behind_offers_the_form_for_both(world: World) -> None:
+    card = await asked(world, "operator", "/set-env api LOG_LEVEL", "left behind")
+    offer = "/set-env both LOG_LEVEL instead…"
+    view = await world.form("operator", lambda: world.click("operator", card, offer))
+    assert "LOG_LEVEL" in str(view)
+    known = world.shown("ops")
+    await world.submit("operator", value="debug")
+    both = await world.new("ops", known, "Set LOG_LEVEL on novapulse-api and novapulse-worker")
+    assert not any("instead" in label for label in labels(both))
+    for one in (card, both):
+        await world.click("operator", one, "Cancel my request")
+        await world.becomes(one, "Cancelled")
 
 
 async def test_a_second_person_approves_and_what_was_approved_runs_once(world: World) -> None:

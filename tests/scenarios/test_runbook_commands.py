@@ -107,11 +107,17 @@ async def test_in_a_freeze_nothing_is_planned_and_nothing_approved_before_it_sta
     waits = await world.plan("/scale-workers 3")
     before = len(world.scaled())
     await world.ask("operator", "/freeze workers 30m", "Refused", "freeze:set")
+    known = world.shown("novapulse-alerts")
     frozen = await world.ask("approver", "/freeze workers 30m", "Done after")
+    announced = await world.new("novapulse-alerts", known, "Frozen: changes of workers", "It ends by itself")
     await world.ask("operator", "/scale-workers 4", "workers is frozen by approver until", "/freeze off")
     await world.click("approver", waits, "Approve")
     await world.becomes(waits, "nothing was changed", "frozen by approver until")
     assert len(world.scaled()) == before
     assert labels(frozen) == ["Undo"]
     await world.ask("approver", "/freeze off", "Done after")
+    await world.new("novapulse-alerts", known, "The freeze of changes of workers has ended", "lifted by approver")
+    await world.becomes(announced, "ended at", "lifted by approver")
+    frozen = await world.becomes(frozen, "ended at", "lifted by approver")
+    assert labels(frozen) == []
     await approved(world, await world.plan("/scale-workers 3"))

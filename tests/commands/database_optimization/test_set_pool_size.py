@@ -19,7 +19,12 @@ async def test_changes_both_and_restarts_both(systems: Systems) -> None:
     assert plan.blast_radius[1] == "MongoDB has to bear up to 100 connections of 5 pods."
     assert plan.no_undo
     before = {pod.uid for role in ("api", "worker") for pod in await systems["pods"].of(role)}
-    await perform(plan, systems, leave_out=("queues",))
+    said = await perform(plan, systems, leave_out=("queues",))
+    assert [step.operation for step in plan.steps][:2] == ["effects.baseline", "configuration.set_keys"]
+    assert [step.arguments["role"] for step in plan.steps if step.operation == "effects.seen"] == ["api", "worker"]
+    assert "the API says that it is healthy" in said[-2]
+    assert "connections to MongoDB: unknown, the API gives no sample of it" in said[-2]
+    assert "waiting: email 0 (was 0)" in said[-1]
     assert not before & {pod.uid for role in ("api", "worker") for pod in await systems["pods"].of(role)}
     assert (await systems["configuration"].config_map()).data["MONGO_MAX_POOL_SIZE"] == "20"
     with pytest.raises(UserError, match="5 to 20 already"):

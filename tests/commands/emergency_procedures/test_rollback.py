@@ -54,6 +54,35 @@ async def test_goes_back_and_undo_goes_forth(systems: Systems, world: AnyCluster
     await _settled(systems, "3.0.0")
 
 
+async def test_where_a_variable_comes_from_is_shown_and_its_value_is_not(systems: Systems, world: AnyCluster) -> None:
+    def change(found: dict[str, Any]) -> None:
+        source = {"secretKeyRef": {"name": "mongo-new", "key": "uri"}}
+        container = found["spec"]["template"]["spec"]["containers"][0]
+        container |= {"image": "worker:3.0.0", "env": [{"name": "MONGO_URI", "valueFrom": source}]}
+        container["resources"]["limits"]["memory"] = "1Gi"
+
+    world.sandbox.store.change("deployments", "novapulse", "novapulse-worker", change)
+    await _settled(systems, "3.0.0")
+    plan = await planned(rollback, systems, deployment="worker")
+    shown = {change.what.partition("].")[2]: (change.before, change.after) for change in plan.changes}
+    assert shown["env[MONGO_URI].valueFrom.secretKeyRef.name"] == ("mongo-new", "not set")
+    assert shown["resources.limits.memory"] == ("1Gi", "512Mi")
+
+
+async def test_what_applies_the_deployment_from_git_is_warned_of(systems: Systems, world: AnyCluster) -> None:
+    await _deploy(world, systems, "3.0.0")
+    assert len((await planned(rollback, systems, deployment="worker")).warnings) == 1
+
+    def mark(found: dict[str, Any]) -> None:
+        found["metadata"].setdefault("annotations", {})["argocd.argoproj.io/tracking-id"] = "nova:apps/Deployment:x"
+
+    world.sandbox.store.change("deployments", "novapulse", "novapulse-worker", mark)
+    assert (
+        "Argo CD nova applies novapulse-worker from Git and may put back what stands there: change it there as well."
+        in (await planned(rollback, systems, deployment="worker")).warnings
+    )
+
+
 async def test_the_api_is_seen_healthy_at_the_end(systems: Systems, world: AnyCluster) -> None:
     await _deploy(world, systems, "3.0.0", "api")
     plan = await planned(rollback, systems, deployment="api")

@@ -27,6 +27,7 @@ async def test_sets_it_and_forgets_the_value(systems: Systems) -> None:
     assert "hunter2" not in plan.model_dump_json()
     assert any("Secret novapulse-secrets" in warning and "overridden" in warning for warning in plan.warnings)
     assert any("novapulse-api is left behind" in warning for warning in plan.warnings)
+    assert plan.offers == ("/set-env both MONGO_URI",)
     said = await perform(plan, systems, leave_out=("queues",))
     assert "hunter2" not in " ".join(said)
     (entry,) = (await systems["configuration"].container("worker")).env
@@ -46,6 +47,7 @@ async def test_both_leaves_nobody_behind(systems: Systems) -> None:
     assert plan.title == "Set MONGO_URI on novapulse-api and novapulse-worker"
     assert plan.targets == ("deployment/novapulse-api", "deployment/novapulse-worker")
     assert not any("left behind" in warning for warning in plan.warnings)
+    assert plan.offers == ()
     assert plan.no_undo
     await perform(plan, systems, leave_out=("queues",))
     for role in ("api", "worker"):
@@ -66,7 +68,7 @@ async def test_a_secret_that_is_referred_to_is_named(systems: Systems, world: An
 
 
 async def test_without_a_form_it_asks_for_one(systems: Systems) -> None:
-    with pytest.raises(UsageError, match="asked for in a form"):
+    with pytest.raises(UsageError, match="A form asks for the value"):
         await planned(set_env, systems, deployment="api", name="MONGO_URI")
 
 
