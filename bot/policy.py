@@ -6,13 +6,13 @@
 import re
 from datetime import timedelta
 from typing import Literal, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bot.alert_rule import AlertRule, Inhibition
 from bot.duration import Duration
-from bot.oncall import OnCall
+from bot.oncall import Escalation, OnCall
+from bot.zone import known_zone
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -133,6 +133,7 @@ class Policy(_Section):
     approvals: dict[str, ApprovalRule]
     break_glass: BreakGlass = BreakGlass()
     oncall: OnCall = OnCall()
+    escalation: Escalation = Escalation()
     limits: dict[Literal["api", "worker"], ScaleLimit]
     schedules: dict[str, ScheduleRule]
     alerts: tuple[AlertRule, ...]
@@ -141,12 +142,7 @@ class Policy(_Section):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            message = f"{value!r} is not a time zone"
-            raise ValueError(message) from error
-        return value
+        return known_zone(value)
 
     def approval(self, command: str) -> ApprovalRule:
         """Return the rule for this command, else the one named ``default``; its presence is checked at load."""
