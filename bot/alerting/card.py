@@ -1,10 +1,12 @@
 """An incident as a card: what is wrong, how bad, since when, and the runbook's next step as buttons."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alert import Alert, Severity
 from bot.alert_rule import AlertRule
+from bot.alerting.calling import people
 from bot.alerting.evaluate import SEVERITIES, Finding, filled
 from bot.alerting.stages import Kind, News
 from bot.catalog import Catalog
@@ -12,7 +14,8 @@ from bot.clients.queue_layout import FAILED_KEPT
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
 from bot.policy import Policy
-from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Person, Reply, Span, Text, When
+from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Reply, Span, Text, When
+from bot.rota import Rota
 from bot.stores.incidents import Incident
 
 ONCALL: Final = "oncall"
@@ -24,28 +27,41 @@ _POINTS: Final = 60
 _YES_OR_NO: Final = {"up": ("failing", "working"), "readable": ("not readable", "readable")}
 
 
-def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None]) -> Reply:
+@dataclass(frozen=True)
+class Audience:
+    """Whom a card calls: who is on call at level 1, by id, and the policy that knows their names."""
+
+    policy: Policy
+    on_call: tuple[str, ...]
+
+
+def audience(policy: Policy, rota: Rota, now: datetime) -> Audience:
+    """Return whom a card calls now; everybody with the role where it is not known who is on call."""
+    return Audience(policy, rota.on_call(1, now).people or policy.members((ONCALL,)))
+
+
+def card(news: News, audience: Audience, catalog: Catalog, trend: list[float | None]) -> Reply:
     """Render an incident as it stands."""
     if news.incident.state == "resolved":
         return _resolved(news, trend)
     assert news.finding is not None  # noqa: S101 - only what was found can be firing
-    return _firing(news.incident, news.finding, (policy, catalog), trend)
+    return _firing(news.incident, news.finding, (audience, catalog), trend)
 
 
-def again(kind: Kind, incident: Incident, finding: Finding, policy: Policy) -> Reply:
+def again(kind: Kind, incident: Incident, finding: Finding, audience: Audience) -> Reply:
     """Say in the card's thread what an edit of the card would not tell anybody: Slack rings nobody for one."""
-    parts = (_line(incident, finding.rule, "Now"), *_mentions(incident.severity, policy))
+    parts = (_line(incident, finding.rule, "Now"), *_mentions(incident.severity, audience))
     title = f"{RINGS[kind]}: {incident.alert.summary}"
     return Reply(title=title, level=LEVELS[incident.severity], parts=parts)
 
 
-def digest(news: list[News], policy: Policy, now: datetime) -> Reply:
+def digest(news: list[News], audience: Audience, now: datetime) -> Reply:
     """Render many incidents that opened in one tick as one message, every one of them a line."""
     worst = max((one.incident.severity for one in news), key=SEVERITIES.index)
     lines = [_line(one.incident, one.finding.rule, one.incident.alert.summary) for one in news if one.finding]
     parts: list[Part] = [Text.of(f"{len(news)} alerts began at ", When(at=now), ".")]
     title = f"{len(news)} new alerts at once"
-    return Reply(title=title, level=LEVELS[worst], parts=(*parts, *_mentions(worst, policy), *lines))
+    return Reply(title=title, level=LEVELS[worst], parts=(*parts, *_mentions(worst, audience), *lines))
 
 
 def shown(value: float, rule: AlertRule) -> str:
@@ -68,12 +84,12 @@ def _words(rule: AlertRule) -> tuple[str, str] | None:
     return _YES_OR_NO.get(rule.metric.rpartition("_")[2])
 
 
-def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None]) -> Reply:
-    policy, catalog = known
+def _firing(incident: Incident, finding: Finding, known: tuple[Audience, Catalog], trend: list[float | None]) -> Reply:
+    audience, catalog = known
     alert, rule = finding.alert, finding.rule
     parts: list[Part] = [_line(incident, rule, "Now"), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
-    parts += [*_standing(incident), *_chart(rule, trend), *_mentions(incident.severity, policy)]
+    parts += [*_standing(incident), *_chart(rule, trend), *_mentions(incident.severity, audience)]
     buttons = (*_own_buttons(incident, catalog), *next_steps(rule.next_steps, alert.labels, catalog))
     if buttons:
         parts.append(Buttons(buttons=buttons))
@@ -92,6 +108,8 @@ def _standing(incident: Incident) -> list[Part]:
     parts: list[Part] = []
     if incident.acknowledged_at is not None:
         parts.append(Text.of(f"Acknowledged by {incident.acknowledged_by} at ", When(at=incident.acknowledged_at)))
+    if incident.called:
+        parts.append(Text.of(incident.called))
     if incident.muted:
         parts.append(Text.of(f"Muted: {incident.muted}"))
     return parts
@@ -178,14 +196,10 @@ def _worst(values: list[float | None], rule: AlertRule) -> float | None:
     return (min if rule.below else max)(known, default=None)
 
 
-def _mentions(severity: Severity, policy: Policy) -> list[Part]:
-    if severity != "critical" or ONCALL not in policy.roles:
+def _mentions(severity: Severity, audience: Audience) -> list[Part]:
+    if severity != "critical" or not audience.on_call:
         return []
-    people = [Person(id=person, name=policy.name(person), notify=True) for person in policy.members((ONCALL,))]
-    spans: list[Span] = ["On call: "]
-    for number, person in enumerate(people):
-        spans += [", ", person] if number else [person]
-    return [Text(spans=tuple(spans))] if people else []
+    return [Text.of("On call: ", *people(audience.policy, audience.on_call))]
 
 
 def _source(finding: Finding) -> list[Part]:

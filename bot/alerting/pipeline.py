@@ -12,7 +12,8 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.card import RINGS, again, card, digest
+from bot.alerting.card import RINGS, Audience, again, audience, card, digest
+from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.stages import News, dedupe, group, inhibit, over, silence
 from bot.catalog import Catalog
@@ -49,6 +50,7 @@ class Alerting:
         self._policy = policy
         self._catalog = catalog
         self._channel = channel
+        self._escalating = Escalating(stores.database, stores.outbox, channel)
 
     async def tick(self, observations: list[Observation], now: datetime) -> None:
         """Evaluate the observations and put what is new about the incidents into the outbox."""
@@ -63,7 +65,10 @@ class Alerting:
             judged = silence(inhibit(findings, policy.inhibitions), lasting)
             firing = await self._stores.incidents.firing(connection=connection)
             news = dedupe(group(judged, now), firing, now)
-            await self._notify(news, policy, now, connection)
+            moment = await self._escalating.moment(policy, now, connection)
+            news, calls = await self._escalating.look(news, moment, connection)
+            await self._notify(news, audience(policy, moment.rota, now), now, connection)
+            await self._escalating.say(news, calls, moment, connection)
             await self._stores.silences.end([one.id for one in ended], "resolved", now, connection)
             await self._remember(findings, now, connection)
 
@@ -80,38 +85,38 @@ class Alerting:
         }
         await self._stores.incidents.remember(states, now, connection=connection)
 
-    async def _notify(self, news: list[News], policy: Policy, now: datetime, connection: AsyncConnection) -> None:
+    async def _notify(self, news: list[News], called: Audience, now: datetime, connection: AsyncConnection) -> None:
         opened = [one for one in news if one.kind == "opened"]
         together = opened if len(opened) > DIGEST_ABOVE else []
         if together:
-            await self._announce_together(together, policy, now, connection)
+            await self._announce_together(together, called, now, connection)
         for one in news:
             if one.kind == "quiet" or one in together:
                 await self._stores.incidents.save(one.incident, connection=connection)
             else:
-                await self._announce(one, policy, now, connection)
+                await self._announce(one, called, now, connection)
 
-    async def _announce(self, one: News, policy: Policy, now: datetime, connection: AsyncConnection) -> None:
+    async def _announce(self, one: News, called: Audience, now: datetime, connection: AsyncConnection) -> None:
         incident = replace(one.incident, notified_at=now)
         if one.finding and incident.state == "firing":
             incident = replace(incident, alert=one.finding.alert)
         await self._stores.incidents.save(incident, connection=connection)
         trend = await self._trend(incident, one.finding, connection)
-        body = card(replace(one, incident=incident), policy, self._catalog, trend)
+        body = card(replace(one, incident=incident), called, self._catalog, trend)
         message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident))
         await self._stores.outbox.put(message, now, connection=connection)
         # A card that is new with this (it was in a digest until now) rings by itself.
         if one.kind in RINGS and one.finding is not None and one.incident.notified_at is not None:
-            ring = again(one.kind, incident, one.finding, policy)
+            ring = again(one.kind, incident, one.finding, called)
             key = f"{message.key}:{one.kind}:{now.isoformat()}"
             loud = Message(key, self._channel, ring, _priority(incident), thread_of=message.key)
             await self._stores.outbox.put(loud, now, connection=connection)
 
     async def _announce_together(
-        self, together: list[News], policy: Policy, now: datetime, connection: AsyncConnection
+        self, together: list[News], called: Audience, now: datetime, connection: AsyncConnection
     ) -> None:
         urgent = min(_priority(one.incident) for one in together)
-        message = Message(f"incidents:{now.isoformat()}", self._channel, digest(together, policy, now), urgent)
+        message = Message(f"incidents:{now.isoformat()}", self._channel, digest(together, called, now), urgent)
         await self._stores.outbox.put(message, now, connection=connection)
 
     async def _trend(

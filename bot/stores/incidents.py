@@ -23,7 +23,7 @@ class Incident:
     """One incident: its alert as last shown, its worst value, and when it was opened, resolved and last shown.
 
     ``notified_at`` is None while it has no card of its own; ``muted`` says why it rings nobody, ``acknowledged_by``
-    who has it in hand.
+    who has it in hand, ``called`` how far the escalation has come.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Incident:
     muted: str = ""
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
+    called: str = ""
 
 
 class Incidents:

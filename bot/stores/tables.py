@@ -138,6 +138,7 @@ incidents = sa.Table(
     column("muted", sa.Text, server_default=""),  # why it rings nobody, as last shown
     column("acknowledged_by", sa.Text, server_default=""),  # a name
     column("acknowledged_at", Moment, nullable=True),
+    column("called", sa.Text, server_default=""),  # how far the escalation has come
 )
 
 silences = sa.Table(

@@ -2,9 +2,10 @@
 
 from alembic import context
 
-from bot.stores.tables import requests
+from bot.stores import oncall_tables, tables  # noqa: F401 - importing them declares the tables
+from bot.stores.columns import metadata
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=requests.metadata, transaction_per_migration=False)
+context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
 with context.begin_transaction():
     context.run_migrations()
