@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from bot import catalog as declarations
 from bot import log
-from bot.alerting.parts import alerting_parts
+from bot.alerting.parts import alerting_parts, oncall_parts
 from bot.alerting.pipeline import Alerting
+from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
@@ -112,7 +113,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         vault = Vault(database, settings.slack.sealing_key)
         areas = (settings.platform, settings.redis)
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
-        systems |= api_parts(settings.api, api, mongo, systems["cluster"])
+        systems |= api_parts(settings.api, api, mongo, systems["cluster"]) | oncall_parts(database)
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
 
@@ -126,6 +127,7 @@ class Bot:
     clocks: Clocks
     engine: Engine
     scheduler: Scheduler
+    shifts: Shifts
 
 
 def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, starter: Starter | None = None) -> Bot:
@@ -133,6 +135,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     found = _dependencies(core)
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
     alerting, alert_actions = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock)
+    shifts = Shifts(database, lambda: policy.current, channel=channel, clock=clock)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
@@ -141,7 +144,8 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
     approvals = Approvals(database, notices, policy, reached)
     questions = Questions(database, planner, notices, policy)
-    steps = Steps(database, Operations(core.systems | {"alerts": alert_actions}), questions, notices, reached, clock)
+    systems = core.systems | {"alerts": alert_actions, "oncall": shifts}
+    steps = Steps(database, Operations(systems), questions, notices, reached, clock)
     engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
     again = Again(database, planner, approvals)
@@ -149,7 +153,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
     dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)
     clocks = Clocks(database, approvals, gate, notices, policy)
-    return Bot(core, name, dispatcher, clocks, engine, scheduler)
+    return Bot(core, name, dispatcher, clocks, engine, scheduler, shifts)
 
 
 def _dependencies(core: Core) -> dict[type, object]:
@@ -218,6 +222,7 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event) ->
             "approvals": bot.clocks.tick,
             "inbox": bot.dispatcher.tick,
             "policy": reload.tick,
+            "shifts": bot.shifts.tick,
         },
         clock,
     )

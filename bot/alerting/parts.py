@@ -8,8 +8,11 @@ from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.policy_file import PolicyFile
 from bot.stores.database import Database
+from bot.stores.handovers import Handovers
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
+from bot.stores.overrides import Overrides
+from bot.stores.pages import Pages
 from bot.stores.samples import Samples
 from bot.stores.silences import Silences
 
@@ -21,3 +24,8 @@ def alerting_parts(
     stores = Stores(database, Incidents(database), Samples(database), Outbox(database), Silences(database))
     alerting = Alerting(stores, policy=lambda: policy.current, catalog=catalog, channel=channel)
     return alerting, AlertActions(stores, alerting, clock)
+
+
+def oncall_parts(database: Database) -> dict[str, object]:
+    """Return the tables of who is on call, which commands may read and of which steps may start and end overrides."""
+    return {"overrides": Overrides(database), "handovers": Handovers(database), "pages": Pages(database)}
