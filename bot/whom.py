@@ -18,9 +18,12 @@ def person_named(policy: Policy, text: str, actor: Actor) -> str:
     word = (mention[1] if mention else text.strip().removeprefix("@")).casefold()
     if word in ME and actor.id in policy.people:
         return actor.id
+    if not word:
+        raise UsageError("Who is meant? A name of the policy, or me.", argument="who")
     names = {
-        person: {person.casefold(), entry.name.casefold(), entry.name.split()[0].casefold(), entry.console.casefold()}
+        person: {person.casefold(), name, *name.split()[:1], entry.console.casefold()}
         for person, entry in policy.people.items()
+        for name in (entry.name.casefold(),)
     }
     found = [person for person, called in names.items() if word in called]
     if len(found) == 1:

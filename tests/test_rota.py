@@ -19,7 +19,7 @@ def local(*parts: int) -> datetime:
 MONDAY = datetime(2026, 1, 5, 9, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ANN = Actor(id="U1", name="Ann")
-LEVELS = [{"title": "On-call engineer", "people": ["U9"]}, {"title": "Team lead"}]
+LEVELS: list[dict[str, Any]] = [{"title": "On-call engineer", "people": ["U9"]}, {"title": "Team lead"}]
 WEEKLY: dict[str, Any] = {"people": ["U1", "U2"], "starts": local(2026, 1, 5, 9)}
 
 

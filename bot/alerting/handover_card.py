@@ -1,6 +1,6 @@
 """The card of a hand-over: what the next one takes over, and the button that says that they have."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -77,7 +77,7 @@ def _lists(found: Situation, now: datetime) -> Iterator[Part]:
     yield _listed("Frozen", frozen)
 
 
-def _listed(title: str, rows: list[tuple[Span, ...]]) -> Text:
+def _listed(title: str, rows: Sequence[tuple[Span, ...]]) -> Text:
     if not rows:
         return Text.of(Bold(text=title), ": none")
     spans: list[Span] = [Bold(text=title)]

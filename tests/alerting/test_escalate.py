@@ -15,13 +15,20 @@ from bot.stores.incidents import Incident
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 RULES: dict[str, Any] = {"after": ["10m", "20m", "30m"], "repeat": "30m"}
-FOUR = [{"title": str(level), "people": [f"U{level}"]} for level in range(1, 5)]
+FOUR: list[dict[str, Any]] = [{"title": str(level), "people": [f"U{level}"]} for level in range(1, 5)]
 
 
 def incident(**more: Any) -> Incident:
     labels = {"alert": "redis-down"}
     alert = Alert(labels=labels, severity="critical", state="firing", summary="Redis is away", value=0, since=NOON)
-    values = {"id": "i1", "fingerprint": "f1", "alert": alert, "severity": "critical", "state": "firing", "peak": 0}
+    values: dict[str, Any] = {
+        "id": "i1",
+        "fingerprint": "f1",
+        "alert": alert,
+        "severity": "critical",
+        "state": "firing",
+        "peak": 0,
+    }
     return Incident(**values | {"opened_at": NOON} | more)
 
 
@@ -58,11 +65,11 @@ def test_a_policy_without_escalation_calls_level_one_only() -> None:
 
 
 def test_after_a_level_with_nobody_the_next_one_is_called_at_once() -> None:
-    empty = [FOUR[0], {"title": "2"}, FOUR[2], FOUR[3]]
+    empty: list[dict[str, Any]] = [FOUR[0], {"title": "2"}, FOUR[2], FOUR[3]]
     assert play(30, who=rota(empty)) == [(0, 1, ("U1",)), (10, 2, ()), (10, 3, ("U3",)), (30, 4, ("U4",))]
-    nobody_first = [{"title": "1"}, *FOUR[1:]]
+    nobody_first: list[dict[str, Any]] = [{"title": "1"}, *FOUR[1:]]
     assert play(5, who=rota(nobody_first)) == [(0, 1, ()), (0, 2, ("U2",))]
-    nobody_last = [*FOUR[:3], {"title": "4"}]
+    nobody_last: list[dict[str, Any]] = [*FOUR[:3], {"title": "4"}]
     assert play(60, who=rota(nobody_last))[3:] == [(30, 4, ()), (60, 3, ("U3",))]
     nobody = [{"title": str(level)} for level in range(1, 5)]
     assert play(90, who=rota(nobody)) == [(0, level, ()) for level in range(1, 5)]
