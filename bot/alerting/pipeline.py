@@ -103,7 +103,7 @@ class Alerting:
         await self._stores.incidents.save(incident, connection=connection)
         trend = await self._trend(incident, one.finding, connection)
         body = card(replace(one, incident=incident), called, self._catalog, trend)
-        message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident))
+        message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident), incident=incident.id)
         await self._stores.outbox.put(message, now, connection=connection)
         # A card that is new with this (it was in a digest until now) rings by itself.
         if one.kind in RINGS and one.finding is not None and one.incident.notified_at is not None:

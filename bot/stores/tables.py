@@ -121,6 +121,10 @@ messages = sa.Table(
     column("created_at", Moment),
     column("changed_at", Moment, index=True),
     column("sent_at", Moment, nullable=True),
+    column("via", sa.String(20), server_default="slack"),  # slack | pagerduty | mail
+    column("page", sa.JSON(none_as_null=True), nullable=True),  # what PagerDuty is told besides the body
+    column("incident", sa.String(200), server_default="", index=True),  # the incident it is about
+    column("second_path_at", Moment, nullable=True),  # when it went another way, as Slack had not taken it
 )
 
 incidents = sa.Table(
