@@ -17,6 +17,7 @@ from bot import log
 from bot.alerting.parts import alerting_parts, oncall_parts
 from bot.alerting.pipeline import Alerting
 from bot.alerting.shifts import Shifts
+from bot.alerting.ways import Ways
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
@@ -47,7 +48,7 @@ from bot.dispatch.steps import Steps
 from bot.overview import Overview
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
-from bot.pulse import Pulse
+from bot.pulse import Pulse, Tick
 from bot.reload import Reload
 from bot.schedule import Schedules
 from bot.scheduler import Scheduler, ScheduleStores, Work
@@ -134,8 +135,9 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     """Make the rooms under this process's name; ``starter`` stands in for the engine where another process runs it."""
     found = _dependencies(core)
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
-    alerting, alert_actions = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock)
-    shifts = Shifts(database, lambda: policy.current, channel=channel, clock=clock)
+    ways = Ways.of(core.settings.paging)
+    alerting, alert_actions = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, ways=ways)
+    shifts = Shifts(database, lambda: policy.current, channel=channel, clock=clock, ways=ways)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
@@ -216,16 +218,9 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event) ->
         return slack.problem()
 
     reload = Reload(core.policy, bot.scheduler, core.outbox, channel=core.settings.slack.alerts_channel)
-    pulse = Pulse(
-        {
-            "engine": bot.engine.tick,
-            "approvals": bot.clocks.tick,
-            "inbox": bot.dispatcher.tick,
-            "policy": reload.tick,
-            "shifts": bot.shifts.tick,
-        },
-        clock,
-    )
+    ticks: dict[str, Tick] = {"engine": bot.engine.tick, "approvals": bot.clocks.tick, "inbox": bot.dispatcher.tick}
+    ticks |= {"policy": reload.tick, "shifts": bot.shifts.tick}
+    pulse = Pulse(ticks, clock)
     registry = CollectorRegistry()
     stores = (core.outbox, Plans(core.database), Runs(core.database))
     watch = Watch(stores, pulse, {"slack": slack_problem, "schedules": bot.scheduler.problem}, registry, clock)

@@ -39,10 +39,11 @@ class OnCall(_Section):
 
     def people(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Return everybody it names, each with where in the section."""
-        for kind, group in (("levels", self.levels), ("rotations", self.rotations)):
-            for index, one in enumerate(group):
-                for person in one.people:
-                    yield (kind, index, "people"), person
+        named = [*(("levels", index, one.people) for index, one in enumerate(self.levels))]
+        named += [("rotations", index, one.people) for index, one in enumerate(self.rotations)]
+        for kind, index, people in named:
+            for person in people:
+                yield (kind, index, "people"), person
 
     def names_somebody(self, level: int) -> bool:
         """Whether it says of anybody that they are on call at this level, the first being 1, at any time."""

@@ -50,17 +50,22 @@ def level_named(policy: Policy, level: int) -> str:
     return ", ".join((f"Level {level}", *titles))
 
 
-def _call(call: Call, incident: Incident, policy: Policy) -> Reply:
-    since = incident.alert.since
+def call_body(call: Call, incident: Incident, policy: Policy) -> Reply:
+    """Return what whoever is called reads, by whatever way."""
+    waited = f"Nobody has had it for {elapsed(call.at - call.began_at)}. " if call.number > 1 else ""
+    beginning = "Nobody has acknowledged" if call.number > 1 else "Critical"
     return say(
-        f"Nobody has acknowledged: {incident.alert.summary}",
+        f"{beginning}: {incident.alert.summary}",
         Text.of(Bold(text=level_named(policy, call.level)), ": ", *people(policy, call.people)),
-        Text.of(
-            f"It is critical, for {elapsed(call.at - call.began_at)} without anybody. It began at ", When(at=since)
-        ),
-        Buttons(buttons=(Button(label="Acknowledge", action="run", value=f"/ack {incident.id}", style="primary"),)),
+        Text.of(f"{waited}It began at ", When(at=incident.alert.since), "."),
         level=Level.CRITICAL,
     )
+
+
+def _call(call: Call, incident: Incident, policy: Policy) -> Reply:
+    acknowledge = Button(label="Acknowledge", action="run", value=f"/ack {incident.id}", style="primary")
+    body = call_body(call, incident, policy)
+    return body.model_copy(update={"parts": (*body.parts, Buttons(buttons=(acknowledge,)))})
 
 
 def _together(calls: list[Call], incidents: dict[str, Incident], policy: Policy) -> Reply:
@@ -97,12 +102,16 @@ def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) ->
     return Message(key, channel, body, CARD, thread_of=f"incident:{incident.id}")
 
 
-def page_message(page: Page, policy: Policy, channel: str) -> Message:
-    """Return what mentions whoever somebody pages."""
-    body = say(
+def page_body(page: Page, policy: Policy) -> Reply:
+    """Return what whoever somebody pages reads, by whatever way."""
+    return say(
         f"Page: {page.reason}",
         Text.of(Bold(text=level_named(policy, page.level)), ": ", *people(policy, page.people)),
         Text.of(f"{page.by.name} calls at ", When(at=page.at), f": {page.reason}"),
         level=Level.CRITICAL,
     )
-    return Message(f"page:{page.id}", channel, body, CRITICAL)
+
+
+def page_message(page: Page, policy: Policy, channel: str) -> Message:
+    """Return what mentions whoever somebody pages."""
+    return Message(f"page:{page.id}", channel, page_body(page, policy), CRITICAL)

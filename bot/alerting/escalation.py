@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.alerting.calling import TOGETHER_ABOVE, call_messages, reminder
 from bot.alerting.escalate import called, escalate, wants_somebody
 from bot.alerting.stages import Kind, News
+from bot.alerting.ways import Ways, call_elsewhere, calm
 from bot.policy import Policy
 from bot.rota import Rota
 from bot.stores.database import Database
@@ -29,11 +30,12 @@ class Moment:
 class Escalating:
     """Calls level after level about what nobody has in hand, and reminds whoever has something in hand."""
 
-    def __init__(self, database: Database, outbox: Outbox, channel: str) -> None:
+    def __init__(self, database: Database, outbox: Outbox, channel: str, ways: Ways) -> None:
         self._calls = Escalations(database)
         self._overrides = Overrides(database)
         self._outbox = outbox
         self._channel = channel
+        self._ways = ways
 
     async def moment(self, policy: Policy, now: datetime, connection: AsyncConnection) -> Moment:
         """Return what this tick goes by."""
@@ -59,10 +61,19 @@ class Escalating:
     async def say(self, news: list[News], due: list[Call], moment: Moment, connection: AsyncConnection) -> None:
         """Put what mentions the people; after the cards, in whose threads it is said."""
         incidents = {one.incident.id: one.incident for one in news}
-        messages = call_messages(due, incidents, moment.policy, self._channel, moment.now)
-        for message in messages:
+        mentions = call_messages(due, incidents, moment.policy, self._channel, moment.now)
+        for message in (*mentions, *call_elsewhere(due, incidents, moment.policy, self._ways)):
             await self._outbox.put(message, moment.now, connection=connection)
+        await self._calm(incidents, moment, connection)
         await self._remind(incidents, moment, connection)
+
+    async def _calm(self, incidents: dict[str, Incident], moment: Moment, connection: AsyncConnection) -> None:
+        """Tell PagerDuty, where it was told of an incident, that it is resolved or that nobody has to be called."""
+        for incident in incidents.values() if self._ways.pagerduty else ():
+            message = calm(incident)
+            told = await self._outbox.posted(message.key, connection) if message else None
+            if message and message.page and told and told.page and told.page.action != message.page.action:
+                await self._outbox.put(message, moment.now, connection=connection)
 
     async def _remind(self, incidents: dict[str, Incident], moment: Moment, connection: AsyncConnection) -> None:
         for incident in incidents.values():

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.alerting.actions import AlertActions
 from bot.alerting.pipeline import Alerting, Stores
+from bot.alerting.ways import NO_OTHER, Ways
 from bot.catalog import Catalog
 from bot.policy_file import PolicyFile
 from bot.stores.database import Database
@@ -18,11 +19,17 @@ from bot.stores.silences import Silences
 
 
 def alerting_parts(
-    database: Database, policy: PolicyFile, catalog: Catalog, *, channel: str, clock: Callable[[], datetime]
+    database: Database,
+    policy: PolicyFile,
+    catalog: Catalog,
+    *,
+    channel: str,
+    clock: Callable[[], datetime],
+    ways: Ways = NO_OTHER,
 ) -> tuple[Alerting, AlertActions]:
-    """Return what judges the observations, and what people's steps do; both write to ``channel``."""
+    """Return what judges observations, and people's steps about alerts; both write to ``channel``, and by ``ways``."""
     stores = Stores(database, Incidents(database), Samples(database), Outbox(database), Silences(database))
-    alerting = Alerting(stores, policy=lambda: policy.current, catalog=catalog, channel=channel)
+    alerting = Alerting(stores, policy=lambda: policy.current, catalog=catalog, channel=channel, ways=ways)
     return alerting, AlertActions(stores, alerting, clock)
 
 

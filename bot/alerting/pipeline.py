@@ -16,6 +16,7 @@ from bot.alerting.card import RINGS, Audience, again, audience, card, digest
 from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.stages import News, dedupe, group, inhibit, over, silence
+from bot.alerting.ways import NO_OTHER, Ways
 from bot.catalog import Catalog
 from bot.policy import Policy
 from bot.schedule import Observation
@@ -45,12 +46,14 @@ class Stores:
 class Alerting:
     """Turns observations into incident cards in ``channel``; everything it knows is in the database."""
 
-    def __init__(self, stores: Stores, *, policy: Callable[[], Policy], catalog: Catalog, channel: str) -> None:
+    def __init__(
+        self, stores: Stores, *, policy: Callable[[], Policy], catalog: Catalog, channel: str, ways: Ways = NO_OTHER
+    ) -> None:
         self._stores = stores
         self._policy = policy
         self._catalog = catalog
         self._channel = channel
-        self._escalating = Escalating(stores.database, stores.outbox, channel)
+        self._escalating = Escalating(stores.database, stores.outbox, channel, ways)
 
     async def tick(self, observations: list[Observation], now: datetime) -> None:
         """Evaluate the observations and put what is new about the incidents into the outbox."""

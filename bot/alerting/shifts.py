@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.calling import page_message
 from bot.alerting.handover_card import Situation, accepted, handover_card, handover_key, overdue
+from bot.alerting.ways import NO_OTHER, Ways, page_elsewhere
 from bot.plan import operation
 from bot.policy import Policy
 from bot.rota import Rota
@@ -32,12 +33,19 @@ class Shifts:
     """The tick of the hand-overs, and the operations of ``/oncall accept`` and ``/page``; safe to repeat."""
 
     def __init__(
-        self, database: Database, policy: Callable[[], Policy], *, channel: str, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        policy: Callable[[], Policy],
+        *,
+        channel: str,
+        clock: Callable[[], datetime],
+        ways: Ways = NO_OTHER,
     ) -> None:
         self._database = database
         self._policy = policy
         self._channel = channel
         self._clock = clock
+        self._ways = ways
         self._outbox = Outbox(database)
         self._handovers, self._overrides, self._pages = Handovers(database), Overrides(database), Pages(database)
 
@@ -73,8 +81,10 @@ class Shifts:
         new, now = Page.model_validate(page), self._clock()
         async with self._database.transaction() as connection:
             is_new = await self._pages.add(new, connection)
-            if is_new:
-                await self._put(page_message(new, self._policy(), self._channel), now, connection)
+            policy = self._policy()
+            elsewhere = page_elsewhere(new, policy, self._ways)
+            for message in (page_message(new, policy, self._channel), *elsewhere) if is_new else ():
+                await self._put(message, now, connection)
         return {"changed": is_new, "message": "called" if is_new else "was called already"}
 
     async def _begin(self, people: tuple[str, ...], now: datetime) -> None:

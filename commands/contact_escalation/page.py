@@ -9,6 +9,7 @@ from pydantic import Field
 from bot.command import command
 from bot.errors import Refused, UsageError, UserError
 from bot.plan import Change, Plan, Step
+from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.request import Request
 from bot.rota import Rota
@@ -55,19 +56,20 @@ async def page(  # noqa: PLR0913 - two arguments of the command, five things it 
     recent = await pages.count_of(request.actor.id, request.received_at - WITHIN)
     if recent >= MOST:
         raise Refused(f"You have paged {recent} times within {WITHIN.seconds // 60} minutes. /oncall says how to call.")
-    new = Page(
-        id=hashlib.sha256(request.id.encode()).hexdigest()[:8],
-        level=level,
-        people=people,
-        reason=why,
-        by=request.actor,
-        at=request.received_at,
-    )
-    names = ", ".join(rules.name(person) for person in people)
+    return _plan(_page(level, people, why, request), rules, rota.rules.levels[level - 1].title)
+
+
+def _page(level: int, people: tuple[str, ...], reason: str, request: Request) -> Page:
+    name = hashlib.sha256(request.id.encode()).hexdigest()[:8]
+    return Page(id=name, level=level, people=people, reason=reason, by=request.actor, at=request.received_at)
+
+
+def _plan(new: Page, policy: Policy, title: str) -> Plan:
+    names = ", ".join(policy.name(person) for person in new.people)
     return Plan(
-        title=f"Page level {level}, {rota.rules.levels[level - 1].title}: {names}",
+        title=f"Page level {new.level}, {title}: {names}",
         target=f"page/{new.id}",
-        changes=(Change(what=names, before="not called", after=f"called: {why}"),),
+        changes=(Change(what=names, before="not called", after=f"called: {new.reason}"),),
         facts={"page": new.id},
         steps=(Step(title=f"Call {names}", operation="oncall.page", arguments={"page": new.model_dump(mode="json")}),),
         no_undo="Who was called was called; say in the thread that it is over.",
