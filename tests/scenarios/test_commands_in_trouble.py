@@ -86,7 +86,7 @@ SLOW = {
     },
 }
 # These read nothing but the bot's own database and the policy, which are all that the bot needs.
-OWN = {"/ack", "/alerts", "/approvals", "/audit", "/freeze", "/oncall", "/runbook", "/runs", "/silence"}
+OWN = {"/ack", "/alerts", "/approvals", "/audit", "/freeze", "/oncall", "/page", "/runbook", "/runs", "/silence"}
 # Opens a form first, which says what is away when it is submitted.
 FORMS = {"/set-env"}
 
