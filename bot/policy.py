@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from bot.alert_rule import AlertRule, Inhibition
 from bot.duration import Duration
 from bot.oncall import OnCall
+from bot.routing import Receiver, Route
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -123,7 +124,8 @@ class Policy(_Section):
     """The whole file.
 
     ``console_as_anybody`` lets whoever is at the terminal take anybody's place (``python -m bot run --as NAME``);
-    it is for a pretend system.
+    it is for a pretend system. ``second_path`` is the receiver of what is critical and Slack has not confirmed within
+    ``second_path_after``.
     """
 
     timezone: str = "UTC"
@@ -137,6 +139,10 @@ class Policy(_Section):
     schedules: dict[str, ScheduleRule]
     alerts: tuple[AlertRule, ...]
     inhibitions: tuple[Inhibition, ...] = ()
+    receivers: dict[str, Receiver] = Field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    second_path: str = ""
+    second_path_after: Duration = timedelta(minutes=1)
 
     @field_validator("timezone")
     @classmethod

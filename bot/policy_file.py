@@ -13,6 +13,7 @@ from bot.catalog import Catalog
 from bot.errors import InvalidPolicy
 from bot.nearest import nearest
 from bot.policy import ApprovalRule, Policy
+from bot.routing import routing_problems
 
 _NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
 _DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
@@ -90,6 +91,7 @@ def _problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
             yield ("schedules", name), f"there is no schedule {name!r}; there are {', '.join(catalog.schedules)}"
     yield from _people_problems(policy)
     yield from _alert_problems(policy, catalog)
+    yield from routing_problems(policy.receivers, policy.routes, policy.second_path)
 
 
 def _people_problems(policy: Policy) -> Iterator[_Problem]:

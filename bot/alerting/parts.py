@@ -7,6 +7,7 @@ from bot.alerting.actions import AlertActions
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.policy_file import PolicyFile
+from bot.settings import PagingSettings
 from bot.stores.database import Database
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
@@ -15,9 +16,22 @@ from bot.stores.silences import Silences
 
 
 def alerting_parts(
-    database: Database, policy: PolicyFile, catalog: Catalog, *, channel: str, clock: Callable[[], datetime]
+    database: Database,
+    policy: PolicyFile,
+    catalog: Catalog,
+    *,
+    channel: str,
+    clock: Callable[[], datetime],
+    paging: PagingSettings | None = None,
 ) -> tuple[Alerting, AlertActions]:
-    """Return what judges the observations, and what people's steps do; both write to ``channel``."""
+    """Return what judges the observations, and what people's steps do; ``channel`` is the alerts channel."""
     stores = Stores(database, Incidents(database), Samples(database), Outbox(database), Silences(database))
-    alerting = Alerting(stores, policy=lambda: policy.current, catalog=catalog, channel=channel)
+    alerting = Alerting(
+        stores,
+        policy=lambda: policy.current,
+        catalog=catalog,
+        channel=channel,
+        pagerduty=bool(paging and paging.pagerduty_routing_key),
+        address=paging.alerts_email if paging and paging.smtp_url else "",
+    )
     return alerting, AlertActions(stores, alerting, clock)
