@@ -14,10 +14,9 @@ from prometheus_client import CollectorRegistry
 
 from bot import catalog as declarations
 from bot import log
-from bot.alerting.parts import alerting_parts, oncall_parts
+from bot.alerting.parts import alerting_parts, oncall_parts, ways_of
 from bot.alerting.pipeline import Alerting
 from bot.alerting.shifts import Shifts
-from bot.alerting.ways import Ways
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
@@ -135,9 +134,11 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     """Make the rooms under this process's name; ``starter`` stands in for the engine where another process runs it."""
     found = _dependencies(core)
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
-    ways = Ways.of(core.settings.paging)
-    alerting, alert_actions = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, ways=ways)
-    shifts = Shifts(database, lambda: policy.current, channel=channel, clock=clock, ways=ways)
+    paging = core.settings.paging
+    alerting, alert_actions = alerting_parts(
+        database, policy, core.catalog, channel=channel, clock=clock, paging=paging
+    )
+    shifts = Shifts(database, lambda: policy.current, ways=ways_of(channel, paging), clock=clock)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from bot.alert_rule import AlertRule, Inhibition
 from bot.duration import Duration
 from bot.oncall import Escalation, OnCall
+from bot.routing import Receiver, Route
 from bot.zone import known_zone
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -123,7 +124,8 @@ class Policy(_Section):
     """The whole file.
 
     ``console_as_anybody`` lets whoever is at the terminal take anybody's place (``python -m bot run --as NAME``);
-    it is for a pretend system.
+    it is for a pretend system. ``second_path`` is the receiver of what is critical and Slack has not confirmed within
+    ``second_path_after``.
     """
 
     timezone: str = "UTC"
@@ -138,6 +140,10 @@ class Policy(_Section):
     schedules: dict[str, ScheduleRule]
     alerts: tuple[AlertRule, ...]
     inhibitions: tuple[Inhibition, ...] = ()
+    receivers: dict[str, Receiver] = Field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    second_path: str = ""
+    second_path_after: Duration = timedelta(minutes=1)
 
     @field_validator("timezone")
     @classmethod

@@ -14,6 +14,7 @@ from bot.errors import InvalidPolicy
 from bot.nearest import nearest
 from bot.oncall_check import Problem, oncall_problems
 from bot.policy import ApprovalRule, Policy
+from bot.routing import routing_problems
 
 _NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
 _DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
@@ -90,6 +91,7 @@ def _problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     yield from oncall_problems(policy)
     yield from _login_problems(policy)
     yield from _alert_problems(policy, catalog)
+    yield from routing_problems(policy.receivers, policy.routes, policy.second_path)
 
 
 def _login_problems(policy: Policy) -> Iterator[Problem]:

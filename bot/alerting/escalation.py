@@ -7,13 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.calling import TOGETHER_ABOVE, call_messages, reminder
 from bot.alerting.escalate import called, escalate, wants_somebody
+from bot.alerting.notify import Ways
 from bot.alerting.stages import Kind, News
-from bot.alerting.ways import Ways, call_elsewhere, calm
+from bot.alerting.ways import call_elsewhere
 from bot.policy import Policy
 from bot.rota import Rota
 from bot.stores.database import Database
 from bot.stores.escalations import Call, Escalations
 from bot.stores.incidents import Incident
+from bot.stores.message import Message
 from bot.stores.outbox import Outbox
 from bot.stores.overrides import Overrides
 
@@ -30,11 +32,10 @@ class Moment:
 class Escalating:
     """Calls level after level about what nobody has in hand, and reminds whoever has something in hand."""
 
-    def __init__(self, database: Database, outbox: Outbox, channel: str, ways: Ways) -> None:
+    def __init__(self, database: Database, outbox: Outbox, ways: Ways) -> None:
         self._calls = Escalations(database)
         self._overrides = Overrides(database)
         self._outbox = outbox
-        self._channel = channel
         self._ways = ways
 
     async def moment(self, policy: Policy, now: datetime, connection: AsyncConnection) -> Moment:
@@ -59,27 +60,34 @@ class Escalating:
         return [_with(one, said, alone=len(due) <= TOGETHER_ABOVE) for one in news], due
 
     async def say(self, news: list[News], due: list[Call], moment: Moment, connection: AsyncConnection) -> None:
-        """Put what mentions the people; after the cards, in whose threads it is said."""
+        """Put what mentions, pages and mails the people; after the cards, in whose threads it is said."""
         incidents = {one.incident.id: one.incident for one in news}
-        mentions = call_messages(due, incidents, moment.policy, self._channel, moment.now)
-        for message in (*mentions, *call_elsewhere(due, incidents, moment.policy, self._ways)):
-            await self._outbox.put(message, moment.now, connection=connection)
-        await self._calm(incidents, moment, connection)
+        mentions = call_messages(due, incidents, moment.policy, self._ways.channel, moment.now)
+        elsewhere = call_elsewhere(await self._untold(due, connection), incidents, moment.policy, self._ways)
+        for message in (*mentions, *elsewhere):
+            await self._put(message, moment.now, connection)
         await self._remind(incidents, moment, connection)
 
-    async def _calm(self, incidents: dict[str, Incident], moment: Moment, connection: AsyncConnection) -> None:
-        """Tell PagerDuty, where it was told of an incident, that it is resolved or that nobody has to be called."""
-        for incident in incidents.values() if self._ways.pagerduty else ():
-            message = calm(incident)
-            told = await self._outbox.posted(message.key, connection) if message else None
-            if message and message.page and told and told.page and told.page.action != message.page.action:
-                await self._outbox.put(message, moment.now, connection=connection)
+    async def _untold(self, due: list[Call], connection: AsyncConnection) -> list[Call]:
+        """Leave out the first calls about what the policy's routes have paged or mailed in this very tick."""
+        found = []
+        for call in due:
+            told = await self._outbox.told(call.incident, connection) if call.number == 1 else []
+            if not any(one.via != "slack" and one.changed_at == call.at for one in told):
+                found.append(call)
+        return found
 
     async def _remind(self, incidents: dict[str, Incident], moment: Moment, connection: AsyncConnection) -> None:
         for incident in incidents.values():
-            message = reminder(incident, moment.policy, self._channel, moment.now)
+            message = reminder(incident, moment.policy, self._ways.channel, moment.now)
             if message is not None and await self._outbox.posted(message.key, connection) is None:
-                await self._outbox.put(message, moment.now, connection=connection)
+                await self._put(message, moment.now, connection)
+
+    async def _put(self, message: Message, now: datetime, connection: AsyncConnection) -> None:
+        """Put a message; what belongs into the thread of a card goes to the card's channel."""
+        card = await self._outbox.posted(message.thread_of, connection) if message.thread_of else None
+        where = replace(message, channel=card.channel) if card else message
+        await self._outbox.put(where, now, connection=connection)
 
 
 def _with(one: News, said: dict[str, str], *, alone: bool) -> News:

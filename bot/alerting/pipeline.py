@@ -15,14 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.alerting.card import RINGS, Audience, again, audience, card, digest
 from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
+from bot.alerting.notify import Ways, cards, mails, page, priority_of, route
 from bot.alerting.stages import News, dedupe, group, inhibit, over, silence
-from bot.alerting.ways import NO_OTHER, Ways
 from bot.catalog import Catalog
 from bot.policy import Policy
+from bot.reply import Reply
 from bot.schedule import Observation
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
-from bot.stores.outbox import CARD, CRITICAL, Message, Outbox
+from bot.stores.message import Message, mails_of
+from bot.stores.outbox import Outbox
 from bot.stores.samples import Samples, series_of
 from bot.stores.silences import Silences
 
@@ -44,16 +46,26 @@ class Stores:
 
 
 class Alerting:
-    """Turns observations into incident cards in ``channel``; everything it knows is in the database."""
+    """Turns observations into incident cards, pages and mails; everything it knows is in the database.
+
+    ``channel`` is Slack's alerts channel, ``pagerduty`` whether there is one, ``address`` the alerts address or "".
+    """
 
     def __init__(
-        self, stores: Stores, *, policy: Callable[[], Policy], catalog: Catalog, channel: str, ways: Ways = NO_OTHER
+        self,
+        stores: Stores,
+        *,
+        policy: Callable[[], Policy],
+        catalog: Catalog,
+        channel: str,
+        pagerduty: bool = False,
+        address: str = "",
     ) -> None:
         self._stores = stores
         self._policy = policy
         self._catalog = catalog
-        self._channel = channel
-        self._escalating = Escalating(stores.database, stores.outbox, channel, ways)
+        self._ways = Ways(channel, pagerduty, address)
+        self._escalating = Escalating(stores.database, stores.outbox, self._ways)
 
     async def tick(self, observations: list[Observation], now: datetime) -> None:
         """Evaluate the observations and put what is new about the incidents into the outbox."""
@@ -105,22 +117,40 @@ class Alerting:
             incident = replace(incident, alert=one.finding.alert)
         await self._stores.incidents.save(incident, connection=connection)
         trend = await self._trend(incident, one.finding, connection)
-        body = card(replace(one, incident=incident), called, self._catalog, trend)
-        message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident), incident=incident.id)
-        await self._stores.outbox.put(message, now, connection=connection)
+        shown = replace(one, incident=incident)
+        body = card(shown, called, self._catalog, trend)
+        places = route(shown, called.policy, self._ways)
+        told = await self._stores.outbox.told(incident.id, connection)
+        said = cards(incident, body, places, told)
         # A card that is new with this (it was in a digest until now) rings by itself.
         if one.kind in RINGS and one.finding is not None and one.incident.notified_at is not None:
-            ring = again(one.kind, incident, one.finding, called)
-            key = f"{message.key}:{one.kind}:{now.isoformat()}"
-            loud = Message(key, self._channel, ring, _priority(incident), thread_of=message.key)
-            await self._stores.outbox.put(loud, now, connection=connection)
+            ring, moment = again(one.kind, incident, one.finding, called), now.isoformat()
+            said += [replace(it, key=f"{it.key}:{one.kind}:{moment}", body=ring, thread_of=it.key) for it in said]
+        said += page(incident, body, places, told) + mails(shown, body, places, told, now)
+        for message in said:
+            await self._stores.outbox.put(message, now, connection=connection)
 
     async def _announce_together(
         self, together: list[News], called: Audience, now: datetime, connection: AsyncConnection
     ) -> None:
-        urgent = min(_priority(one.incident) for one in together)
-        message = Message(f"incidents:{now.isoformat()}", self._channel, digest(together, called, now), urgent)
-        await self._stores.outbox.put(message, now, connection=connection)
+        """Say what opened in one tick in one message for each place; PagerDuty groups pages by itself."""
+        key = f"incidents:{now.isoformat()}"
+        routed = [(one, route(one, called.policy, self._ways)) for one in together]
+
+        def told(here: list[News]) -> tuple[Reply, int]:
+            return digest(here, called, now), min(priority_of(one.incident) for one in here)
+
+        said: list[Message] = []
+        for number, channel in enumerate(dict.fromkeys(name for _, places in routed for name in places.channels)):
+            body, urgent = told([one for one, places in routed if channel in places.channels])
+            said.append(Message(f"{key}:{channel}" if number else key, channel, body, urgent))
+        for address in dict.fromkeys(name for _, places in routed for name in places.addresses):
+            body, urgent = told([one for one, places in routed if address in places.addresses])
+            said += mails_of(key, "opened", (address,), body, priority=urgent)
+        for one, places in routed:
+            said += page(one.incident, card(one, called, self._catalog, []), places, ())
+        for message in said:
+            await self._stores.outbox.put(message, now, connection=connection)
 
     async def _trend(
         self, incident: Incident, finding: Finding | None, connection: AsyncConnection
@@ -138,7 +168,3 @@ def _read(stored: object) -> AlertState | None:
         return AlertState.model_validate(stored)
     except ValidationError:
         return None
-
-
-def _priority(incident: Incident) -> int:
-    return CRITICAL if incident.severity == "critical" else CARD

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.calling import page_message
 from bot.alerting.handover_card import Situation, accepted, handover_card, handover_key, overdue
-from bot.alerting.ways import NO_OTHER, Ways, page_elsewhere
+from bot.alerting.notify import Ways
+from bot.alerting.ways import page_elsewhere
 from bot.plan import operation
 from bot.policy import Policy
 from bot.rota import Rota
@@ -33,19 +34,13 @@ class Shifts:
     """The tick of the hand-overs, and the operations of ``/oncall accept`` and ``/page``; safe to repeat."""
 
     def __init__(
-        self,
-        database: Database,
-        policy: Callable[[], Policy],
-        *,
-        channel: str,
-        clock: Callable[[], datetime],
-        ways: Ways = NO_OTHER,
+        self, database: Database, policy: Callable[[], Policy], *, ways: Ways, clock: Callable[[], datetime]
     ) -> None:
         self._database = database
         self._policy = policy
-        self._channel = channel
-        self._clock = clock
         self._ways = ways
+        self._channel = ways.channel
+        self._clock = clock
         self._outbox = Outbox(database)
         self._handovers, self._overrides, self._pages = Handovers(database), Overrides(database), Pages(database)
 

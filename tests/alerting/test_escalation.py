@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from bot.alerting.pipeline import Alerting, Stores
-from bot.alerting.ways import Ways
 from bot.catalog import Catalog
 from bot.policy import Policy
 from bot.request import Actor
@@ -52,8 +51,10 @@ class Bot:
 
     def restart(self) -> None:
         stores = Stores(self.database, self.incidents, Samples(self.database), self.outbox, self.silences)
-        ways = Ways(pagerduty=True, mail=("alerts@novapulse.com",))
-        self.alerting = Alerting(stores, policy=lambda: self.rules, catalog=Catalog({}, {}), channel="C1", ways=ways)
+        mail = "alerts@novapulse.com"
+        self.alerting = Alerting(
+            stores, policy=lambda: self.rules, catalog=Catalog({}, {}), channel="C1", pagerduty=True, address=mail
+        )
 
     @property
     def now(self) -> datetime:

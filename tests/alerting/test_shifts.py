@@ -9,6 +9,7 @@ import pytest
 
 from bot.alert import Alert
 from bot.alerting.handover_card import Situation, handover_card
+from bot.alerting.notify import Ways
 from bot.alerting.shifts import Shifts
 from bot.policy import Policy
 from bot.reply import Buttons, Level
@@ -35,7 +36,7 @@ class Replica:
     def __init__(self, database: Database) -> None:
         self.rules = policy()
         self.now = MONDAY
-        self.shifts = Shifts(database, lambda: self.rules, channel="C1", clock=lambda: self.now)
+        self.shifts = Shifts(database, lambda: self.rules, ways=Ways("C1"), clock=lambda: self.now)
         self.handovers = Handovers(database)
         self.outbox = Outbox(database)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.alerting.notify import Ways
 from bot.alerting.parts import oncall_parts
 from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
@@ -31,7 +32,7 @@ class OnCallWorld:
         def clock() -> datetime:
             return self.now
 
-        self.shifts = Shifts(self.database, lambda: self.policy.current, channel="C1", clock=clock)
+        self.shifts = Shifts(self.database, lambda: self.policy.current, ways=Ways("C1"), clock=clock)
         self.systems = oncall_parts(self.database)
         self.outbox = Outbox(self.database)
         self.number = 0
