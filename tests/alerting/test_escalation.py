@@ -203,3 +203,24 @@ async def test_without_other_ways_only_slack_is_told(bot: Bot) -> None:
     for minute in (0, 10):
         await bot.at(minute)
     assert [len(await bot.all(via)) for via in ("slack", "pagerduty", "mail")] == [2, 0, 0]
+
+
+async def test_what_the_routes_have_paged_is_not_paged_twice_and_its_thread_is_where_its_card_is(bot: Bot) -> None:
+    routes: dict[str, Any] = {
+        "receivers": {"room": {"slack": "C9", "mail": True}},
+        "routes": [{"receivers": ["room"]}],
+    }
+    bot.rules = Policy.model_validate(POLICY | routes)
+    await bot.at(0)
+    assert [mail.body.title for mail in await bot.all("mail")] == ["redis is away"]
+    assert await bot.page() == ("trigger", 1)
+    await bot.at(10)
+    assert [mail.body.title for mail in await bot.all("mail")][1:] == ["Nobody has acknowledged: redis is away"]
+    assert {one.channel for one in await bot.all("slack")} == {"C9"}
+
+
+async def test_many_ticks_at_one_moment_call_once(bot: Bot) -> None:
+    for minute in (0, 0, 10, 10, 10):
+        await bot.at(minute)
+    assert await bot.mentions() == [(10, "U2")]
+    assert await bot.page() == ("trigger", 2)
