@@ -45,6 +45,13 @@ class OnCall(_Section):
             for person in people:
                 yield (kind, index, "people"), person
 
+    def first_people(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Return those of level 1 alone, each with where in the section."""
+        for where, person in self.people():
+            kind, index = where[0], int(where[1])
+            if index == 0 if kind == "levels" else self.rotations[index].level == 1:
+                yield where, person
+
     def names_somebody(self, level: int) -> bool:
         """Whether it says of anybody that they are on call at this level, the first being 1, at any time."""
         at_level = self.levels[level - 1 : level]

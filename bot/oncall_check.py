@@ -2,19 +2,37 @@
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Final
 
+from bot import access
+from bot.catalog import Catalog
 from bot.policy import Policy
+from bot.request import Actor
 
 Problem = tuple[tuple[str | int, ...], str]
 
 
-def oncall_problems(policy: Policy) -> Iterator[Problem]:
+# What whoever has level 1 needs: to take an alert in hand, and to accept a hand-over.
+_NEEDED: Final = ("/ack", "/oncall")
+
+
+def oncall_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     """Return people nobody knows, levels that are not there, rotations that overlap, an escalation to nobody."""
     for where, person in policy.oncall.people():
         if person not in policy.people:
             yield ("oncall", *where), f"oncall names {person!r}, who is not under [people]"
+    yield from _right_problems(policy, catalog)
     yield from _rotation_problems(policy)
     yield from _escalation_problems(policy)
+
+
+def _right_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
+    commands = [catalog.commands[name] for name in _NEEDED if name in catalog.commands]
+    for where, person in policy.oncall.first_people():
+        for permission in (command.change_permission for command in commands):
+            if access.refusal(policy, Actor(id=person, name=person), permission) is not None:
+                who = policy.name(person)
+                yield ("oncall", *where), f"oncall has {who} at level 1, who has no role with {permission}"
 
 
 def _rotation_problems(policy: Policy) -> Iterator[Problem]:

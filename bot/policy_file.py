@@ -88,7 +88,7 @@ def _problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     for name in policy.schedules:
         if name not in catalog.schedules:
             yield ("schedules", name), f"there is no schedule {name!r}; there are {', '.join(catalog.schedules)}"
-    yield from oncall_problems(policy)
+    yield from oncall_problems(policy, catalog)
     yield from _login_problems(policy)
     yield from _alert_problems(policy, catalog)
     yield from routing_problems(policy.receivers, policy.routes, policy.second_path)

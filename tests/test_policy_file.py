@@ -297,3 +297,15 @@ def test_a_reload_with_overlapping_rotations_leaves_the_old_policy_in_force(tmp_
     with pytest.raises(InvalidPolicy, match="overlap from 2026-03-02 08:00 UTC on"):
         policy.reload()
     assert policy.current is before
+
+
+def test_whoever_has_level_one_may_acknowledge_and_accept(tmp_path: Path) -> None:
+    text = (ROOT / "policy.toml").read_text(encoding="utf-8")
+    people = 'people = ["U0OPERATOR", "U0ONCALL"]'
+    path = tmp_path / "policy.toml"
+    path.write_text(text.replace(people, 'people = ["U0OPERATOR", "U0VIEWER"]'))
+    with pytest.raises(
+        InvalidPolicy, match="Vera Viewer at level 1, who has no role with alerts:acknowledge"
+    ) as raised:
+        PolicyFile(path, catalog.load())
+    assert raised.value.line == text.splitlines().index(people) + 1

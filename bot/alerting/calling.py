@@ -1,6 +1,6 @@
 """What is said to whoever is called: by a mention in the thread of the incident's card."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -31,7 +31,7 @@ def call_messages(
     further = [call for call in calls if call.people and call.number > 1]
     if len(further) > TOGETHER_ABOVE:
         key = f"calls:{now.isoformat()}"
-        return [Message(key, channel, _together(further, incidents, policy), CRITICAL)]
+        return [Message(key, channel, together(further, incidents, policy), CRITICAL)]
     return [
         Message(
             f"incident:{call.incident}:call:{call.began_at:%Y%m%dT%H%M%S}:{call.number}",
@@ -68,7 +68,8 @@ def _call(call: Call, incident: Incident, policy: Policy) -> Reply:
     return body.model_copy(update={"parts": (*body.parts, Buttons(buttons=(acknowledge,)))})
 
 
-def _together(calls: list[Call], incidents: dict[str, Incident], policy: Policy) -> Reply:
+def together(calls: Sequence[Call], incidents: dict[str, Incident], policy: Policy) -> Reply:
+    """Return what is said of many calls at once."""
     summaries = {call.incident: incidents[call.incident].alert.summary for call in calls}
     lines = []
     for level in sorted({call.level for call in calls}):

@@ -1,8 +1,8 @@
 """What calls people by other ways than Slack: PagerDuty and mail, as far as they are set up."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from bot.alerting.calling import call_body, page_body
+from bot.alerting.calling import TOGETHER_ABOVE, call_body, page_body, together
 from bot.alerting.notify import Ways
 from bot.policy import Policy
 from bot.stores.escalations import Call
@@ -11,15 +11,21 @@ from bot.stores.message import CRITICAL, Message, mails_of, page_of
 from bot.stores.pages import Page
 
 
-def call_elsewhere(calls: Iterable[Call], incidents: dict[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
+def call_elsewhere(calls: Sequence[Call], incidents: dict[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
     """Return what calls by the other ways; PagerDuty has its own people, so that it is told even if we know nobody."""
     found: list[Message] = []
+    addresses = (ways.address,) if ways.address else ()
+    if len(calls) > TOGETHER_ABOVE:
+        key = f"calls:{calls[0].at.isoformat()}"
+        body = together(calls, incidents, policy)
+        found += mails_of(key, "calls", addresses, body, priority=CRITICAL)
+        addresses = ()
     for call in calls:
         body = call_body(call, incidents[call.incident], policy)
         if ways.pagerduty:
             found.append(page_of("trigger", call.incident, body, "critical"))
         what = f"call:{call.began_at:%Y%m%dT%H%M%S}:{call.number}"
-        found += mails_of(call.incident, what, (ways.address,) if ways.address else (), body, priority=CRITICAL)
+        found += mails_of(call.incident, what, addresses, body, priority=CRITICAL)
     return found
 
 

@@ -195,6 +195,7 @@ async def test_a_storm_calls_each_level_with_one_message(bot: Bot) -> None:
     assert second.body.title == "Nobody has acknowledged 12 critical alerts"
     assert str(second.body).count("notify=True") == 1
     assert len(await bot.all("pagerduty")) == 12
+    assert [mail.body.title for mail in await bot.all("mail")] == ["Nobody has acknowledged 12 critical alerts"] * 2
 
 
 async def test_without_other_ways_only_slack_is_told(bot: Bot) -> None:
