@@ -75,8 +75,10 @@ def together(calls: Sequence[Call], incidents: dict[str, Incident], policy: Poli
     for level in sorted({call.level for call in calls}):
         called = dict.fromkeys(person for call in calls if call.level == level for person in call.people)
         lines.append(Text.of(Bold(text=level_named(policy, level)), ": ", *people(policy, called)))
+    are_new = all(call.number == 1 for call in calls)
+    beginning = "Critical at once" if are_new else "Nobody has acknowledged"
     return say(
-        f"Nobody has acknowledged {len(summaries)} critical alerts",
+        f"{beginning}: {len(summaries)} alerts",
         *lines,
         Text.of("\n".join(summaries.values())),
         Text.of("/alerts lists them with their buttons."),

@@ -14,7 +14,7 @@ from bot.alerting.notify import Ways
 from bot.alerting.ways import page_elsewhere
 from bot.plan import operation
 from bot.policy import Policy
-from bot.rota import Rota
+from bot.rota import Rota, Turn
 from bot.stores.database import Database
 from bot.stores.freezes import Freezes
 from bot.stores.handovers import Handover, Handovers
@@ -50,13 +50,13 @@ class Shifts:
         if not policy.oncall.levels:
             return
         rota = Rota(policy.oncall, await self._overrides.standing(now))
-        people, last = rota.on_call(1, now).people, await self._handovers.latest()
+        turn, last = rota.on_call(1, now), await self._handovers.latest()
         if last is None:
-            await self._begin(people, now)
-        elif last.after == people:
+            await self._begin(turn.people, now)
+        elif last.after == turn.people:
             await self._say_overdue(last, policy, now)
-        elif people != last.before or now - last.at >= SETTLES:
-            await self._hand_over(_following(last, people, now), policy, rota.on_call(1, now).until)
+        elif await self._is_settled(turn, last, now):
+            await self._hand_over(_following(last, turn.people, now), policy, turn.until)
 
     @operation
     async def accept(self, handover: str, by: str) -> dict[str, JsonValue]:
@@ -81,6 +81,12 @@ class Shifts:
             for message in (page_message(new, policy, self._channel), *elsewhere) if is_new else ():
                 await self._put(message, now, connection)
         return {"changed": is_new, "message": "called" if is_new else "was called already"}
+
+    async def _is_settled(self, turn: Turn, last: Handover, now: datetime) -> bool:
+        """Whether a change is no mere difference between two replicas' policies; overrides are the same for all."""
+        if turn.people != last.before or turn.source == "override" or now - last.at >= SETTLES:
+            return True
+        return await self._overrides.ended_since(1, last.at)
 
     async def _begin(self, people: tuple[str, ...], now: datetime) -> None:
         """Remember who has it at the very first look, which nobody hands over."""

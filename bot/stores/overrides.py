@@ -29,6 +29,12 @@ class Overrides:
             rows = await transaction.execute(query.order_by(overrides.c.since, overrides.c.id))
             return tuple(_override(row) for row in rows.mappings())
 
+    async def ended_since(self, level: int, moment: datetime) -> bool:
+        """Whether somebody has ended an override of this level since then."""
+        query = sa.select(sa.func.count()).where(overrides.c.level == level, overrides.c.ended_at > moment)
+        async with self._database.reading() as connection:
+            return bool((await connection.execute(query)).scalar_one())
+
     @operation
     async def start(self, override: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """Put an override in force."""

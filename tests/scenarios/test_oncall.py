@@ -67,7 +67,10 @@ async def test_somebody_stands_in_and_accepts_the_hand_over(watched: World) -> N
     accepted = await world.becomes(card, "Accepted by operator at")
     assert labels(accepted) == []
     await world.ask("viewer", "/oncall", "On call: operator", "(override)", "then oncall", "by operator")
+    known = world.shown(ALERTS)
     await world.press("operator", done, "Undo", "Done after")
+    back = await world.new(ALERTS, known, "On-call hand-over: operator → oncall")
+    assert labels(back) == ["Accept hand-over"]
     await world.ask("viewer", "/oncall", "On call: oncall")
 
 
