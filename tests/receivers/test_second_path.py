@@ -39,7 +39,7 @@ async def card(outbox: Outbox, priority: int = CRITICAL, body: Reply = BODY) -> 
 
 
 async def taken(outbox: Outbox) -> list[Delivery]:
-    found = [one for via in ("pagerduty", "mail") for one in await outbox.due_via(via, LATE)]  # type: ignore[arg-type]
+    found = [one for via in ("pagerduty", "mail") for one in await outbox.due_via(via, LATE)]
     return sorted(found, key=lambda one: one.via)
 
 
