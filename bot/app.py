@@ -20,6 +20,7 @@ from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
+from bot.clients.deadman import DeadmanSwitch
 from bot.clients.mongo import Mongo
 from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
@@ -28,6 +29,7 @@ from bot.clients.platform_parts import by_type, platform_parts
 from bot.clients.queue_parts import queue_parts
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.deadman import Deadman
 from bot.dispatch.again import Again
 from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
@@ -48,6 +50,7 @@ from bot.overview import Overview
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.pulse import Pulse, Tick
+from bot.receivers.room import Receivers
 from bot.reload import Reload
 from bot.schedule import Schedules
 from bot.scheduler import Scheduler, ScheduleStores, Work
@@ -68,7 +71,7 @@ from bot.stores.samples import Samples
 from bot.stores.silences import Silences
 from bot.stores.vault import Vault
 from bot.watch import Watch
-from bot.web import Handler, WebServer
+from bot.web import Handler, WebServer, ports
 
 KEEP_MESSAGES = timedelta(days=7)  # how long a delivered message can still be edited
 
@@ -135,9 +138,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     found = _dependencies(core)
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
     paging = core.settings.paging
-    alerting, alert_actions = alerting_parts(
-        database, policy, core.catalog, channel=channel, clock=clock, paging=paging
-    )
+    alerting, acts = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, paging=paging)
     shifts = Shifts(database, lambda: policy.current, ways=ways_of(channel, paging), clock=clock)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
@@ -147,7 +148,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
     approvals = Approvals(database, notices, policy, reached)
     questions = Questions(database, planner, notices, policy)
-    systems = core.systems | {"alerts": alert_actions, "oncall": shifts}
+    systems = core.systems | {"alerts": acts, "oncall": shifts}
     steps = Steps(database, Operations(systems), questions, notices, reached, clock)
     engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
@@ -218,29 +219,32 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event) ->
     async def slack_problem(_: datetime) -> str:
         return slack.problem()
 
-    reload = Reload(core.policy, bot.scheduler, core.outbox, channel=core.settings.slack.alerts_channel)
+    channel, stores = core.settings.slack.alerts_channel, (core.database, core.outbox)
+    reload = Reload(core.policy, bot.scheduler, core.outbox, channel=channel)
+    receivers = Receivers(
+        core.settings.paging, stores, policy=lambda: core.policy.current, channel=channel, clock=clock
+    )
     ticks: dict[str, Tick] = {"engine": bot.engine.tick, "approvals": bot.clocks.tick, "inbox": bot.dispatcher.tick}
-    ticks |= {"policy": reload.tick, "shifts": bot.shifts.tick}
-    pulse = Pulse(ticks, clock)
+    pulse = Pulse(ticks | {"policy": reload.tick, "second path": receivers.tick, "shifts": bot.shifts.tick}, clock)
     registry = CollectorRegistry()
-    stores = (core.outbox, Plans(core.database), Runs(core.database))
-    watch = Watch(stores, pulse, {"slack": slack_problem, "schedules": bot.scheduler.problem}, registry, clock)
-    for port, routes in _ports(core.settings, slack).items():
+    problems = {"slack": slack_problem, "schedules": bot.scheduler.problem, "receivers": receivers.problem}
+    watched = (core.outbox, Plans(core.database), Runs(core.database))
+    watch = Watch(watched, pulse, problems, registry, clock)
+    deadman = Pulse({"deadman": Deadman(DeadmanSwitch(core.settings.paging), watch.vitals).tick}, clock)
+    routed: dict[str, Handler] = {} if slack.uses_socket else {EVENTS_PATH: slack.receive}
+    for port, routes in ports(core.settings.slack.port, core.settings.service.metrics_port, routed).items():
         server = WebServer(port, watch=watch, registry=registry, routes=routes)
         stack.push_async_callback(server.stop)
         await server.start()
     stack.push_async_callback(slack.stop)
     await slack.start()
+    stack.push_async_callback(receivers.stop)
+    await receivers.start()
     stack.push_async_callback(bot.scheduler.stop)
     await bot.scheduler.start()
     stack.push_async_callback(pulse.stop)
     pulse.start()
+    stack.push_async_callback(deadman.stop)
+    deadman.start()
     hurried = asyncio.create_task(reload.hurried(hurry, clock), name="reload")
     stack.callback(hurried.cancel)
-
-
-def _ports(settings: Settings, slack: SlackRoom) -> dict[int, dict[str, Handler]]:
-    """Return what is served where: health and metrics on both ports, Slack's requests on PORT in HTTP mode."""
-    routes: dict[str, Handler] = {} if slack.uses_socket else {EVENTS_PATH: slack.receive}
-    ports: dict[int, dict[str, Handler]] = {settings.service.metrics_port: {}} if settings.service.metrics_port else {}
-    return ports | {settings.slack.port: routes}

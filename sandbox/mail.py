@@ -89,7 +89,7 @@ class MailServer:
             if trouble == "hang":
                 await asyncio.sleep(3600)
             content = envelope.content if isinstance(envelope.content, bytes) else b""
-            message = cast("EmailMessage", message_from_bytes(content, policy=policy.default))
+            message = message_from_bytes(content, policy=policy.default)
             self.inbox.extend(Mail(to, message) for to in envelope.rcpt_tos)
             if trouble == "lose-reply" and server.transport is not None:
                 cast("asyncio.Transport", server.transport).abort()

@@ -16,9 +16,10 @@ def call_elsewhere(calls: Sequence[Call], incidents: dict[str, Incident], policy
     found: list[Message] = []
     addresses = (ways.address,) if ways.address else ()
     if len(calls) > TOGETHER_ABOVE:
-        key = f"calls:{calls[0].at.isoformat()}"
-        body = together(calls, incidents, policy)
-        found += mails_of(key, "calls", addresses, body, priority=CRITICAL)
+        # What is new, the policy's routes have mailed in one message already.
+        if not policy.routes or any(call.number > 1 for call in calls):
+            body = together(calls, incidents, policy)
+            found += mails_of(f"calls:{calls[0].at.isoformat()}", "calls", addresses, body, priority=CRITICAL)
         addresses = ()
     for call in calls:
         body = call_body(call, incidents[call.incident], policy)

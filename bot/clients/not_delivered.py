@@ -1,7 +1,5 @@
 """Why a page or a mail did not arrive, sorted by what can be done about it."""
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 Kind = Literal["limited", "temporary", "doubtful", "refused"]
@@ -22,16 +20,9 @@ class NotDelivered(Exception):
         self.retry_after = retry_after
 
 
-def retry_after(text: str, now: datetime | None = None) -> float:
-    """Return the seconds that a Retry-After header asks for, as a number or as a date; a second where it says nothing.
-
-    Never more than an hour.
-    """
+def retry_after(text: str) -> float:
+    """Return the seconds that a Retry-After header asks for, at most an hour; a second where it has no number."""
     try:
-        seconds = float(text)
+        return min(max(_RETRY_AFTER, float(text)), _LONGEST)
     except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(text) - (now or datetime.now(UTC))).total_seconds()
-        except (ValueError, TypeError):
-            seconds = _RETRY_AFTER
-    return min(max(seconds, _RETRY_AFTER), _LONGEST)
+        return _RETRY_AFTER

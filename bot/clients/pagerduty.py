@@ -39,7 +39,7 @@ class _Client(EventsApiV2Client):
             raise NotDelivered("refused", "PAGERDUTY_API_URL has to begin with https://")
         self._address = url.rstrip("/")
         self.retry = {}
-        self.timeout = seconds
+        self.timeout = seconds  # type: ignore[assignment] # handed to httpx2, which takes fractions
 
     def normalize_url(self, url: str) -> str:
         """Return the whole address of a path."""

@@ -150,4 +150,4 @@ class Sender:
         first, longest = (
             (_FIRST_REFUSED, _LONGEST_REFUSED) if trouble.kind == "refused" else (self._way.first_wait, _LONGEST_WAIT)
         )
-        return min(longest, first * 2 ** min(delivery.attempts, 10)) * random.uniform(0.7, 1.0)
+        return min(longest, first * 2.0 ** min(delivery.attempts, 10)) * random.uniform(0.7, 1.0)

@@ -176,7 +176,7 @@ class Outbox:
         page = _stored(message.page)
         if (old.body, old.page) == (body, page):
             return
-        values = {
+        values: dict[str, Any] = {
             "body": body,
             "page": page,
             "version": messages.c.version + 1,

@@ -2,14 +2,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 import sqlalchemy as sa
 
 from bot.reply import Level, Text, say
 from bot.stores.database import Database
-from bot.stores.message import Action, Page, mails_of, page_of
+from bot.stores.message import Page, mails_of, page_of
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from bot.stores.tables import messages
 
@@ -218,7 +217,7 @@ async def test_a_page_that_is_to_do_something_else_is_a_new_version_though_its_w
 ) -> None:
     body = say("Redis is down")
     for action in ("trigger", "trigger", "resolve"):
-        await outbox.put(page_of(cast(Action, action), "i1", body, "critical"), NOW)
+        await outbox.put(page_of(action, "i1", body, "critical"), NOW)
     (page,) = await outbox.due_via("pagerduty", NOW)
     assert (page.version, page.page) == (2, Page("i1", "resolve", "critical"))
 
