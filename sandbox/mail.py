@@ -80,8 +80,10 @@ class MailServer:
         """Fail in this way; an empty word mends it."""
         self.trouble, self.times = trouble, times
 
-    async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Take a mail, or fail as asked."""
+        if self._login and not session.authenticated:
+            return "530 5.7.0 Log in first"
         trouble = self._next_trouble()
         try:
             if trouble in _SAID:
@@ -112,7 +114,6 @@ class MailServer:
             hostname="mail.sandbox",
             loop=asyncio.get_running_loop(),
             authenticator=authenticator,
-            auth_required=authenticator is not None,
             auth_require_tls=False,
         )
         self._open = {one for one in self._open if one.transport is not None} | {made}

@@ -95,7 +95,8 @@ class MailServer:
         if isinstance(error, aiosmtplib.SMTPResponseException):
             words = f"{error.code} {self._clean(error.message)}"
             return NotDelivered("refused" if error.code >= _PERMANENT else "temporary", words)
-        if isinstance(error, aiosmtplib.SMTPNotSupported | ValueError):
+        # The library has no kind of its own for a server without STARTTLS; nothing was sent to it.
+        if isinstance(error, aiosmtplib.SMTPNotSupported | ValueError) or type(error) is aiosmtplib.SMTPException:
             return NotDelivered("refused", self._clean(str(error)))
         if isinstance(error, aiosmtplib.SMTPConnectError):
             return NotDelivered("temporary", self._clean(reason(error.__cause__ or error)))
