@@ -15,7 +15,7 @@ from bot.rota import Rota
 from bot.stores.database import Database
 from bot.stores.escalations import Call, Escalations
 from bot.stores.incidents import Incident
-from bot.stores.message import Message, Via
+from bot.stores.message import Message
 from bot.stores.outbox import Outbox
 from bot.stores.overrides import Overrides
 
@@ -63,21 +63,10 @@ class Escalating:
         """Put what mentions, pages and mails the people; after the cards, in whose threads it is said."""
         incidents = {one.incident.id: one.incident for one in news}
         mentions = call_messages(due, incidents, moment.policy, self._ways.channel, moment.now)
-        told = await self._told(due, connection)
         elsewhere = call_elsewhere(due, incidents, moment.policy, self._ways)
-        for message in (*mentions, *(one for one in elsewhere if (one.incident, one.via) not in told)):
+        for message in (*mentions, *elsewhere):
             await self._put(message, moment.now, connection)
         await self._remind(incidents, moment, connection)
-
-    async def _told(self, due: list[Call], connection: AsyncConnection) -> set[tuple[str, Via]]:
-        """Return the ways by which the policy's routes told of an incident in the very tick of its first call."""
-        return {
-            (call.incident, one.via)
-            for call in due
-            if call.number == 1
-            for one in await self._outbox.told(call.incident, connection)
-            if one.changed_at == call.at
-        }
 
     async def _remind(self, incidents: dict[str, Incident], moment: Moment, connection: AsyncConnection) -> None:
         for incident in incidents.values():

@@ -1,6 +1,6 @@
 """What calls people by other ways than Slack: PagerDuty and mail, as far as they are set up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from bot.alerting.calling import TOGETHER_ABOVE, call_body, page_body, together
 from bot.alerting.notify import Ways
@@ -11,15 +11,17 @@ from bot.stores.message import CRITICAL, Message, mails_of, page_of
 from bot.stores.pages import Page
 
 
-def call_elsewhere(calls: Sequence[Call], incidents: dict[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
-    """Return what calls by the other ways; PagerDuty has its own people, so that it is told even if we know nobody."""
+def call_elsewhere(due: Iterable[Call], incidents: dict[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
+    """Return what calls by the other ways; the first call goes the ways of the policy's routes, where it has any.
+
+    PagerDuty has people of its own, so that it is told even if we know nobody.
+    """
+    calls = [call for call in due if call.number > 1 or not policy.routes]
     found: list[Message] = []
     addresses = (ways.address,) if ways.address else ()
     if len(calls) > TOGETHER_ABOVE:
-        # What is new, the policy's routes have mailed in one message already.
-        if not policy.routes or any(call.number > 1 for call in calls):
-            body = together(calls, incidents, policy)
-            found += mails_of(f"calls:{calls[0].at.isoformat()}", "calls", addresses, body, priority=CRITICAL)
+        body = together(calls, incidents, policy)
+        found += mails_of(f"calls:{calls[0].at.isoformat()}", "calls", addresses, body, priority=CRITICAL)
         addresses = ()
     for call in calls:
         body = call_body(call, incidents[call.incident], policy)

@@ -207,7 +207,7 @@ async def test_without_other_ways_only_slack_is_told(bot: Bot) -> None:
     assert [len(await bot.all(via)) for via in ("slack", "pagerduty", "mail")] == [2, 0, 0]
 
 
-async def test_what_the_routes_have_paged_is_not_paged_twice_and_its_thread_is_where_its_card_is(bot: Bot) -> None:
+async def test_the_first_call_goes_the_ways_of_the_routes_and_its_thread_is_where_its_card_is(bot: Bot) -> None:
     routes: dict[str, Any] = {
         "receivers": {"room": {"slack": "C9", "mail": True}},
         "routes": [{"receivers": ["room"]}],
@@ -215,8 +215,9 @@ async def test_what_the_routes_have_paged_is_not_paged_twice_and_its_thread_is_w
     bot.rules = Policy.model_validate(POLICY | routes)
     await bot.at(0)
     assert [mail.body.title for mail in await bot.all("mail")] == ["redis is away"]
-    assert await bot.page() == ("trigger", 1)
+    assert await bot.all("pagerduty") == []
     await bot.at(10)
+    assert await bot.page() == ("trigger", 1)
     assert [mail.body.title for mail in await bot.all("mail")][1:] == ["Nobody has acknowledged: redis is away"]
     assert {one.channel for one in await bot.all("slack")} == {"C9"}
 

@@ -1,6 +1,7 @@
 """Nobody acknowledges, somebody stands in, somebody takes over: the whole way through Slack."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -33,6 +34,17 @@ def thread(world: World, card: Message) -> list[str]:
     ]
 
 
+def statuses(world: World) -> list[str]:
+    """Return how PagerDuty's incidents about MongoDB stand."""
+    assert world.sandbox.pagerduty is not None
+    return [one["status"] for one in world.sandbox.pagerduty.incidents.values() if "MongoDB" in one["summary"]]
+
+
+def mailed(world: World, words: str) -> list[str]:
+    assert world.sandbox.mail is not None
+    return [one.subject for one in world.sandbox.mail.inbox if words in one.subject]
+
+
 async def test_nobody_acknowledges_until_level_three_does(watched: World) -> None:
     world = watched
     async with world.fault("mongo-down"):
@@ -42,11 +54,15 @@ async def test_nobody_acknowledges_until_level_three_does(watched: World) -> Non
         third = await world.page.wait_message(ALERTS, "Engineering manager*: <@U0APPROVER2>")
         await world.becomes(card, "Called, and not acknowledged: level 1 (oncall)", "level 2 (approver)")
         assert labels(third) == ["Acknowledge"]
+        await world.until(lambda: statuses(world) == ["triggered"])
         await world.click("second_approver", third, "Acknowledge")
         await world.becomes(card, "Acknowledged by second_approver")
+        await world.until(lambda: statuses(world) == ["acknowledged"])
         called = [words for words in thread(world, card) if "Nobody has acknowledged" in words]
         assert len(called) == 2
     await world.becomes(card, "Resolved after")
+    await world.until(lambda: statuses(world) == ["resolved"])
+    await world.until(lambda: len(mailed(world, "Nobody has acknowledged: MongoDB is unreachable")) == 2)
     assert world.rows("select level, people from escalations order by number") == [
         (1, '["U0ONCALL"]'),
         (2, '["U0APPROVER"]'),
@@ -79,6 +95,7 @@ async def test_a_page_mentions_the_level_and_not_without_end(watched: World) -> 
     for number in range(3):
         known = world.shown(ALERTS)
         await world.ask("operator", f'/page 2 "customers wait {number}"', "Page level 2, Team lead: approver")
+        await world.until(partial(mailed, world, f"customers wait {number}"))
         await world.new(ALERTS, known, f"Page: customers wait {number}", "Team lead*: <@U0APPROVER>")
     await world.ask("operator", '/page 2 "again"', "You have paged 3 times within 10 minutes")
     await world.ask("viewer", '/page 2 "again"', "oncall:page")
