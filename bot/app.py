@@ -14,20 +14,21 @@ from prometheus_client import CollectorRegistry
 
 from bot import catalog as declarations
 from bot import log
-from bot.alerting.parts import alerting_parts
+from bot.alerting.parts import alerting_parts, oncall_parts, ways_of
 from bot.alerting.pipeline import Alerting
+from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
+from bot.clients.deadman import DeadmanSwitch
 from bot.clients.effects import effects
 from bot.clients.mongo import Mongo
-from bot.clients.mongo_indexes import Indexes
-from bot.clients.mongo_replica_set import ReplicaSet
-from bot.clients.mongo_server import MongoServer
+from bot.clients.mongo_parts import mongo_parts
 from bot.clients.platform_parts import by_type, platform_parts
 from bot.clients.queue_parts import drain_parts, queue_parts
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.deadman import Deadman
 from bot.dispatch.again import Again
 from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
@@ -47,7 +48,8 @@ from bot.dispatch.steps import Steps
 from bot.overview import Overview
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
-from bot.pulse import Pulse
+from bot.pulse import Pulse, Tick
+from bot.receivers.room import Receivers
 from bot.reload import Reload
 from bot.schedule import Schedules
 from bot.scheduler import Scheduler, ScheduleStores, Work
@@ -72,7 +74,7 @@ from bot.stores.samples import Samples
 from bot.stores.silences import Silences
 from bot.stores.vault import Vault
 from bot.watch import Watch
-from bot.web import Handler, WebServer
+from bot.web import Handler, WebServer, ports
 
 
 def clock() -> datetime:
@@ -107,9 +109,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
             stack.push_async_callback(client.close)
         queues.remember_plain(await plain_queues(Samples(database), queues.shorts, clock()))
         systems: dict[str, object] = {
-            "api": api, "queues": queues, "redis": redis, "mongo": mongo,
-            "replica_set": ReplicaSet(mongo), "mongo_server": MongoServer(mongo), "indexes": Indexes(mongo),
-            "freezes": Freezes(database),
+            "api": api, "queues": queues, "redis": redis, **mongo_parts(mongo), "freezes": Freezes(database),
         }  # fmt: skip
         key = settings.slack.sealing_key
         vault, archive = Vault(database, key), Archive(database, key)
@@ -117,7 +117,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         areas = (settings.platform, settings.redis)
         systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
         systems |= drain_parts(systems, Drains(database, clock), clock=clock)
-        systems |= api_parts(settings.api, api, mongo, systems["cluster"])
+        systems |= api_parts(settings.api, api, mongo, systems["cluster"]) | oncall_parts(database)
         systems["effects"] = effects(systems, queues, Baselines(database), Samples(database), clock)
         yield Core(settings, catalog, policy, database, Outbox(database), systems)
 
@@ -132,13 +132,16 @@ class Bot:
     clocks: Clocks
     engine: Engine
     scheduler: Scheduler
+    shifts: Shifts
 
 
 def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, starter: Starter | None = None) -> Bot:
     """Make the rooms under this process's name; ``starter`` stands in for the engine where another process runs it."""
     found = _dependencies(core)
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
-    alerting, alert_actions = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock)
+    paging = core.settings.paging
+    alerting, acts = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, paging=paging)
+    shifts = Shifts(database, lambda: policy.current, ways=ways_of(channel, paging), clock=clock)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
@@ -147,7 +150,8 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
     approvals = Approvals(database, notices, policy, reached)
     questions = Questions(database, planner, notices, policy)
-    steps = Steps(database, Operations(core.systems | {"alerts": alert_actions}), questions, notices, reached, clock)
+    systems = core.systems | {"alerts": acts, "oncall": shifts}
+    steps = Steps(database, Operations(systems), questions, notices, reached, clock)
     engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
     again = Again(database, planner, approvals)
@@ -155,7 +159,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
     dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)
     clocks = Clocks(database, approvals, gate, notices, policy)
-    return Bot(core, name, dispatcher, clocks, engine, scheduler)
+    return Bot(core, name, dispatcher, clocks, engine, scheduler, shifts)
 
 
 def _dependencies(core: Core) -> dict[type, object]:
@@ -215,35 +219,32 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event, pa
     async def slack_problem(_: datetime) -> str:
         return slack.problem()
 
-    reload = Reload(core.policy, bot.scheduler, core.outbox, channel=core.settings.slack.alerts_channel)
-    pulse = Pulse(
-        {
-            "engine": bot.engine.tick,
-            "approvals": bot.clocks.tick,
-            "inbox": bot.dispatcher.tick,
-            "policy": reload.tick,
-        },
-        clock,
+    channel, stores = core.settings.slack.alerts_channel, (core.database, core.outbox)
+    reload = Reload(core.policy, bot.scheduler, core.outbox, channel=channel)
+    receivers = Receivers(
+        core.settings.paging, stores, policy=lambda: core.policy.current, channel=channel, clock=clock
     )
+    ticks: dict[str, Tick] = {"engine": bot.engine.tick, "approvals": bot.clocks.tick, "inbox": bot.dispatcher.tick}
+    pulse = Pulse(ticks | {"policy": reload.tick, "second path": receivers.tick, "shifts": bot.shifts.tick}, clock)
     registry = CollectorRegistry()
-    stores = (core.outbox, Plans(core.database), Runs(core.database))
-    watch = Watch(stores, pulse, {"slack": slack_problem, "schedules": bot.scheduler.problem}, registry, clock)
-    for port, routes in _ports(core.settings, slack).items():
+    problems = {"slack": slack_problem, "schedules": bot.scheduler.problem, "receivers": receivers.problem}
+    watched = (core.outbox, Plans(core.database), Runs(core.database))
+    watch = Watch(watched, pulse, problems, registry, clock)
+    deadman = Pulse({"deadman": Deadman(DeadmanSwitch(core.settings.paging), watch.vitals).tick}, clock)
+    routed: dict[str, Handler] = {} if slack.uses_socket else {EVENTS_PATH: slack.receive}
+    for port, routes in ports(core.settings.slack.port, core.settings.service.metrics_port, routed).items():
         server = WebServer(port, watch=watch, registry=registry, routes=routes)
         stack.push_async_callback(server.stop)
         await server.start()
     stack.push_async_callback(slack.stop)
     await slack.start()
+    stack.push_async_callback(receivers.stop)
+    await receivers.start()
     stack.push_async_callback(bot.scheduler.stop)
     await bot.scheduler.start()
     stack.push_async_callback(pulse.stop)
     pulse.start()
+    stack.push_async_callback(deadman.stop)
+    deadman.start()
     hurried = asyncio.create_task(reload.hurried(hurry, clock), name="reload")
     stack.callback(hurried.cancel)
-
-
-def _ports(settings: Settings, slack: SlackRoom) -> dict[int, dict[str, Handler]]:
-    """Return what is served where: health and metrics on both ports, Slack's requests on PORT in HTTP mode."""
-    routes: dict[str, Handler] = {} if slack.uses_socket else {EVENTS_PATH: slack.receive}
-    ports: dict[int, dict[str, Handler]] = {settings.service.metrics_port: {}} if settings.service.metrics_port else {}
-    return ports | {settings.slack.port: routes}

@@ -39,9 +39,14 @@ class Parameter:
     matchers: bool = False  # Field(json_schema_extra={"matchers": True}) takes every label=value that is no argument
 
     @property
+    def word(self) -> str:
+        """Its name as people write it: a word that Python keeps to itself has an underscore behind it there."""
+        return self.name.rstrip("_")
+
+    @property
     def option(self) -> str:
         """The argument's name as typed: ``--yes-zero``."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.word.replace("_", "-")
 
     @property
     def is_flag(self) -> bool:
@@ -61,10 +66,10 @@ class Parameter:
         if self.is_flag:
             return f"[{self.option}]"
         if self.required:
-            return f"<{'|'.join(self.choices) or self.name}>"
+            return f"<{'|'.join(self.choices) or self.word}>"
         if self.choices:
             return f"[{self.option} {'|'.join(self.choices)}]"
-        return f"[{self.name}]"
+        return f"[{self.word}]"
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,8 @@ class Command:
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter of this name, however it is spelt (``yes-zero``, ``yes_zero``)."""
-        wanted = name.lstrip("-").replace("-", "_").lower()
-        return next((parameter for parameter in self.parameters if parameter.name == wanted), None)
+        wanted = name.lstrip("-").replace("-", "_").lower().rstrip("_")
+        return next((parameter for parameter in self.parameters if parameter.word == wanted), None)
 
 
 def command(

@@ -1,4 +1,4 @@
-"""A length of time as people write it: ``30s``, ``5m``, ``4h``, ``7d``."""
+"""A length of time as people write it: ``30s``, ``5m``, ``4h``, ``7d``, ``1w``."""
 
 import re
 from datetime import timedelta
@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def _duration(value: object) -> object:
-    match = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"(\d+)\s*([smhdw])", value) if isinstance(value, str) else None
     if match is None:
         message = "a duration is a number and a unit, such as 30s, 5m, 4h or 7d"
         raise ValueError(message)

@@ -13,8 +13,8 @@ from bot.errors import Refused
 from bot.request import Actor
 
 EVERYTHING: Final = "all"
-# Freezes, silences and who has an alert in hand are the bot's own state, and are needed while all is frozen.
-OWN: Final = ("alerts", "freeze")
+# The bot's own state is needed while all is frozen: freezes, silences, who has an alert in hand, who is on call.
+OWN: Final = ("alerts", "freeze", "oncall")
 
 
 class Freeze(BaseModel):

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bot.alert_rule import AlertRule, Flapping, Inhibition, Notifications
 from bot.duration import Duration
-from bot.oncall import OnCall
+from bot.oncall import Escalation, OnCall
+from bot.routing import Receiver, Route, notified
+from bot.zone import known_zone
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -124,7 +125,8 @@ class Policy(_Section):
     """The whole file.
 
     ``console_as_anybody`` lets whoever is at the terminal take anybody's place (``python -m bot run --as NAME``);
-    it is for a pretend system.
+    it is for a pretend system. ``second_path`` is the receiver of what is critical and Slack has not confirmed within
+    ``second_path_after``.
     """
 
     timezone: str = "UTC"
@@ -134,30 +136,30 @@ class Policy(_Section):
     approvals: dict[str, ApprovalRule]
     break_glass: BreakGlass = BreakGlass()
     oncall: OnCall = OnCall()
+    escalation: Escalation = Escalation()
     limits: dict[Literal["api", "worker"], ScaleLimit]
     schedules: dict[str, ScheduleRule]
     alerts: tuple[AlertRule, ...]
     inhibitions: tuple[Inhibition, ...] = ()
     notifications: Notifications = Notifications()
     flapping: Flapping = Flapping()
+    receivers: dict[str, Receiver] = Field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    second_path: str = ""
+    second_path_after: Duration = timedelta(minutes=1)
 
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            message = f"{value!r} is not a time zone"
-            raise ValueError(message) from error
-        return value
+        return known_zone(value)
 
     def approval(self, command: str) -> ApprovalRule:
         """Return the rule for this command, else the one named ``default``; its presence is checked at load."""
         return self.approvals.get(command) or self.approvals["default"]
 
-    def notified(self, labels: Mapping[str, str]) -> Notifications:  # noqa: ARG002 - routes will tell by them
+    def notified(self, labels: Mapping[str, str]) -> Notifications:
         """Return how an alert with these labels is notified."""
-        return self.notifications
+        return notified(self.routes, self.notifications, labels)
 
     def roles_of(self, person: str) -> frozenset[str]:
         """Return the names of the roles this person has, the included ones with them."""

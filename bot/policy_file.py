@@ -12,15 +12,15 @@ from pydantic_core import ErrorDetails
 from bot.catalog import Catalog
 from bot.errors import InvalidPolicy
 from bot.nearest import nearest
+from bot.oncall_check import Problem, oncall_problems
 from bot.policy import ApprovalRule, Policy
+from bot.routing import routing_problems
 
 _NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
 _DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]")
 _KEY = re.compile(rf"\s*({_DOTTED})\s*=")
 _PART = re.compile(r"""["']([^"']*)["']|([\w-]+)""")
-
-_Problem = tuple[tuple[str | int, ...], str]
 
 
 class PolicyFile:
@@ -82,20 +82,19 @@ def _sentence(error: ErrorDetails, where: tuple[str | int, ...]) -> str:
             return f"{path}: {error['msg'].removeprefix('Value error, ')}"
 
 
-def _problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
+def _problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     yield from _role_problems(policy, catalog)
     yield from _approval_problems(policy, catalog)
     for name in policy.schedules:
         if name not in catalog.schedules:
             yield ("schedules", name), f"there is no schedule {name!r}; there are {', '.join(catalog.schedules)}"
-    yield from _people_problems(policy)
+    yield from oncall_problems(policy, catalog)
+    yield from _login_problems(policy)
     yield from _alert_problems(policy, catalog)
+    yield from routing_problems(policy.receivers, policy.routes, policy.second_path)
 
 
-def _people_problems(policy: Policy) -> Iterator[_Problem]:
-    for level, person in policy.oncall.people():
-        if person not in policy.people:
-            yield ("oncall", "levels", level, "people"), f"oncall names {person!r}, who is not under [people]"
+def _login_problems(policy: Policy) -> Iterator[Problem]:
     logins: dict[str, str] = {}
     for person, entry in policy.people.items():
         if entry.console and logins.setdefault(entry.console, person) != person:
@@ -103,7 +102,7 @@ def _people_problems(policy: Policy) -> Iterator[_Problem]:
             yield ("people", person, "console"), f"{both} have the same login name {entry.console!r}"
 
 
-def _alert_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
+def _alert_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     names: set[str] = set()
     for index, rule in enumerate(policy.alerts):
         if rule.name in names:
@@ -123,7 +122,7 @@ def _unknown_metric(metric: str, known: tuple[str, ...]) -> str:
     return f"no schedule observes the metric {metric!r}; {hint}"
 
 
-def _role_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
+def _role_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     for name, role in policy.roles.items():
         for person in role.members:
             if person not in policy.people:
@@ -136,7 +135,7 @@ def _role_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
                 yield ("roles", name, "permissions"), f"no command asks for the permission {permission!r}"
 
 
-def _approval_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
+def _approval_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     if "default" not in policy.approvals:
         yield ("approvals",), "the approval rule [approvals.default] is missing"
     changing = [command.name for command in catalog.commands.values() if command.changes]
@@ -152,7 +151,7 @@ def _approval_problems(policy: Policy, catalog: Catalog) -> Iterator[_Problem]:
             yield ("break_glass", "commands"), f"break_glass names {name!r}, which is no changing command"
 
 
-def _rule_problems(policy: Policy, name: str, rule: ApprovalRule) -> Iterator[_Problem]:
+def _rule_problems(policy: Policy, name: str, rule: ApprovalRule) -> Iterator[Problem]:
     for key, roles in (("approvers", rule.approvers), ("ask_next", rule.ask_next)):
         for role in roles:
             if role not in policy.roles:

@@ -1,7 +1,7 @@
 """The bot's own heartbeat: once a second everything that waits for time to pass is looked at."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,7 +21,7 @@ class Pulse:
     That matters most for the engine's: a process that does not say it is alive has its runs taken over.
     """
 
-    def __init__(self, ticks: dict[str, Tick], clock: Callable[[], datetime]) -> None:
+    def __init__(self, ticks: Mapping[str, Tick], clock: Callable[[], datetime]) -> None:
         self._ticks = ticks
         self._clock = clock
         self._last: dict[str, datetime] = {}

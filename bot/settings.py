@@ -105,12 +105,13 @@ class StateSettings(_Area):
 
 
 class PagingSettings(_Area):
-    """The second path of an alert: reserved, nothing uses it yet."""
+    """The ways of an alert besides Slack, and who outside watches the bot itself."""
 
     pagerduty_routing_key: SecretStr | None = None
     pagerduty_api_url: str = "https://events.pagerduty.com"
     smtp_url: SecretStr | None = None
     alerts_email: str = "alerts@novapulse.com"
+    deadman_url: SecretStr | None = Field(default=None, description="pinged every minute while the bot is well")
 
 
 class ServiceSettings(_Area):

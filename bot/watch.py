@@ -34,7 +34,7 @@ class Watch:
         self._pulse = pulse
         self._problems = dict(problems)
         self._undelivered = Gauge(
-            "novapulse_bot_undelivered_messages", "Messages Slack has not taken", ["state"], registry=registry
+            "novapulse_bot_undelivered_messages", "Messages that are not delivered", ["state"], registry=registry
         )
         self._waiting = Gauge("novapulse_bot_waiting_plans", "Plans that wait for a decision", registry=registry)
         self._running = Gauge("novapulse_bot_running_runs", "Runs that are under way", registry=registry)

@@ -78,6 +78,11 @@ class WebServer:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
+def ports(main: int, metrics: int | None, routes: Mapping[str, Handler]) -> dict[int, Mapping[str, Handler]]:
+    """Return what is served where: health and metrics on both ports, ``routes`` (Slack's requests) on the main one."""
+    return ({metrics: {}} if metrics else {}) | {main: routes}
+
+
 def _answer(vitals: list[Vital]) -> web.Response:
     well = not any(vital.problem for vital in vitals)
     body = {

@@ -1,4 +1,4 @@
-"""The sandbox from the terminal: ``up``, ``fault``, ``load``, ``status``."""
+"""The sandbox from the terminal: ``up``, ``fault``, ``load``, ``status``, ``inbox``, ``pages``."""
 
 import asyncio
 import contextlib
@@ -81,6 +81,25 @@ def load(
 def status(directory: Directory = HOME) -> None:
     """Show what runs, what is broken and what arrives."""
     print(json.dumps(_ask(directory, "status"), indent=2))
+
+
+@app.command()
+def inbox(directory: Directory = HOME) -> None:
+    """Show the mails that arrived, oldest first."""
+    for mail in _ask(directory, "inbox"):
+        text = mail.pop("text")
+        print("\n".join(f"{name}: {value}" for name, value in mail.items()), f"\n\n{text}\n{'-' * 72}")
+
+
+@app.command()
+def pages(directory: Directory = HOME) -> None:
+    """Show what PagerDuty was told, oldest first, and how its incidents stand."""
+    found = _ask(directory, "pages")
+    for event in found.get("log", []):
+        print(f"{event['at']}  {event['event_action']:<12} {event['dedup_key']}")
+    print()
+    for key, one in found.get("incidents", {}).items():
+        print(f"{one['status']:<13} {one['severity']:<9} {one['summary']}  ({key})")
 
 
 def _ask(directory: Path, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -21,6 +21,7 @@ def banner(sandbox: Sandbox) -> str:
   Break something:   .venv/bin/python -m sandbox fault redis-down on
                      {", ".join(FAULTS)}
   What is going on:  .venv/bin/python -m sandbox status
+  Mails and pages:   .venv/bin/python -m sandbox inbox    .venv/bin/python -m sandbox pages
   Without Slack:     .venv/bin/python -m bot --env-file {sandbox.directory / "bot.env"} run --as operator /queue-stats
 
   The bot's log is {log}; all addresses are in {sandbox.directory / "endpoints.json"}

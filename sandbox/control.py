@@ -20,7 +20,7 @@ class NotRunning(Exception):
 
 
 class Control:
-    """Serves ``/status``, ``/changes``, ``/faults`` and ``/load``."""
+    """Serves ``/status``, ``/changes``, ``/inbox``, ``/pages``, ``/faults`` and ``/load``."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -39,6 +39,8 @@ class Control:
         app = web.Application(middlewares=[_refusals])
         app.router.add_get("/status", self._status)
         app.router.add_get("/changes", self._changes)
+        app.router.add_get("/inbox", self._inbox)
+        app.router.add_get("/pages", self._pages)
         app.router.add_post("/faults", self._fault)
         app.router.add_post("/load", self._load)
         return app
@@ -48,6 +50,15 @@ class Control:
 
     async def _changes(self, _request: web.Request) -> web.Response:
         return web.json_response(self._sandbox.cluster_changes())
+
+    async def _inbox(self, _request: web.Request) -> web.Response:
+        mail = self._sandbox.mail
+        return web.json_response([one.plain() for one in mail.inbox] if mail is not None else [])
+
+    async def _pages(self, _request: web.Request) -> web.Response:
+        pagerduty = self._sandbox.pagerduty
+        found = {"incidents": pagerduty.incidents, "log": pagerduty.log} if pagerduty is not None else {}
+        return web.json_response(found)
 
     async def _fault(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sandbox.api.accounts import ADMIN
 from sandbox.cluster.objects import API, NAMESPACE, WORKER
+from sandbox.pagerduty import ROUTING_KEY
 from sandbox.programs import HERE
 from sandbox.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET
 
@@ -33,6 +34,10 @@ def bot_environment(endpoints: Mapping[str, str], directory: Path, bot_port: int
     if "api" in endpoints:
         found["NOVAPULSE_API_URL"] = endpoints["api"]
         found |= {"NOVAPULSE_EMAIL": ADMIN.email, "NOVAPULSE_PASSWORD": ADMIN.password}
+    if "pagerduty" in endpoints:
+        found |= {"PAGERDUTY_ROUTING_KEY": ROUTING_KEY, "PAGERDUTY_API_URL": endpoints["pagerduty"]}
+    if "mail" in endpoints:
+        found |= {"SMTP_URL": endpoints["mail"], "ALERTS_EMAIL": "alerts@novapulse.com"}
     if "redis" in endpoints:
         found["REDIS_URL"] = endpoints["redis"]
     if "mongo" in endpoints:

@@ -22,6 +22,9 @@ FAULTS = {
     "slack-500": "Slack answers every call with 500",
     "slack-drop-socket": "Slack cuts the socket and takes no new one",
     "slack-silent-socket": "Slack's socket is open and delivers nothing",
+    "pagerduty-429": "PagerDuty answers every event with 429 and Retry-After",
+    "pagerduty-down": "PagerDuty refuses connections",
+    "mail-down": "the mail server refuses connections",
     "workers-crash": "worker pods crash as soon as they start",
     "poison-jobs": "every job fails",
 }
@@ -50,6 +53,9 @@ class Faults:
             "slack-500": self._slack_500,
             "slack-drop-socket": self._slack_drop_socket,
             "slack-silent-socket": self._slack_silent_socket,
+            "pagerduty-429": self._pagerduty_429,
+            "pagerduty-down": self._pagerduty_down,
+            "mail-down": self._mail_down,
             "workers-crash": self._workers_crash,
             "poison-jobs": self._poison_jobs,
         }
@@ -115,6 +121,15 @@ class Faults:
 
     async def _slack_silent_socket(self, on: bool) -> None:
         _there(self._sandbox.gate).silent_sockets = on
+
+    async def _pagerduty_429(self, on: bool) -> None:
+        _there(self._sandbox.pagerduty).fail("429" if on else "")
+
+    async def _pagerduty_down(self, on: bool) -> None:
+        await _there(self._sandbox.pagerduty).down(on)
+
+    async def _mail_down(self, on: bool) -> None:
+        await _there(self._sandbox.mail).down(on)
 
     async def _workers_crash(self, on: bool) -> None:
         _there(self._sandbox.cluster).kubelet.crash(WORKER, on)

@@ -15,7 +15,9 @@ from sandbox.bot_process import BotProcess
 from sandbox.cluster.cluster import API, WORKER, Cluster
 from sandbox.environment import bot_environment, write_environment
 from sandbox.faults import Faults
+from sandbox.mail import MailServer
 from sandbox.mongo.server import MongoStandIn
+from sandbox.pagerduty import PagerDuty
 from sandbox.ports import free_port
 from sandbox.producer import DAY, Producer
 from sandbox.redis_server import RedisServer
@@ -23,7 +25,7 @@ from sandbox.slack import LocalSlack
 from sandbox.slack_gate import SlackGate
 from sandbox.workers import Workers
 
-EVERYTHING = frozenset({"slack", "redis", "workers", "api", "cluster", "mongo"})
+EVERYTHING = frozenset({"slack", "redis", "workers", "api", "cluster", "mongo", "pagerduty", "mail"})
 
 
 @dataclass
@@ -41,6 +43,8 @@ class Sandbox:
     api: NovaPulseApi | None = None
     cluster: Cluster | None = None
     mongo: MongoStandIn | None = None
+    pagerduty: PagerDuty | None = None
+    mail: MailServer | None = None
     bot: BotProcess | None = None
     control_url: str = ""
     faults: Faults = field(init=False)
@@ -55,14 +59,10 @@ class Sandbox:
         if self.slack is not None and self.gate is not None:
             found |= {"slack": self.slack.url, "slack_control": f"{self.slack.url}/_control"}
             found["slack_api"] = self.gate.api_url
-        if self.api is not None:
-            found["api"] = self.api.url
-        if self.redis is not None:
-            found["redis"] = self.redis.url
+        parts = {"api": self.api, "redis": self.redis, "mongo": self.mongo, "mail": self.mail}
+        found |= {name: part.url for name, part in (parts | {"pagerduty": self.pagerduty}).items() if part is not None}
         if self.cluster is not None:
             found["kubeconfig"] = str(self.cluster.kubeconfig)
-        if self.mongo is not None:
-            found["mongo"] = self.mongo.url
         if self.control_url:
             found["control"] = self.control_url
         return found
@@ -154,6 +154,7 @@ async def running(
         if "mongo" in wanted:
             sandbox.mongo = MongoStandIn()
             await _opened(stack, sandbox.mongo)
+        await _start_receivers(sandbox, stack, wanted)
         if "api" in wanted:
             await _start_api(sandbox, stack)
         if "cluster" in wanted:
@@ -226,6 +227,15 @@ async def _start_cluster(sandbox: Sandbox, stack: contextlib.AsyncExitStack, *, 
     )
     if sandbox.workers is not None and sandbox.producer is not None:
         await sandbox.producer.start()
+
+
+async def _start_receivers(sandbox: Sandbox, stack: contextlib.AsyncExitStack, wanted: frozenset[str]) -> None:
+    if "pagerduty" in wanted:
+        sandbox.pagerduty = PagerDuty()
+        await _opened(stack, sandbox.pagerduty)
+    if "mail" in wanted:
+        sandbox.mail = MailServer()
+        await _opened(stack, sandbox.mail)
 
 
 def _delivered_nowhere(_webhook: str, _event: str) -> None:

@@ -259,3 +259,69 @@ def test_how_alerts_are_notified_is_checked_with_its_line(section: str, said: st
     with pytest.raises(InvalidPolicy, match=said) as raised:
         read(text, CATALOG)
     assert raised.value.line == len(text.splitlines())
+
+
+ONCALL = """
+[oncall]
+[[oncall.levels]]
+title = "On-call engineer"
+[[oncall.levels]]
+title = "Team lead"
+people = ["U2"]
+[[oncall.rotations]]
+people = ["U1", "U3"]
+starts = 2026-01-05T09:00:00
+zone = "Europe/Berlin"
+to = 2026-03-02T09:00:00
+[[oncall.rotations]]
+people = ["U3"]
+starts = 2026-03-02T09:00:00
+zone = "Europe/Berlin"
+[escalation]
+after = ["10m"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("starts = 2026-03-02T09:00:00", "starts = 2026-03-02T08:00:00", 13, "1 and 2 are both of level 1 and overlap"),
+        ('people = ["U1", "U3"]', 'people = ["U1", "U8"]', 9, "oncall names 'U8'"),
+        ('people = ["U3"]', 'people = ["U3"]\nlevel = 3', 15, "a rotation is of level 3; there are 2"),
+        ('after = ["10m"]', 'after = ["10m", "20m"]', 18, "calls level 3, where oncall names nobody"),
+        ('people = ["U2"]', "people = []", 18, "calls level 2, where oncall names nobody"),
+        ('after = ["10m"]', 'after = ["10m", "10m"]', 18, "called later than the one before"),
+        ('zone = "Europe/Berlin"\nto', 'zone = "Europe/Brelin"\nto', 11, "is not a time zone"),
+    ],
+)
+def test_overlapping_rotations_and_an_escalation_to_nobody_are_refused(
+    old: str, new: str, line: int, said: str
+) -> None:
+    assert read(GOOD + ONCALL, CATALOG).escalation.after
+    assert ONCALL.count(old) == 1
+    with pytest.raises(InvalidPolicy, match=said) as raised:
+        read(GOOD + ONCALL.replace(old, new), CATALOG)
+    assert raised.value.line == len(GOOD.splitlines()) + line
+
+
+def test_a_reload_with_overlapping_rotations_leaves_the_old_policy_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(GOOD + ONCALL)
+    policy = PolicyFile(path, CATALOG)
+    path.write_text(GOOD + ONCALL.replace("to = 2026-03-02T09:00:00", "to = 2026-03-09T09:00:00"))
+    before = policy.current
+    with pytest.raises(InvalidPolicy, match="overlap from 2026-03-02 08:00 UTC on"):
+        policy.reload()
+    assert policy.current is before
+
+
+def test_whoever_has_level_one_may_acknowledge_and_accept(tmp_path: Path) -> None:
+    text = (ROOT / "policy.toml").read_text(encoding="utf-8")
+    people = 'people = ["U0OPERATOR", "U0ONCALL"]'
+    path = tmp_path / "policy.toml"
+    path.write_text(text.replace(people, 'people = ["U0OPERATOR", "U0VIEWER"]'))
+    with pytest.raises(
+        InvalidPolicy, match="Vera Viewer at level 1, who has no role with alerts:acknowledge"
+    ) as raised:
+        PolicyFile(path, catalog.load())
+    assert raised.value.line == text.splitlines().index(people) + 1

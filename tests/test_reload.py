@@ -144,9 +144,9 @@ async def test_somebody_who_asks_is_not_kept_waiting(place: Place) -> None:
     asked = asyncio.Event()
     hurried = asyncio.create_task(place.reload.hurried(asked, lambda: NOW))
     place.edit("maximum = 10", "maximum = 5")
-    place.outbox.waiting.clear()
+    place.outbox.waiting["slack"].clear()
     asked.set()
-    await place.outbox.waiting.wait()
+    await place.outbox.waiting["slack"].wait()
     assert place.policy.current.limits["worker"].maximum == 5
     hurried.cancel()
     await asyncio.gather(hurried, return_exceptions=True)

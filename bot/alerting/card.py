@@ -1,10 +1,12 @@
 """An incident as a card: what is wrong, how bad, since when, and the runbook's next step as buttons."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alert import Alert, Severity
 from bot.alert_rule import AlertRule
+from bot.alerting.calling import people
 from bot.alerting.dedupe import Kind, News
 from bot.alerting.evaluate import Finding, filled
 from bot.catalog import Catalog
@@ -12,7 +14,8 @@ from bot.clients.queue_layout import FAILED_KEPT
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
 from bot.policy import Policy
-from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Person, Reply, Span, Text, When
+from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Reply, Span, Text, When
+from bot.rota import Rota
 from bot.stores.incidents import Incident
 
 ONCALL: Final = "oncall"
@@ -31,18 +34,31 @@ _POINTS: Final = 60
 _YES_OR_NO: Final = {"up": ("failing", "working"), "readable": ("not readable", "readable")}
 
 
-def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None]) -> Reply:
+@dataclass(frozen=True)
+class Audience:
+    """Whom a card calls: who is on call at level 1, by id, and the policy that knows their names."""
+
+    policy: Policy
+    on_call: tuple[str, ...]
+
+
+def audience(policy: Policy, rota: Rota, now: datetime) -> Audience:
+    """Return whom a card calls now; everybody with the role where it is not known who is on call."""
+    return Audience(policy, rota.on_call(1, now).people or policy.members((ONCALL,)))
+
+
+def card(news: News, audience: Audience, catalog: Catalog, trend: list[float | None]) -> Reply:
     """Render an incident as it stands."""
     if news.incident.state == "resolved":
         return _resolved(news, trend)
     assert news.finding is not None  # noqa: S101 - only what was found can be firing
-    return _firing(news, news.finding, (policy, catalog), trend)
+    return _firing(news, news.finding, (audience, catalog), trend)
 
 
-def again(news: News, policy: Policy) -> Reply:
+def again(news: News, audience: Audience) -> Reply:
     """Say in the card's thread what an edit of the card would not tell anybody: Slack rings nobody for one."""
     incident = news.incident
-    parts = (*_now(news), *mentions(incident.severity, policy))
+    parts = (*_now(news), *mentions(incident.severity, audience))
     title = f"{RINGS[news.kind]}: {_title(news)}"
     return Reply(title=title, level=LEVELS[incident.severity], parts=parts)
 
@@ -82,12 +98,12 @@ def _words(rule: AlertRule) -> tuple[str, str] | None:
     return _YES_OR_NO.get(rule.metric.rpartition("_")[2])
 
 
-def _firing(news: News, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None]) -> Reply:
-    incident, (policy, catalog) = news.incident, known
+def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend: list[float | None]) -> Reply:
+    incident, (audience, catalog) = news.incident, known
     alert, rule = incident.alert, finding.rule
     parts: list[Part] = [*_now(news), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
-    parts += [*_standing(incident, policy), *_chart(rule, trend), *mentions(incident.severity, policy)]
+    parts += [*_standing(incident, audience.policy), *_chart(rule, trend), *mentions(incident.severity, audience)]
     steps = next_steps(rule.next_steps, alert.labels, catalog)
     buttons = (*_own_buttons(incident, catalog), *steps, *_what_changed(catalog))
     if buttons:
@@ -113,6 +129,8 @@ def _standing(incident: Incident, policy: Policy) -> list[Part]:
         parts.append(Text.of("Within its limit since ", When(at=incident.calm_since)))
     if incident.acknowledged_at is not None:
         parts.append(Text.of(f"Acknowledged by {incident.acknowledged_by} at ", When(at=incident.acknowledged_at)))
+    if incident.called:
+        parts.append(Text.of(incident.called))
     if incident.muted:
         parts.append(Text.of(f"Muted: {incident.muted}"))
     return parts
@@ -214,15 +232,11 @@ def _worst(values: list[float | None], rule: AlertRule) -> float | None:
     return (min if rule.below else max)(known, default=None)
 
 
-def mentions(severity: Severity, policy: Policy) -> list[Part]:
+def mentions(severity: Severity, audience: Audience) -> list[Part]:
     """Return the line that rings whoever is on call; nothing for less than critical."""
-    if severity != "critical" or ONCALL not in policy.roles:
+    if severity != "critical" or not audience.on_call:
         return []
-    people = [Person(id=person, name=policy.name(person), notify=True) for person in policy.members((ONCALL,))]
-    spans: list[Span] = ["On call: "]
-    for number, person in enumerate(people):
-        spans += [", ", person] if number else [person]
-    return [Text(spans=tuple(spans))] if people else []
+    return [Text.of("On call: ", *people(audience.policy, audience.on_call))]
 
 
 def _source(finding: Finding) -> list[Part]:

@@ -44,7 +44,7 @@ def dedupe(
 ) -> list[News]:
     """Compare what fires with the incidents that are open, and say for each what is new about it.
 
-    ``openings`` is how often each was opened lately, by fingerprint. What is as it was is left out.
+    ``openings`` is how often each was opened lately, by fingerprint.
     """
     found = {each.key: each for each in groups}
     news = []
@@ -57,7 +57,7 @@ def dedupe(
     for key, incident in firing.items():
         if key not in found or not found[key].firing:
             news.append(_over(found.get(key), incident, now, flapping))
-    return [one for one in news if one.kind != "quiet" or one.incident != firing.get(one.incident.fingerprint)]
+    return news
 
 
 def _opened(group: Group, now: datetime, is_flapping: bool) -> News:

@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Final
 
-from bot.alerting.card import LEVELS, line, mentions
+from bot.alerting.card import LEVELS, Audience, line, mentions
 from bot.alerting.dedupe import News
 from bot.alerting.evaluate import SEVERITIES
 from bot.catalog import Catalog
-from bot.policy import Policy
 from bot.reply import Button, Buttons, Level, Line, Note, Part, Reply, Text, When
 
 # A message holds about so many lines; the rest is one button away.
@@ -15,7 +14,7 @@ SHOWN: Final = 40
 ALERTS: Final = "/alerts"
 
 
-def digest(news: list[News], policy: Policy, catalog: Catalog, now: datetime) -> Reply:
+def digest(news: list[News], audience: Audience, catalog: Catalog, now: datetime) -> Reply:
     """Render what began, or what ended, each incident a line."""
     ordered = sorted(news, key=lambda one: (-SEVERITIES.index(one.incident.severity), one.incident.opened_at))
     lines = [_line(one) for one in ordered[:SHOWN]]
@@ -28,7 +27,7 @@ def digest(news: list[News], policy: Policy, catalog: Catalog, now: datetime) ->
         return Reply(title=f"{len(news):,} alerts are resolved", level=Level.OK, parts=tuple(parts))
     worst = ordered[0].incident.severity
     began = Text.of(f"{len(news):,} alerts began at ", When(at=now), ".")
-    parts = [began, *mentions(worst, policy), *rest]
+    parts = [began, *mentions(worst, audience), *rest]
     return Reply(title=f"{len(news):,} new alerts at once", level=LEVELS[worst], parts=tuple(parts))
 
 

@@ -12,19 +12,23 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.card import RINGS, again, card
+from bot.alerting.card import RINGS, Audience, again, audience, card
 from bot.alerting.dedupe import Kind, News, dedupe
 from bot.alerting.digest import digest
+from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.group import group
+from bot.alerting.notify import Ways, cards, mails, page, priority_of, route
 from bot.alerting.stages import inhibit, matching, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
+from bot.reply import Reply
 from bot.schedule import Observation
 from bot.silence import Silence
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
-from bot.stores.outbox import CARD, CRITICAL, Message, Outbox
+from bot.stores.message import Message, mails_of
+from bot.stores.outbox import Outbox
 from bot.stores.samples import Samples, series_of
 from bot.stores.silences import Silences
 
@@ -46,13 +50,26 @@ class Stores:
 
 
 class Alerting:
-    """Turns observations into incident cards in ``channel``; everything it knows is in the database."""
+    """Turns observations into incident cards, pages and mails; everything it knows is in the database.
 
-    def __init__(self, stores: Stores, *, policy: Callable[[], Policy], catalog: Catalog, channel: str) -> None:
+    ``channel`` is Slack's alerts channel, ``pagerduty`` whether there is one, ``address`` the alerts address or "".
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        policy: Callable[[], Policy],
+        catalog: Catalog,
+        channel: str,
+        pagerduty: bool = False,
+        address: str = "",
+    ) -> None:
         self._stores = stores
         self._policy = policy
         self._catalog = catalog
-        self._channel = channel
+        self._ways = Ways(channel, pagerduty, address)
+        self._escalating = Escalating(stores.database, stores.outbox, self._ways)
 
     async def tick(self, observations: list[Observation], now: datetime) -> None:
         """Evaluate the observations and put what is new about the incidents into the outbox."""
@@ -67,7 +84,11 @@ class Alerting:
             openings = await self._stores.incidents.openings(now - policy.flapping.within, connection=connection)
             groups = group(judged, policy.notified)
             news = dedupe(groups, firing, now, flapping=policy.flapping, openings=openings)
-            await self._notify(news, policy, now, connection)
+            moment = await self._escalating.moment(policy, now, connection)
+            news, calls = await self._escalating.look(news, moment, connection)
+            told = [one for one in news if one.kind != "quiet" or one.incident != firing.get(one.incident.fingerprint)]
+            await self._notify(told, audience(policy, moment.rota, now), now, connection)
+            await self._escalating.say(news, calls, moment, connection)
             await self._remember(findings, now, connection)
 
     async def _silences(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> list[Silence]:
@@ -93,41 +114,60 @@ class Alerting:
         }
         await self._stores.incidents.remember(states, now, connection=connection)
 
-    async def _notify(self, news: list[News], policy: Policy, now: datetime, connection: AsyncConnection) -> None:
+    async def _notify(self, news: list[News], called: Audience, now: datetime, connection: AsyncConnection) -> None:
         together = [one for kind in ("opened", "resolved") for one in _of_one_message(news, kind)]
         for kind in ("opened", "resolved"):
             if of_kind := _of_one_message(news, kind):
-                await self._announce_together(of_kind, policy, now, connection)
+                await self._announce_together(of_kind, called, now, connection)
         silent = [one for one in news if one.kind == "quiet" or one in together]
         for one in silent:
             await self._stores.incidents.save(one.incident, connection=connection)
         for one in news:
             if one not in silent:
-                await self._announce(one, policy, now, connection)
+                await self._announce(one, called, now, connection)
 
-    async def _announce(self, one: News, policy: Policy, now: datetime, connection: AsyncConnection) -> None:
+    async def _announce(self, one: News, called: Audience, now: datetime, connection: AsyncConnection) -> None:
         incident = replace(one.incident, notified_at=now)
         if one.alert is not None:
             incident = replace(incident, alert=one.alert)
         await self._stores.incidents.save(incident, connection=connection)
         trend = await self._trend(incident, one.finding, connection)
-        body = card(replace(one, incident=incident), policy, self._catalog, trend)
-        message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident))
-        await self._stores.outbox.put(message, now, connection=connection)
+        shown = replace(one, incident=incident)
+        body = card(shown, called, self._catalog, trend)
+        places = route(shown, called.policy, self._ways)
+        told = await self._stores.outbox.told(incident.id, connection)
+        said = cards(incident, body, places, told)
         # A card that is new with this (it was in a digest until now) rings by itself.
         if one.kind in RINGS and one.finding is not None and one.incident.notified_at is not None:
-            ring = again(replace(one, incident=incident), policy)
-            key = f"{message.key}:{one.kind}:{now.isoformat()}"
-            loud = Message(key, self._channel, ring, _priority(incident), thread_of=message.key)
-            await self._stores.outbox.put(loud, now, connection=connection)
+            ring, moment = again(shown, called), now.isoformat()
+            said += [replace(it, key=f"{it.key}:{one.kind}:{moment}", body=ring, thread_of=it.key) for it in said]
+        said += page(incident, body, places, told) + mails(shown, body, places, told, now)
+        for message in said:
+            await self._stores.outbox.put(message, now, connection=connection)
 
     async def _announce_together(
-        self, together: list[News], policy: Policy, now: datetime, connection: AsyncConnection
+        self, together: list[News], called: Audience, now: datetime, connection: AsyncConnection
     ) -> None:
-        urgent = min(_priority(one.incident) for one in together)
-        key = f"incidents:{together[0].kind}:{now.isoformat()}"
-        message = Message(key, self._channel, digest(together, policy, self._catalog, now), urgent)
-        await self._stores.outbox.put(message, now, connection=connection)
+        """Say what began, or ended, in one tick in one message for each place; PagerDuty groups pages by itself."""
+        kind = together[0].kind
+        key = f"incidents:{kind}:{now.isoformat()}"
+        routed = [(one, route(one, called.policy, self._ways)) for one in together]
+
+        def told(here: list[News]) -> tuple[Reply, int]:
+            return digest(here, called, self._catalog, now), min(priority_of(one.incident) for one in here)
+
+        said: list[Message] = []
+        for number, channel in enumerate(dict.fromkeys(name for _, places in routed for name in places.channels)):
+            body, urgent = told([one for one, places in routed if channel in places.channels])
+            said.append(Message(f"{key}:{channel}" if number else key, channel, body, urgent))
+        for address in dict.fromkeys(name for _, places in routed for name in places.addresses):
+            body, urgent = told([one for one, places in routed if address in places.addresses])
+            said += mails_of(key, kind, (address,), body, priority=urgent)
+        for one, places in routed:
+            before = await self._stores.outbox.told(one.incident.id, connection) if kind == "resolved" else ()
+            said += page(one.incident, card(one, called, self._catalog, []), places, before)
+        for message in said:
+            await self._stores.outbox.put(message, now, connection=connection)
 
     async def _trend(
         self, incident: Incident, finding: Finding | None, connection: AsyncConnection
@@ -151,7 +191,3 @@ def _of_one_message(news: list[News], kind: Kind) -> list[News]:
     """Return what began or ended in this tick, where that is too much for a card each; what has a card keeps it."""
     found = [one for one in news if one.kind == kind and one.incident.notified_at is None]
     return found if len(found) > DIGEST_ABOVE else []
-
-
-def _priority(incident: Incident) -> int:
-    return CRITICAL if incident.severity == "critical" else CARD

@@ -8,7 +8,7 @@ from typing import Final
 
 from bot import catalog
 from bot.check.compose import compose_lines
-from bot.check.own import paging_lines, policy_lines, schedule_lines, state_lines
+from bot.check.own import mail_lines, paging_lines, policy_lines, schedule_lines, state_lines
 from bot.check.systems import api_lines, cluster_lines, mongo_lines, redis_lines
 from bot.check.tried import Lines, tried
 from bot.clients.api import NovaPulseApi
@@ -35,7 +35,8 @@ async def findings(settings: Settings, name: str, clock: Callable[[], datetime])
         _systems(settings, clock),
     )
     schedules = schedule_lines(policy, declared, tuple(settings.redis.queues)) if policy is not None else ()
-    return _summary(said + state + slack + systems + schedules + paging_lines(settings.paging))
+    ways = paging_lines(settings.paging, policy) + mail_lines(settings.paging)
+    return _summary(said + state + slack + systems + schedules + ways)
 
 
 async def _systems(settings: Settings, clock: Callable[[], datetime]) -> Lines:

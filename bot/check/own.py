@@ -7,7 +7,8 @@ from tempfile import TemporaryFile
 
 from bot.catalog import Catalog
 from bot.check.tried import Lines, problem, tried
-from bot.errors import InvalidPolicy
+from bot.clients.mail import MailServer
+from bot.errors import InvalidPolicy, UserError
 from bot.policy import Policy, ScheduleRule
 from bot.policy_file import PolicyFile
 from bot.reply import Level, Line
@@ -57,14 +58,42 @@ def _silent(policy: Policy, catalog: Catalog, queues: tuple[str, ...]) -> Iterat
             yield problem("Alerts", what, f"There are {', '.join(queues)}.")
 
 
-def paging_lines(paging: PagingSettings) -> Lines:
-    """Warn of what is set for the second path of an alert, which nobody would be reached on."""
-    fields = PagingSettings.model_fields.items()
-    used = [name.upper() for name, field in fields if getattr(paging, name) != field.default]
-    if not used:
+def paging_lines(paging: PagingSettings, policy: Policy | None) -> Lines:
+    """Say which receivers name a way that is not set up, and what is set up besides Slack."""
+    if policy is None:
         return ()
-    what = f"{', '.join(used)}: this version has no second path, so nobody is paged or mailed"
-    return (problem("Second path", what, "Watch the alerts channel.", level=Level.WARNING),)
+    found: list[Line] = []
+    for label, variable, is_set in (
+        ("PagerDuty", "PAGERDUTY_ROUTING_KEY", paging.pagerduty_routing_key is not None),
+        ("Mail", "SMTP_URL", paging.smtp_url is not None),
+    ):
+        named = [name for name, one in policy.receivers.items() if (one.pagerduty, one.mail)[label == "Mail"]]
+        found += _way_lines(label, variable, named, is_set=is_set)
+    if not policy.second_path:
+        what = "when Slack is away nobody is paged or mailed"
+        found.append(problem("Second path", what, "Add second_path to the policy.", level=Level.WARNING))
+    words = "pinged every minute while the bot is well" if paging.deadman_url else "nobody outside watches the bot"
+    mend = "" if paging.deadman_url else ": set DEADMAN_URL"
+    return (*found, Line(level=Level.OK if not mend else Level.INFO, label="Dead-man's switch", value=words + mend))
+
+
+def _way_lines(label: str, variable: str, named: list[str], *, is_set: bool) -> Lines:
+    if named and not is_set:
+        what = f"the policy's receiver {', '.join(named)} needs {variable}, which is not set, so nothing goes this way"
+        return (problem(label, what, f"Set {variable}, or take it out of the policy.", level=Level.WARNING),)
+    if is_set and not named:
+        what = f"{variable} is set and no receiver of the policy uses it"
+        return (problem(label, what, "Add it to a receiver in the policy.", level=Level.WARNING),)
+    return (Line(level=Level.OK, label=label, value=f"for {', '.join(named)}"),) if named else ()
+
+
+def mail_lines(paging: PagingSettings) -> Lines:
+    """Say what is wrong with the mail server's address, which would stop the start."""
+    try:
+        MailServer(paging)
+    except UserError as error:
+        return (problem("Mail", error.message, error.hint),)
+    return ()
 
 
 async def state_lines(url: str, name: str, now: datetime) -> Lines:

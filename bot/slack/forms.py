@@ -122,7 +122,7 @@ def _intro(command: Command) -> Block:
 
 
 def _input(parameter: Parameter, value: JsonValue) -> Block:
-    label = parameter.name.replace("_", " ")
+    label = parameter.word.replace("_", " ")
     return {
         "type": "input",
         "block_id": _block(parameter.name),

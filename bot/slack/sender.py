@@ -60,7 +60,7 @@ class Sender:
         if self._loop is None:
             return
         self._stopping = True
-        self._outbox.waiting.set()
+        self._outbox.waiting["slack"].set()
         await asyncio.wait([self._loop], timeout=grace)
         self._loop.cancel()
         await asyncio.gather(self._loop, return_exceptions=True)
@@ -71,7 +71,7 @@ class Sender:
     async def _run(self) -> None:
         pause = _LOOK_AGAIN
         while True:
-            self._outbox.waiting.clear()
+            self._outbox.waiting["slack"].clear()
             # Asked before the look: what lands during it may have kept the next message of its channel back.
             last = self._stopping and not self._flying
             wait = await self._safely()
@@ -80,7 +80,7 @@ class Sender:
             pause = min(pause * 2, LOOK_EVERY)
             try:
                 async with asyncio.timeout(min(pause, LOOK_EVERY if wait is None else wait)):
-                    await self._outbox.waiting.wait()
+                    await self._outbox.waiting["slack"].wait()
                 pause = _LOOK_AGAIN
             except TimeoutError:
                 continue
@@ -142,7 +142,7 @@ class Sender:
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         del self._flying[task]
-        self._outbox.waiting.set()
+        self._outbox.waiting["slack"].set()
 
     async def _fly(self, delivery: Delivery) -> None:
         try:

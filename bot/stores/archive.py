@@ -13,10 +13,10 @@ from pydantic import SecretStr
 
 from bot.archived import KEPT_FOR, ArchivedQueue, Batch
 from bot.errors import NotConfigured, Refused
+from bot.stores.change_tables import archived_batches as batches
+from bot.stores.change_tables import archives
 from bot.stores.database import Database
 from bot.stores.sealed import MARK, Seal
-from bot.stores.tables import archived_batches as batches
-from bot.stores.tables import archives
 
 # What counts as there: a batch that is only copied may be removed or not, and bringing it back twice does nothing.
 _THERE = batches.c.state != "restored"

@@ -30,3 +30,26 @@ freeze_records = sa.Table(
     column("announced_at", Moment, nullable=True),
     column("closed_at", Moment, nullable=True, index=True),
 )
+
+# Copies of removed jobs, for seven days: one row a clean-up and queue, and one for each batch it removed.
+archives = sa.Table(
+    "archives",
+    metadata,
+    column("archive", sa.String(40), primary_key=True),
+    column("queue", sa.String(100), primary_key=True),
+    column("key", sa.Text),
+    column("layout", sa.String(20)),
+    column("created_at", Moment, index=True),
+)
+
+archived_batches = sa.Table(
+    "archived_batches",
+    metadata,
+    column("archive", sa.String(40), primary_key=True),
+    column("queue", sa.String(100), primary_key=True),
+    column("number", sa.Integer, primary_key=True),
+    column("jobs", sa.Integer),
+    column("state", sa.String(20)),  # kept | removed | restored
+    column("index", sa.LargeBinary),  # which jobs, as JSON
+    column("payload", sa.LargeBinary),  # what they were, compressed
+)

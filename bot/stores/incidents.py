@@ -25,6 +25,7 @@ class Incident:
     ``notified_at`` is None while it has no card of its own; ``muted`` says why it rings nobody, ``acknowledged_by``
     who has it in hand. ``members`` are the fingerprints of its alerts that were heard, ``rung_at`` is when it last
     rang; one that flaps stays open for a while though nothing of it fires, ``calm_since`` then.
+    ``called`` says how far the escalation has come.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Incident:
     rung_at: datetime | None = None
     flapping: bool = False
     calm_since: datetime | None = None
+    called: str = ""
 
 
 class Incidents:

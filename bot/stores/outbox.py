@@ -1,16 +1,19 @@
-"""What the bot has to say in Slack, and what Slack has confirmed: at least once, newest version, one place.
+"""What the bot has to say, by Slack, PagerDuty or mail, and what is confirmed: at least once, newest version.
 
 A message is put with its key. Putting the same key again with another body makes a new version of the same message,
 so a card that changes three times while Slack is away is sent once. ``posting`` stands in the row before the first
 post is tried: a row found in it may or may not be in Slack already, and whoever finds it looks there first.
+
+Each way has its own sender, which takes the rows of that way only. A page or a mail is made by ``page_of`` and
+``mails_of`` of ``bot.stores.message`` and put like any other.
 """
 
 import asyncio
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -18,67 +21,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.reply import Level, Reply
 from bot.stores.database import Database
+from bot.stores.message import ANSWER, CARD, CRITICAL, VIAS, Delivery, Message, Page, Via
 from bot.stores.tables import messages
 
-CRITICAL: Final = 0
-CARD: Final = 1
-ANSWER: Final = 2
-
-State = Literal["due", "posting", "sent", "dropped"]
+__all__ = ["ANSWER", "CARD", "CRITICAL", "Delivery", "Message", "Outbox"]
 
 _CLAIMED: Final = sa.update(messages).where(messages.c.state == "posting")
-
-
-@dataclass(frozen=True)
-class Message:
-    """Something to say. ``private_to`` is the one person who sees it, ``response_url`` the way back to them.
-
-    ``thread_of`` is the key of the message that this one answers in its thread.
-    """
-
-    key: str
-    channel: str
-    body: Reply
-    priority: int = ANSWER
-    private_to: str = ""
-    response_url: str = ""
-    thread_of: str = ""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A message on its way: its newest version, what Slack has of it (``sent_version``) and where it stands there."""
-
-    key: str
-    channel: str
-    body: Reply
-    version: int
-    sent_version: int
-    priority: int
-    private_to: str
-    response_url: str
-    response_uses: int
-    thread_of: str
-    posted_channel: str
-    posted_ts: str
-    state: State
-    attempts: int
-    error: str
-    created_at: datetime
-    changed_at: datetime
-
-    @property
-    def delivered(self) -> bool:
-        """Whether Slack has the newest version."""
-        return self.sent_version == self.version
+_LATE: Final = messages.c.sent_version < messages.c.version
 
 
 class Outbox:
-    """The rows of ``messages``. ``waiting`` is set whenever this process has put something."""
+    """The rows of ``messages``. ``waiting`` of a way is set whenever this process has put something that goes it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.waiting = asyncio.Event()
+        self.waiting: dict[Via, asyncio.Event] = {via: asyncio.Event() for via in VIAS}
         self.is_shared = not database.is_sqlite  # whether other processes may send from it as well
 
     async def put(self, message: Message, now: datetime, *, connection: AsyncConnection | None = None) -> None:
@@ -87,27 +44,33 @@ class Outbox:
         async with self._joined(connection) as transaction:
             if not await self._insert(transaction, message, body, now):
                 await self._change(transaction, message, body, now)
-        self.waiting.set()
+        self.waiting[message.via].set()
 
     async def due(
         self, now: datetime, *, limit: int = 50, busy: Collection[str] = (), edits: bool = True, posts: bool = True
     ) -> list[Delivery]:
-        """Return what may be sent now, by priority and then age; what a sender that is gone had claimed included.
+        """Return what may go to Slack now, by priority and then age; what a sender that is gone had claimed included.
 
         New messages to the channels in ``busy`` are left out; without ``edits`` so is what already stands in Slack,
         without ``posts`` what does not.
         """
-        query = sa.select(messages).where(
-            messages.c.state.in_(("due", "posting")),
-            sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
-        )
+        query = _due("slack", now)
         new = messages.c.posted_ts == ""
         query = query.where(sa.or_(~new, messages.c.channel.not_in(busy)) if busy else sa.true())
         query = query.where(sa.true() if edits else new, sa.true() if posts else ~new)
         return await self._read(query.order_by(messages.c.priority, messages.c.created_at).limit(limit))
 
+    async def due_via(self, via: Via, now: datetime, *, limit: int = 50) -> list[Delivery]:
+        """Return what may go another way than Slack now, by priority and then age."""
+        return await self._read(_due(via, now).order_by(messages.c.priority, messages.c.created_at).limit(limit))
+
+    async def told(self, incident: str, connection: AsyncConnection) -> list[Delivery]:
+        """Return what was put of an incident by any way, but for what rings in its card's thread, oldest first."""
+        query = sa.select(messages).where(messages.c.incident == incident, messages.c.thread_of == "")
+        return await self._read(query.order_by(messages.c.created_at, messages.c.key), connection)
+
     async def posting(self, delivery: Delivery, now: datetime, *, until: datetime) -> bool:
-        """Claim the delivery up to ``until``, before Slack is called; False where another sender was faster."""
+        """Claim the delivery up to ``until``, before anybody is called; False where another sender was faster."""
         query = (
             sa.update(messages)
             .where(messages.c.key == delivery.key, messages.c.version == delivery.version)
@@ -118,7 +81,7 @@ class Outbox:
         return await self._write(query) == 1
 
     async def sent(self, delivery: Delivery, now: datetime, *, channel: str = "", ts: str = "") -> None:
-        """Record that Slack has this version, and where; a newer one becomes due at once."""
+        """Record that this version is delivered, and where; a newer one becomes due at once."""
         values: dict[str, Any] = {
             "sent_version": delivery.version,
             "state": sa.case((messages.c.version > delivery.version, "due"), else_="sent"),
@@ -135,7 +98,7 @@ class Outbox:
         await self._update(delivery.key, place if held else place | {"state": "due", "not_before": None})
 
     async def failed(self, delivery: Delivery, error: str, *, retry_at: datetime, certain: bool) -> None:
-        """Record a failed attempt. ``certain`` says that Slack has surely not posted it; else it stays doubtful."""
+        """Record a failed attempt. ``certain`` says that it has surely not been taken; else it stays doubtful."""
         state = "due" if certain else "posting"
         await self._update(delivery.key, {"state": state, "error": error, "not_before": retry_at})
 
@@ -148,14 +111,14 @@ class Outbox:
         await self._update(delivery.key, {"posted_channel": "", "posted_ts": "", "error": error})
 
     async def dropped(self, delivery: Delivery, error: str) -> None:
-        """Record that Slack will not take this version in any way; a newer version is tried again."""
+        """Record that nobody will take this version in any way; a newer version is tried again."""
         newer = messages.c.version > delivery.version
         values = {"state": sa.case((newer, "due"), else_="dropped"), "error": error, "not_before": None}
         await self._update(delivery.key, values)
 
-    async def release(self) -> None:
+    async def release(self, via: Via = "slack") -> None:
         """End every claim. Only where no other process can be sending: at the start of the only replica."""
-        await self._write(_CLAIMED.values(not_before=None))
+        await self._write(_CLAIMED.where(messages.c.via == via).values(not_before=None))
 
     async def renew(self, keys: Collection[str], until: datetime, *, soon: datetime) -> None:
         """Move the end of these claims to ``until``; what is due before ``soon`` has failed meanwhile and stays."""
@@ -163,14 +126,14 @@ class Outbox:
         await self._write(mine.values(not_before=until))
 
     async def undelivered(self, before: datetime) -> list[Delivery]:
-        """Return what Slack has not got though it was last changed before then, the dropped ones included."""
-        query = sa.select(messages).where(messages.c.sent_version < messages.c.version, messages.c.changed_at <= before)
+        """Return what is not delivered though it was last changed before then, the dropped ones included."""
+        query = sa.select(messages).where(_LATE, messages.c.changed_at <= before)
         return await self._read(query.order_by(messages.c.priority, messages.c.created_at).limit(1000))
 
     async def count_undelivered(self, before: datetime) -> dict[str, int]:
-        """Return how many messages Slack has not got though they were last changed before then, by state."""
+        """Return how many messages are not delivered though they were last changed before then, by state."""
         query = sa.select(messages.c.state, sa.func.count().label("number")).where(
-            messages.c.sent_version < messages.c.version, messages.c.changed_at <= before
+            _LATE, messages.c.changed_at <= before
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query.group_by(messages.c.state))).all()
@@ -181,9 +144,9 @@ class Outbox:
         return next(iter(await self._read(sa.select(messages).where(messages.c.key == key), connection)), None)
 
     async def forget(self, before: datetime) -> int:
-        """Delete answers that were last changed before then and need no more sending; return how many."""
+        """Delete answers and mails last changed before then that need no more sending; return how many."""
         query = sa.delete(messages).where(
-            messages.c.key.like("reply:%"),
+            sa.or_(messages.c.key.like("reply:%"), messages.c.via == "mail"),
             messages.c.state.in_(("sent", "dropped")),
             messages.c.changed_at < before,
         )
@@ -193,19 +156,29 @@ class Outbox:
         return nullcontext(connection) if connection is not None else self._database.transaction()
 
     async def _insert(self, connection: AsyncConnection, message: Message, body: dict[str, Any], now: datetime) -> bool:
-        names = ("key", "channel", "priority", "private_to", "response_url", "thread_of")
+        names = ("key", "channel", "priority", "private_to", "response_url", "thread_of", "via", "incident")
         row = {name: getattr(message, name) for name in names}
-        row |= {"body": body, "version": 1, "state": "due", "created_at": now, "changed_at": now}
+        row |= {
+            "page": _stored(message.page),
+            "body": body,
+            "version": 1,
+            "state": "due",
+            "created_at": now,
+            "changed_at": now,
+        }
         inserted = await connection.execute(self._database.insert(messages).values(row).on_conflict_do_nothing())
         return bool(inserted.rowcount == 1)
 
     async def _change(self, connection: AsyncConnection, message: Message, body: dict[str, Any], now: datetime) -> None:
         mine = messages.c.key == message.key
-        old = (await connection.execute(sa.select(messages.c.body).where(mine).with_for_update())).scalar_one()
-        if old == body:
+        query = sa.select(messages.c.body, messages.c.page).where(mine).with_for_update()
+        old = (await connection.execute(query)).one()
+        page = _stored(message.page)
+        if (old.body, old.page) == (body, page):
             return
-        values = {
+        values: dict[str, Any] = {
             "body": body,
+            "page": page,
             "version": messages.c.version + 1,
             "priority": message.priority,
             "changed_at": now,
@@ -232,8 +205,21 @@ class Outbox:
 
 
 def _delivery(row: sa.RowMapping) -> Delivery:
-    names = [name for name in Delivery.__dataclass_fields__ if name != "body"]
-    return Delivery(body=_body(row["body"]), **{name: row[name] for name in names})
+    names = [name for name in Delivery.__dataclass_fields__ if name not in {"body", "page"}]
+    page = Page(**row["page"]) if row["page"] else None
+    return Delivery(body=_body(row["body"]), page=page, **{name: row[name] for name in names})
+
+
+def _stored(page: Page | None) -> dict[str, Any] | None:
+    return asdict(page) if page else None
+
+
+def _due(via: Via, now: datetime) -> sa.Select[Any]:
+    return sa.select(messages).where(
+        messages.c.via == via,
+        messages.c.state.in_(("due", "posting")),
+        sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now),
+    )
 
 
 def _body(stored: object) -> Reply:

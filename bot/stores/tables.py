@@ -121,6 +121,10 @@ messages = sa.Table(
     column("created_at", Moment),
     column("changed_at", Moment, index=True),
     column("sent_at", Moment, nullable=True),
+    column("via", sa.String(20), server_default="slack"),  # slack | pagerduty | mail
+    column("page", sa.JSON(none_as_null=True), nullable=True),  # what PagerDuty is told besides the body
+    column("incident", sa.String(200), server_default="", index=True),  # the incident it is about
+    column("second_path_at", Moment, nullable=True),  # when it went another way, as Slack had not taken it
 )
 
 incidents = sa.Table(
@@ -142,6 +146,7 @@ incidents = sa.Table(
     column("rung_at", Moment, nullable=True),  # when it last rang
     column("flapping", sa.Boolean, server_default=sa.false()),
     column("calm_since", Moment, nullable=True),  # of one that flaps: since when nothing of it fires
+    column("called", sa.Text, server_default=""),  # how far the escalation has come
 )
 
 silences = sa.Table(
@@ -198,29 +203,6 @@ executors = sa.Table(
     column("name", sa.String(100), primary_key=True),
     column("started_at", Moment),
     column("seen_at", Moment),
-)
-
-# Copies of removed jobs, for seven days: one row a clean-up and queue, and one for each batch it removed.
-archives = sa.Table(
-    "archives",
-    metadata,
-    column("archive", sa.String(40), primary_key=True),
-    column("queue", sa.String(100), primary_key=True),
-    column("key", sa.Text),
-    column("layout", sa.String(20)),
-    column("created_at", Moment, index=True),
-)
-
-archived_batches = sa.Table(
-    "archived_batches",
-    metadata,
-    column("archive", sa.String(40), primary_key=True),
-    column("queue", sa.String(100), primary_key=True),
-    column("number", sa.Integer, primary_key=True),
-    column("jobs", sa.Integer),
-    column("state", sa.String(20)),  # kept | removed | restored
-    column("index", sa.LargeBinary),  # which jobs, as JSON
-    column("payload", sa.LargeBinary),  # what they were, compressed
 )
 
 # What people typed into a form and nobody may see, sealed, until it was used or a day has passed.

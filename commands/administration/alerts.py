@@ -1,23 +1,41 @@
-"""``/alerts``: what fires, since when, and who has it."""
+"""``/alerts``: what fires, since when, and who has it; and what of all that was said has not arrived."""
 
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
 
 from bot.command import command
 from bot.elapsed import elapsed
 from bot.reply import Level, Note, Part, Reply, Table, say
 from bot.silence import Silence
 from bot.stores.incidents import Incident, Incidents
+from bot.stores.message import CRITICAL, Delivery, Via
 from bot.stores.outbox import Outbox
 from bot.stores.silences import Silences
 
+Show = Literal["firing", "undelivered"]
 SHOWN: Final = 40
+_UNDELIVERED: Final = ("message", "where to", "for", "attempts", "why")
+_WAYS: Final[dict[Via, str]] = {"slack": "Slack", "pagerduty": "PagerDuty", "mail": "mail"}
 _COLUMNS: Final = ("alert", "severity", "age", "owner", "state", "id")
 
 
-@command("/alerts", permission="alerts:read", section="Administration", examples=("/alerts",))
-async def alerts(*, incidents: Incidents, silences: Silences, outbox: Outbox, now: datetime) -> Reply:
-    """List every alert that fires, the critical ones first, with its age, who has it, and what is silenced."""
+@command("/alerts", permission="alerts:read", section="Administration", examples=("/alerts", "/alerts undelivered"))
+async def alerts(
+    show: Annotated[Show, Field(description="What fires, or what has not arrived")] = "firing",
+    *,
+    incidents: Incidents,
+    silences: Silences,
+    outbox: Outbox,
+    now: datetime,
+) -> Reply:
+    """List every alert that fires, the critical ones first, with its age, who has it, and what is silenced.
+
+    undelivered lists the bot's messages, pages and mails that have not arrived: where to, since when, and why.
+    """
+    if show == "undelivered":
+        return _undelivered(await outbox.undelivered(now), now)
     firing = sorted((await incidents.firing()).values(), key=lambda one: (one.severity != "critical", one.opened_at))
     silent = await silences.active(now)
     undelivered = sum((await outbox.count_undelivered(now)).values())
@@ -26,8 +44,29 @@ async def alerts(*, incidents: Incidents, silences: Silences, outbox: Outbox, no
         parts.append(Note.of(f"{len(firing) - SHOWN:,} more; the worst and oldest are shown."))
     parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
     if undelivered:
-        parts.append(Note.of(f"Slack has not got {undelivered:,} of the bot's messages yet."))
+        parts.append(Note.of(f"{undelivered:,} of the bot's messages have not arrived: /alerts undelivered."))
     return say(_title(firing, silent), *parts, level=_level(firing))
+
+
+def _undelivered(late: list[Delivery], now: datetime) -> Reply:
+    if not late:
+        return say("All that was said has arrived", level=Level.OK)
+    rows = [
+        (
+            one.body.title,
+            f"{_WAYS[one.via]} {one.channel}".strip(),
+            elapsed(now - (one.created_at if one.sent_version == 0 else one.changed_at)),
+            "given up" if one.state == "dropped" else str(one.attempts),
+            one.error or "not tried yet",
+        )
+        for one in late[:SHOWN]
+    ]
+    parts: list[Part] = [Table(columns=_UNDELIVERED, rows=tuple(rows))]
+    if len(late) > SHOWN:
+        parts.append(Note.of(f"{len(late) - SHOWN:,} more; the most urgent and oldest are shown."))
+    title = "1 message has not arrived" if len(late) == 1 else f"{len(late):,} messages have not arrived"
+    is_urgent = any(one.priority == CRITICAL for one in late)
+    return say(title, *parts, level=Level.CRITICAL if is_urgent else Level.WARNING)
 
 
 def _table(firing: list[Incident], now: datetime) -> Table:

@@ -18,10 +18,12 @@ from bot.plan import Plan
 from bot.policy import Policy
 from bot.reply import Buttons, Chart, Level, Line, Person, Reply, Text, When, say
 from bot.request import Actor
+from bot.routing import Receiver, Route
 from bot.schedule import Observation
 from bot.silence import Silence
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
+from bot.stores.message import Page
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from bot.stores.samples import Sample, Samples
 from bot.stores.silences import Silences
@@ -497,3 +499,97 @@ async def test_a_first_card_of_its_own_rings_once(bot: Bot) -> None:
     await bot.tick(1, *(waiting(name, 501 if name != "q3" else 2001, NOW + TICK) for name in names))
     assert len(await bot.cards()) == 2
     assert await bot.rings() == []
+
+
+RECEIVERS: dict[str, Any] = {
+    "room": {"slack": True},
+    "oncall": {"slack": "#oncall", "pagerduty": True, "mail": True},
+    "queues": {"slack": "#queues", "mail": ["queues@example.com"]},
+}
+ROUTES: list[dict[str, Any]] = [
+    {"matchers": ["severity=critical"], "receivers": ["room", "oncall"], "continue": True},
+    {"matchers": ["queue=report"], "receivers": ["queues"]},
+    {"receivers": ["room"]},
+]
+
+
+@pytest.fixture
+def routed(database: Database) -> Bot:
+    made = policy().model_copy(
+        update={
+            "receivers": {name: Receiver.model_validate(one) for name, one in RECEIVERS.items()},
+            "routes": tuple(map(Route.model_validate, ROUTES)),
+        }
+    )
+    bot = Bot(database, made)
+    bot.alerting = Alerting(
+        bot.stores, policy=lambda: made, catalog=CATALOG, channel="C1", pagerduty=True, address="alerts@novapulse.com"
+    )
+    return bot
+
+
+async def went(bot: Bot) -> list[tuple[str, str, str]]:
+    """What was put: the way, the place or the page's action, and the title."""
+    found = [one for one in await bot.cards() if not one.thread_of]
+    return sorted((one.via, one.page.action if one.page else one.channel, one.body.title) for one in found)
+
+
+async def test_an_alert_goes_where_its_labels_say(routed: Bot) -> None:
+    await routed.tick(0, waiting("email", 600), waiting("report", 600))
+    assert [one[:2] for one in await went(routed)] == [
+        ("mail", "queues@example.com"),
+        ("slack", "#queues"),
+        ("slack", "C1"),
+    ]
+
+
+async def test_what_becomes_critical_pages_and_its_end_is_told_to_whom_it_was_told(routed: Bot) -> None:
+    await routed.email(0, 600)
+    assert [one[:2] for one in await went(routed)] == [("slack", "C1")]
+    await routed.email(1, 1200)
+    assert [one[:2] for one in await went(routed)] == [
+        ("mail", "alerts@novapulse.com"),
+        ("pagerduty", "trigger"),
+        ("slack", "#oncall"),
+        ("slack", "C1"),
+    ]
+    await routed.email(2, 0)
+    ended = await went(routed)
+    assert [one[:2] for one in ended] == [
+        ("mail", "alerts@novapulse.com"),
+        ("mail", "alerts@novapulse.com"),
+        ("pagerduty", "resolve"),
+        ("slack", "#oncall"),
+        ("slack", "C1"),
+    ]
+    assert len({title for way, _, title in ended if way != "mail"}) == 1
+
+
+async def test_a_value_that_moves_is_no_new_page_and_an_acknowledgement_is(routed: Bot) -> None:
+    await routed.email(0, 1200)
+    await routed.email(1, 1300)
+    (incident,) = (await routed.stores.incidents.firing()).values()
+    page = await routed.stores.outbox.posted(f"pagerduty:{incident.id}")
+    assert page is not None
+    assert (page.version, page.page) == (1, Page(incident.id, "trigger", "critical"))
+    await routed.stores.incidents.acknowledge(incident.id, "Otto", NOW + 1.5 * TICK)
+    await routed.email(2, 1300)
+    page = await routed.stores.outbox.posted(f"pagerduty:{incident.id}")
+    assert page is not None
+    assert (page.version, page.page) == (2, Page(incident.id, "acknowledge", "critical"))
+
+
+async def test_many_at_once_are_one_message_for_each_place_and_a_page_for_each(routed: Bot) -> None:
+    await routed.tick(0, *(waiting(f"q{number}", 1200) for number in range(12)))
+    assert [one[:2] for one in await went(routed)] == [
+        ("mail", "alerts@novapulse.com"),
+        *[("pagerduty", "trigger")] * 12,
+        ("slack", "#oncall"),
+        ("slack", "C1"),
+    ]
+
+
+async def test_a_way_that_is_not_set_up_is_left_out(routed: Bot) -> None:
+    routed.restart()
+    await routed.email(0, 1200)
+    assert [one[:2] for one in await went(routed)] == [("slack", "#oncall"), ("slack", "C1")]

@@ -15,6 +15,7 @@ FOLDERS = (
     "bot/dispatch",
     "bot/alerting",
     "bot/slack",
+    "bot/receivers",
     "bot/console",
 )
 

@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.catalog import load
-from bot.check.own import paging_lines, policy_lines, schedule_lines, state_lines
+from bot.check.own import mail_lines, paging_lines, policy_lines, schedule_lines, state_lines
 from bot.check.tried import Lines
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -72,12 +72,32 @@ def test_what_would_never_fire() -> None:
     assert "critical Alerts: there is no rule" in said(schedule_lines(none, CATALOG, QUEUES))
 
 
-def test_a_second_path_that_nobody_walks_is_warned_about() -> None:
-    assert paging_lines(PagingSettings()) == ()
-    (line,) = paging_lines(PagingSettings(pagerduty_routing_key=SecretStr("hunter2"), alerts_email="me@example.com"))
-    assert line.level is Level.WARNING
-    assert line.value.startswith("PAGERDUTY_ROUTING_KEY, ALERTS_EMAIL: this version has no second path")
+def test_a_way_that_a_receiver_needs_and_nobody_set_up_is_warned_about() -> None:
+    lines = said(paging_lines(PagingSettings(), default()))
+    assert "warning PagerDuty: the policy's receiver oncall needs PAGERDUTY_ROUTING_KEY, which is not set" in lines
+    assert "warning Mail: the policy's receiver oncall needs SMTP_URL, which is not set" in lines
+    assert "info Dead-man's switch: nobody outside watches the bot: set DEADMAN_URL" in lines
+
+
+def test_ways_that_are_set_up_and_used_are_well() -> None:
+    keys = {name: SecretStr("hunter2") for name in ("pagerduty_routing_key", "smtp_url", "deadman_url")}
+    lines = paging_lines(PagingSettings(**keys), default())  # type: ignore[arg-type]
+    assert [line.level for line in lines] == [Level.OK] * 3
+    assert "hunter2" not in said(lines)
+
+
+def test_a_way_that_no_receiver_uses_and_a_missing_second_path_are_warned_about() -> None:
+    policy = default().model_copy(update={"receivers": {}, "second_path": ""})
+    lines = said(paging_lines(PagingSettings(pagerduty_routing_key=SecretStr("hunter2")), policy))
+    assert "warning PagerDuty: PAGERDUTY_ROUTING_KEY is set and no receiver of the policy uses it" in lines
+    assert "warning Second path: when Slack is away nobody is paged or mailed" in lines
+
+
+def test_an_address_of_a_mail_server_that_is_none_is_said_without_its_password() -> None:
+    (line,) = mail_lines(PagingSettings(smtp_url=SecretStr("imap://nova:hunter2@mail")))
+    assert line.value.startswith("SMTP_URL cannot be used")
     assert "hunter2" not in line.value
+    assert mail_lines(PagingSettings(smtp_url=SecretStr("smtp://nova:hunter2@mail:587"))) == ()
 
 
 async def test_the_database_is_written_and_left_as_it_was(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ LINES = {
     "/drain-queues": "/drain-queues workflow",
     "/force-restart-workers": "/force-restart-workers",
     "/freeze": "/freeze workers 30m",
+    "/oncall": "/oncall override operator --level 3 --until 8h",
+    "/page": '/page 4 "customers wait"',
     "/pause-queue": "/pause-queue report",
     "/promote-delayed": "/promote-delayed report",
     "/rebuild-indexes": "/rebuild-indexes webhooklogs",

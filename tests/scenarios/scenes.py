@@ -212,6 +212,18 @@ async def silenced(world: World) -> AsyncIterator[State]:
     yield answer(lambda: world.rows("select matchers from silences where ended_at is null"))
 
 
+@asynccontextmanager
+async def stood_in(world: World) -> AsyncIterator[State]:
+    """Who stands in for whom."""
+    yield answer(lambda: world.rows("select person, level from overrides where ended_at is null"))
+
+
+@asynccontextmanager
+async def paged(world: World) -> AsyncIterator[State]:
+    """Which levels were paged, and why."""
+    yield answer(lambda: world.rows("select level, reason from pages"))
+
+
 def answer(look: Callable[[], object]) -> State:
     """Return a look that can be awaited."""
 

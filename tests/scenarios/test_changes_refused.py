@@ -18,6 +18,8 @@ WRONG = {
     "/drain-queues": ("/drain-queues email --within never", "is no time to wait"),
     "/force-restart-workers": ("/force-restart-workers now", "“now”", "Usage"),
     "/freeze": ("/freeze moon 1h", "There is nothing called “moon” to freeze"),
+    "/oncall": ("/oncall override moon --until 8h", "The policy knows nobody called “moon”"),
+    "/page": ("/page 7 urgent", "There is no level 7: the policy has 4."),
     "/pause-queue": ("/pause-queue emial", "Did you mean `email`?"),
     "/promote-delayed": ("/promote-delayed email --due-within soon", "is no duration"),
     "/rebuild-indexes": ("/rebuild-indexes webhooklog", "no such collection", "Did you mean `webhooklogs`?"),

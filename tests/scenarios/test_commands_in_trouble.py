@@ -131,7 +131,7 @@ UNTOUCHED = {
 # The other source knows it all, so that these may say that all is well.
 KNOWN_ELSEWHERE = {"api-down": {"/queue-stats"}, "api-hang": {"/queue-stats"}}
 # These read nothing but the bot's own database and the policy, which are all that the bot needs.
-OWN = {"/ack", "/alerts", "/approvals", "/audit", "/freeze", "/oncall", "/runbook", "/runs", "/silence"}
+OWN = {"/ack", "/alerts", "/approvals", "/audit", "/freeze", "/oncall", "/page", "/runbook", "/runs", "/silence"}
 # Opens a form first, which says what is away when it is submitted.
 FORMS = {"/set-env"}
 

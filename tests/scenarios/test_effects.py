@@ -36,6 +36,8 @@ EFFECTS = {
     "/restart": Effect(scenes.pods, (False, 2), no_undo="a restart cannot be taken back"),
     "/resume-queue": Effect(scenes.queue("report", paused=True), False, "Pause report again"),
     "/retry-failed": Effect(scenes.failed_reports, [], no_undo="A job that a worker has taken up"),
+    "/oncall": Effect(scenes.stood_in, [("U0OPERATOR", 3)], "End this override"),
+    "/page": Effect(scenes.paged, [(4, "customers wait")], no_undo="Who was called was called"),
     "/rollback": Effect(scenes.released, "2.14.0", "Back to revision"),
     "/scale-workers": Effect(scenes.workers, 3, "Back to 2 pods"),
     "/set-env": Effect(scenes.variable, ["debug"], "Back to revision"),

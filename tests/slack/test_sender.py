@@ -128,7 +128,7 @@ async def test_a_long_delivery_keeps_its_lease(outbox: Outbox, client: AsyncWebC
     begun = await settled(outbox, states=("posting",))
     for _ in range(4):
         times.append(times[-1] + LEASE / 2)
-        outbox.waiting.set()
+        outbox.waiting["slack"].set()
         await leased(outbox, times[-1] + LEASE)
         assert await outbox.due(times[-1]) == [], "another sender would take it"
     await sender.stop(grace=0)
@@ -336,7 +336,7 @@ class HeldUp(Outbox):
     async def due(self, now: datetime, **asked: Any) -> list[Delivery]:
         found = await super().due(now, **asked)
         if found:
-            self.waiting.set()
+            self.waiting["slack"].set()
         while asked["busy"] and self._is_flying():  # noqa: ASYNC110 - the sender tells nobody that it has landed
             await asyncio.sleep(0.01)
         return found

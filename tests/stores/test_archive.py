@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from bot.archived import KEPT_FOR, ArchivedQueue, Batch
 from bot.errors import NotConfigured, Refused
 from bot.stores.archive import Archive
+from bot.stores.change_tables import archived_batches as batches
 from bot.stores.database import Database
-from bot.stores.tables import archived_batches as batches
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 KEY = SecretStr("signing-secret")

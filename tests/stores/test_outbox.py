@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from bot.reply import Level, Text, say
 from bot.stores.database import Database
+from bot.stores.message import Page, mails_of, page_of
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from bot.stores.tables import messages
 
@@ -55,9 +56,9 @@ async def test_what_was_put_is_due_by_priority_and_then_by_age(outbox: Outbox) -
 
 
 async def test_putting_wakes_the_sender(outbox: Outbox) -> None:
-    assert not outbox.waiting.is_set()
+    assert not outbox.waiting["slack"].is_set()
     await outbox.put(message(), NOW)
-    assert outbox.waiting.is_set()
+    assert outbox.waiting["slack"].is_set()
 
 
 async def test_the_same_body_again_is_no_new_version(outbox: Outbox) -> None:
@@ -197,3 +198,54 @@ async def test_a_body_of_another_version_does_not_hold_up_the_rest(outbox: Outbo
         await connection.execute(sa.update(messages).values(body={"future": True}))
     (due,) = await outbox.due(NOW)
     assert due.body.level is Level.UNKNOWN
+
+
+async def test_a_sender_is_given_what_goes_its_way_only(outbox: Outbox) -> None:
+    body = say("Redis is down")
+    for one in (message(), page_of("trigger", "i1", body, "critical"), *mails_of("i1", "opened", ["a@b.c"], body)):
+        await outbox.put(one, NOW)
+    assert [one.key for one in await outbox.due(NOW)] == ["reply:1"]
+    (page,) = await outbox.due_via("pagerduty", NOW)
+    assert (page.key, page.page) == ("pagerduty:i1", Page("i1", "trigger", "critical"))
+    (mail,) = await outbox.due_via("mail", NOW)
+    assert (mail.channel, mail.page, mail.incident) == ("a@b.c", None, "i1")
+    assert all(bell.is_set() for bell in outbox.waiting.values())
+
+
+async def test_a_page_that_is_to_do_something_else_is_a_new_version_though_its_words_are_the_same(
+    outbox: Outbox,
+) -> None:
+    body = say("Redis is down")
+    for action in ("trigger", "trigger", "resolve"):
+        await outbox.put(page_of(action, "i1", body, "critical"), NOW)
+    (page,) = await outbox.due_via("pagerduty", NOW)
+    assert (page.version, page.page) == (2, Page("i1", "resolve", "critical"))
+
+
+async def test_claims_of_one_way_outlast_the_start_of_another(outbox: Outbox) -> None:
+    await outbox.put(page_of("trigger", "i1", say("Redis is down"), "critical"), NOW)
+    await claim(outbox, "pagerduty:i1")
+    await outbox.release("slack")
+    assert await outbox.due_via("pagerduty", NOW) == []
+    await outbox.release("pagerduty")
+    assert len(await outbox.due_via("pagerduty", NOW)) == 1
+
+
+async def test_what_was_told_of_an_incident_is_found_by_its_id(outbox: Outbox, database: Database) -> None:
+    body = say("Redis is down")
+    card = Message("incident:i1", "C1", body, priority=CRITICAL, incident="i1")
+    ring = Message("incident:i1:worsened", "C1", body, thread_of="incident:i1", incident="i1")
+    for one in (card, ring, page_of("trigger", "i1", body, "critical"), page_of("trigger", "i2", body, "critical")):
+        await outbox.put(one, NOW)
+    async with database.reading() as connection:
+        told = await outbox.told("i1", connection)
+    assert [one.key for one in told] == ["incident:i1", "pagerduty:i1"]
+
+
+async def test_delivered_mails_are_forgotten_and_pages_are_kept(outbox: Outbox) -> None:
+    body = say("Redis is down")
+    for one in (page_of("trigger", "i1", body, "critical"), *mails_of("i1", "opened", ["a@b.c", "a@b.c"], body)):
+        await outbox.put(one, NOW)
+        await outbox.sent(await claim(outbox, one.key), NOW)
+    assert await outbox.forget(NOW + timedelta(days=8)) == 1
+    assert (await state(outbox, "pagerduty:i1")).delivered

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
-from bot.reply import Level, Note, Reply, Table
+from bot.reply import Level, Note, Reply, Table, say
+from bot.stores.message import mails_of, page_of
 from commands.administration.alerts import alerts
 from tests.commands.administration.alert_world import AlertWorld
 
 
-async def asked(world: AlertWorld) -> Reply:
-    reply = await alerts.handler(incidents=world.incidents, silences=world.silences, outbox=world.outbox, now=world.now)
+async def asked(world: AlertWorld, show: str = "firing") -> Reply:
+    reply = await alerts.handler(
+        show, incidents=world.incidents, silences=world.silences, outbox=world.outbox, now=world.now
+    )
     assert isinstance(reply, Reply)
     return reply
 
@@ -31,4 +34,26 @@ async def test_the_critical_ones_come_first(alert_world: AlertWorld) -> None:
         ("Email queue: jobs waiting", "warning", "5 min", "nobody", "firing"),
     ]
     assert [row[5] for row in table.rows] == [firing["report"].id, firing["email"].id]
-    assert "Slack has not got 2 of the bot's messages yet." in str([p for p in reply.parts if isinstance(p, Note)])
+    assert "2 of the bot's messages have not arrived: /alerts undelivered." in str(
+        [p for p in reply.parts if isinstance(p, Note)]
+    )
+
+
+async def test_what_has_not_arrived_is_listed_with_where_to_since_when_and_why(alert_world: AlertWorld) -> None:
+    assert (await asked(alert_world, "undelivered")).title == "All that was said has arrived"
+    body = say("Redis is unreachable", level=Level.CRITICAL)
+    for one in (page_of("trigger", "i1", body, "critical"), *mails_of("i1", "opened", ["a@example.com"], body)):
+        await alert_world.outbox.put(one, alert_world.now)
+    page = await alert_world.outbox.posted("pagerduty:i1")
+    assert page is not None
+    moment = alert_world.now
+    assert await alert_world.outbox.posting(page, moment, until=moment)
+    await alert_world.outbox.failed(page, "HTTP 500", retry_at=moment, certain=False)
+    alert_world.now += timedelta(minutes=3)
+    reply = await asked(alert_world, "undelivered")
+    assert (reply.title, reply.level) == ("2 messages have not arrived", Level.CRITICAL)
+    (table,) = [part for part in reply.parts if isinstance(part, Table)]
+    assert table.rows == (
+        ("Redis is unreachable", "PagerDuty", "3 min", "1", "HTTP 500"),
+        ("Redis is unreachable", "mail a@example.com", "3 min", "0", "not tried yet"),
+    )

@@ -1,0 +1,120 @@
+"""What is said to whoever is called: by a mention in the thread of the incident's card."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from bot.elapsed import elapsed
+from bot.policy import Policy
+from bot.reply import Bold, Button, Buttons, Level, Person, Reply, Span, Text, When, say
+from bot.stores.escalations import Call
+from bot.stores.incidents import Incident
+from bot.stores.outbox import CARD, CRITICAL, Message
+from bot.stores.pages import Page
+
+# More calls of one tick than this are said in one message.
+TOGETHER_ABOVE: Final = 5
+
+
+def people(policy: Policy, ids: Iterable[str], *, notify: bool = True) -> tuple[Span, ...]:
+    """Return people as a list in words, each a mention."""
+    found: list[Span] = []
+    for person in ids:
+        found += [", " if found else "", Person(id=person, name=policy.name(person), notify=notify)]
+    return tuple(found) or ("nobody that is known",)
+
+
+def call_messages(
+    calls: list[Call], incidents: dict[str, Incident], policy: Policy, channel: str, now: datetime
+) -> list[Message]:
+    """Return what mentions those who are called; the first call of level 1 is the card's own mention."""
+    further = [call for call in calls if call.people and call.number > 1]
+    if len(further) > TOGETHER_ABOVE:
+        key = f"calls:{now.isoformat()}"
+        return [Message(key, channel, together(further, incidents, policy), CRITICAL)]
+    return [
+        Message(
+            f"incident:{call.incident}:call:{call.began_at:%Y%m%dT%H%M%S}:{call.number}",
+            channel,
+            _call(call, incidents[call.incident], policy),
+            CRITICAL,
+            thread_of=f"incident:{call.incident}",
+        )
+        for call in further
+    ]
+
+
+def level_named(policy: Policy, level: int) -> str:
+    """Return a level with its title: ``Level 2, Team lead``."""
+    titles = [one.title for one in policy.oncall.levels[level - 1 : level]]
+    return ", ".join((f"Level {level}", *titles))
+
+
+def call_body(call: Call, incident: Incident, policy: Policy) -> Reply:
+    """Return what whoever is called reads, by whatever way."""
+    waited = f"Nobody has had it for {elapsed(call.at - call.began_at)}. " if call.number > 1 else ""
+    beginning = "Nobody has acknowledged" if call.number > 1 else "Critical"
+    return say(
+        f"{beginning}: {incident.alert.summary}",
+        Text.of(Bold(text=level_named(policy, call.level)), ": ", *people(policy, call.people)),
+        Text.of(f"{waited}It began at ", When(at=incident.alert.since), "."),
+        level=Level.CRITICAL,
+    )
+
+
+def _call(call: Call, incident: Incident, policy: Policy) -> Reply:
+    acknowledge = Button(label="Acknowledge", action="run", value=f"/ack {incident.id}", style="primary")
+    body = call_body(call, incident, policy)
+    return body.model_copy(update={"parts": (*body.parts, Buttons(buttons=(acknowledge,)))})
+
+
+def together(calls: Sequence[Call], incidents: dict[str, Incident], policy: Policy) -> Reply:
+    """Return what is said of many calls at once."""
+    summaries = {call.incident: incidents[call.incident].alert.summary for call in calls}
+    lines = []
+    for level in sorted({call.level for call in calls}):
+        called = dict.fromkeys(person for call in calls if call.level == level for person in call.people)
+        lines.append(Text.of(Bold(text=level_named(policy, level)), ": ", *people(policy, called)))
+    are_new = all(call.number == 1 for call in calls)
+    beginning = "Critical at once" if are_new else "Nobody has acknowledged"
+    return say(
+        f"{beginning}: {len(summaries)} alerts",
+        *lines,
+        Text.of("\n".join(summaries.values())),
+        Text.of("/alerts lists them with their buttons."),
+        level=Level.CRITICAL,
+    )
+
+
+def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) -> Message | None:
+    """Return what reminds whoever has it in hand that it goes on, or None while that is not due."""
+    every, since = policy.escalation.remind_after, incident.acknowledged_at
+    if not every or since is None or incident.muted or incident.state != "firing":
+        return None
+    number = (now - since) // every
+    if number < 1:
+        return None
+    owners = [person for person, entry in policy.people.items() if entry.name == incident.acknowledged_by]
+    whom: tuple[Span, ...] = people(policy, owners) if owners else (incident.acknowledged_by,)
+    body = say(
+        f"Still firing: {incident.alert.summary}",
+        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it still fires."),
+        level=Level.CRITICAL if incident.severity == "critical" else Level.WARNING,
+    )
+    key = f"incident:{incident.id}:remind:{since:%Y%m%dT%H%M%S}:{number}"
+    return Message(key, channel, body, CARD, thread_of=f"incident:{incident.id}")
+
+
+def page_body(page: Page, policy: Policy) -> Reply:
+    """Return what whoever somebody pages reads, by whatever way."""
+    return say(
+        f"Page: {page.reason}",
+        Text.of(Bold(text=level_named(policy, page.level)), ": ", *people(policy, page.people)),
+        Text.of(f"{page.by.name} calls at ", When(at=page.at), f": {page.reason}"),
+        level=Level.CRITICAL,
+    )
+
+
+def page_message(page: Page, policy: Policy, channel: str) -> Message:
+    """Return what mentions whoever somebody pages."""
+    return Message(f"page:{page.id}", channel, page_body(page, policy), CRITICAL)

@@ -1,0 +1,67 @@
+"""Whom to call next about what nobody has acknowledged: worked out from what was called before, and nothing else."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from bot.oncall import Escalation
+from bot.policy import Policy
+from bot.rota import Rota
+from bot.stores.escalations import Call
+from bot.stores.incidents import Incident
+
+UnderWay = Mapping[str, list[Call]]
+
+
+def wants_somebody(incident: Incident) -> bool:
+    """Whether it is critical, may ring, and nobody has it in hand."""
+    is_critical = incident.state == "firing" and incident.severity == "critical"
+    return is_critical and not incident.muted and not incident.calm_since and incident.acknowledged_at is None
+
+
+def escalate(
+    incidents: Iterable[Incident], under_way: UnderWay, rota: Rota, rules: Escalation, now: datetime
+) -> list[Call]:
+    """Return the calls that are due, in their order.
+
+    Level 1 is called at once, each further level at its time since then. After a level where nobody is known the next
+    one is called at once. At last the highest level where somebody is known is called again and again.
+    """
+    due: list[Call] = []
+    for incident in incidents:
+        if wants_somebody(incident):
+            made = list(under_way.get(incident.id, ()))
+            while (level := _next(made, rota, rules, now)) is not None:
+                began = made[0].began_at if made else now
+                people = rota.on_call(level, now).people
+                made.append(Call(incident.id, began, len(made) + 1, level, now, people))
+                due.append(made[-1])
+    return due
+
+
+def _next(made: list[Call], rota: Rota, rules: Escalation, now: datetime) -> int | None:
+    """Return the level to call now, or None."""
+    if not made:
+        return 1
+    last = max(made, key=lambda call: call.level)
+    if last.level <= len(rules.after):
+        is_due = now - made[0].began_at >= rules.after[last.level - 1]
+        return last.level + 1 if is_due or not last.people else None
+    if not rules.repeat or now - made[-1].at < rules.repeat:
+        return None
+    known = (level for level in range(last.level, 0, -1) if rota.on_call(level, now).people)
+    return next(known, None)
+
+
+def called(calls: Iterable[Call], policy: Policy) -> str:
+    """Say how far an incident's escalation has come; nothing while only level 1 was called, which the card mentions."""
+    latest = {call.level: call for call in calls}
+    if all(level == 1 and call.people for level, call in latest.items()):
+        return ""
+    return f"Called, and not acknowledged: {'; '.join(_said(latest[level], policy) for level in sorted(latest))}"
+
+
+def _said(call: Call, policy: Policy) -> str:
+    if not call.people:
+        return f"level {call.level} skipped, nobody is known to be on call"
+    names = ", ".join(policy.name(person) for person in call.people)
+    return f"level {call.level} ({names}) at {call.at:%H:%M} UTC"

@@ -1,0 +1,92 @@
+"""The escalation as a stage of the tick: its calls are recorded and put in the tick's own transaction."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.alerting.calling import TOGETHER_ABOVE, call_messages, reminder
+from bot.alerting.dedupe import Kind, News
+from bot.alerting.escalate import called, escalate, wants_somebody
+from bot.alerting.notify import Ways
+from bot.alerting.ways import call_elsewhere
+from bot.policy import Policy
+from bot.rota import Rota
+from bot.stores.database import Database
+from bot.stores.escalations import Call, Escalations
+from bot.stores.incidents import Incident
+from bot.stores.message import Message
+from bot.stores.outbox import Outbox
+from bot.stores.overrides import Overrides
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a tick goes by: the policy, who is on call by it and the overrides, and the time."""
+
+    policy: Policy
+    rota: Rota
+    now: datetime
+
+
+class Escalating:
+    """Calls level after level about what nobody has in hand, and reminds whoever has something in hand."""
+
+    def __init__(self, database: Database, outbox: Outbox, ways: Ways) -> None:
+        self._calls = Escalations(database)
+        self._overrides = Overrides(database)
+        self._outbox = outbox
+        self._ways = ways
+
+    async def moment(self, policy: Policy, now: datetime, connection: AsyncConnection) -> Moment:
+        """Return what this tick goes by."""
+        return Moment(policy, Rota(policy.oncall, await self._overrides.standing(now, connection)), now)
+
+    async def look(
+        self, news: list[News], moment: Moment, connection: AsyncConnection
+    ) -> tuple[list[News], list[Call]]:
+        """Record the calls that are due; return them, and the news with what the cards say about them."""
+        under_way = await self._calls.under_way(connection)
+        incidents = [one.incident for one in news]
+        policy, now = moment.policy, moment.now
+        due = escalate(incidents, under_way, moment.rota, policy.escalation, now)
+        await self._calls.add(due, connection)
+        lasting = {incident.id for incident in incidents if wants_somebody(incident)}
+        await self._calls.over(under_way.keys() - lasting, now, connection)
+        said = {}
+        for call in due:
+            mine = (one for one in due if one.incident == call.incident)
+            said[call.incident] = called([*under_way.get(call.incident, []), *mine], policy)
+        return [_with(one, said, alone=len(due) <= TOGETHER_ABOVE) for one in news], due
+
+    async def say(self, news: list[News], due: list[Call], moment: Moment, connection: AsyncConnection) -> None:
+        """Put what mentions, pages and mails the people; after the cards, in whose threads it is said."""
+        incidents = {one.incident.id: one.incident for one in news}
+        mentions = call_messages(due, incidents, moment.policy, self._ways.channel, moment.now)
+        elsewhere = call_elsewhere(due, incidents, moment.policy, self._ways)
+        for message in (*mentions, *elsewhere):
+            await self._put(message, moment.now, connection)
+        await self._remind(incidents, moment, connection)
+
+    async def _remind(self, incidents: dict[str, Incident], moment: Moment, connection: AsyncConnection) -> None:
+        for incident in incidents.values():
+            message = reminder(incident, moment.policy, self._ways.channel, moment.now)
+            if message is not None and await self._outbox.posted(message.key, connection) is None:
+                await self._put(message, moment.now, connection)
+
+    async def _put(self, message: Message, now: datetime, connection: AsyncConnection) -> None:
+        """Put a message; what belongs into the thread of a card goes to the card's channel."""
+        card = await self._outbox.posted(message.thread_of, connection) if message.thread_of else None
+        where = replace(message, channel=card.channel) if card else message
+        await self._outbox.put(where, now, connection=connection)
+
+
+def _with(one: News, said: dict[str, str], *, alone: bool) -> News:
+    text = said.get(one.incident.id, one.incident.called)
+    if text == one.incident.called:
+        return one
+    incident = replace(one.incident, called=text)
+    # What came in a digest gets a card of its own by this, unless all of them would.
+    is_shown = alone or one.incident.notified_at is not None
+    kind: Kind = "changed" if one.kind in ("quiet", "moved") and is_shown else one.kind
+    return replace(one, kind=kind, incident=incident)

@@ -1,0 +1,1 @@
+"""The ways of a message besides Slack: pages and mails, each sent until it is confirmed."""

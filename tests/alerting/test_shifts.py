@@ -1,0 +1,153 @@
+"""Hand-overs: one card a change over all replicas, accepted once, said when nobody does."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.alert import Alert
+from bot.alerting.handover_card import Situation, handover_card
+from bot.alerting.notify import Ways
+from bot.alerting.shifts import Shifts
+from bot.policy import Policy
+from bot.reply import Buttons, Level
+from bot.stores.database import Database
+from bot.stores.handovers import Handover, Handovers
+from bot.stores.incidents import Incident
+from bot.stores.outbox import Delivery, Outbox
+
+MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def policy(*people: str, **more: Any) -> Policy:
+    rotation = {"people": people or ("U1", "U2"), "starts": "2026-01-05T09:00"}
+    empty: dict[str, Any] = {"roles": {}, "approvals": {}, "limits": {}, "schedules": {}, "alerts": []}
+    names = {"U1": {"name": "Ann"}, "U2": {"name": "Bob"}, "U3": {"name": "Cyn"}}
+    oncall = {"levels": [{"title": "On-call engineer"}], "rotations": [rotation]}
+    return Policy.model_validate(empty | {"people": names, "oncall": oncall} | more)
+
+
+class Replica:
+    """The shifts of one process."""
+
+    def __init__(self, database: Database) -> None:
+        self.rules = policy()
+        self.now = MONDAY
+        self.shifts = Shifts(database, lambda: self.rules, ways=Ways("C1"), clock=lambda: self.now)
+        self.handovers = Handovers(database)
+        self.outbox = Outbox(database)
+
+    async def at(self, now: datetime) -> None:
+        self.now = now
+        await self.shifts.tick(now)
+
+    async def said(self) -> list[Delivery]:
+        return await self.outbox.undelivered(self.now + timedelta(days=1))
+
+    async def latest(self) -> Handover:
+        found = await self.handovers.latest()
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path) -> AsyncIterator[tuple[Replica, Replica]]:
+    databases = [Database(f"sqlite:///{tmp_path / 'state.db'}") for _ in range(2)]
+    await databases[0].migrate()
+    one, other = map(Replica, databases)
+    yield one, other
+    for database in databases:
+        await database.close()
+
+
+async def test_one_card_a_change_over_all_replicas(replicas: tuple[Replica, Replica]) -> None:
+    one, other = replicas
+    for replica in replicas:
+        await replica.at(MONDAY - MINUTE)
+    assert await one.said() == []
+    for moment in (MONDAY, MONDAY + MINUTE):
+        for replica in replicas:
+            await replica.at(moment)
+    (card,) = await other.said()
+    assert card.body.title == "On-call hand-over: Ann → Bob"
+    assert "id='U1', name='Ann', notify=True" in str(card.body)
+    assert "id='U2', name='Bob', notify=True" in str(card.body)
+    (row,) = [part for part in card.body.parts if isinstance(part, Buttons)]
+    assert [(button.action, button.value) for button in row.buttons] == [
+        ("run", f"/oncall accept {(await one.latest()).id}")
+    ]
+
+
+async def test_a_change_that_was_missed_is_handed_over_late(replicas: tuple[Replica, Replica]) -> None:
+    one, _ = replicas
+    await one.at(MONDAY - MINUTE)
+    await one.at(MONDAY + timedelta(days=2))
+    assert [card.body.title for card in await one.said()] == ["On-call hand-over: Ann → Bob"]
+
+
+async def test_it_is_accepted_once_and_the_card_says_by_whom(replicas: tuple[Replica, Replica]) -> None:
+    one, _ = replicas
+    await one.at(MONDAY - MINUTE)
+    await one.at(MONDAY)
+    name = (await one.latest()).id
+    assert await one.shifts.accept(name, "Bob") == {"changed": True, "message": "Bob has accepted it"}
+    assert await one.shifts.accept(name, "Cyn") == {"changed": False, "message": "somebody has accepted it"}
+    (card,) = await one.said()
+    assert card.body.level is Level.OK
+    assert "Accepted by Bob at " in str(card.body)
+    assert not [part for part in card.body.parts if isinstance(part, Buttons)]
+    await one.at(MONDAY + timedelta(hours=1))
+    assert len(await one.said()) == 1
+
+
+async def test_nobody_accepting_it_is_said_once_to_whoever_had_it(replicas: tuple[Replica, Replica]) -> None:
+    one, other = replicas
+    await one.at(MONDAY - MINUTE)
+    for minutes in (0, 14, 15, 16):
+        for replica in (one, other):
+            await replica.at(MONDAY + minutes * MINUTE)
+        assert len(await one.said()) == (1 if minutes < 15 else 2)
+    late = next(message for message in await one.said() if message.thread_of)
+    assert late.body.title == "Nobody has accepted the hand-over"
+    assert "for 15 min nobody has" in str(late.body)
+    assert "id='U1', name='Ann', notify=True" in str(late.body)
+
+
+async def test_a_replica_with_the_policy_of_before_does_not_hand_back_at_once(
+    replicas: tuple[Replica, Replica],
+) -> None:
+    one, other = replicas
+    await one.at(MONDAY)
+    one.rules = policy("U3")
+    for second in range(5):
+        for replica in replicas:
+            await replica.at(MONDAY + timedelta(seconds=second))
+    assert [card.body.title for card in await other.said()] == ["On-call hand-over: Bob → Cyn"]
+
+
+async def test_a_gap_is_handed_over_to_nobody_and_has_nothing_to_accept(replicas: tuple[Replica, Replica]) -> None:
+    one, _ = replicas
+    await one.at(MONDAY)
+    one.rules = policy(oncall={"levels": [{"title": "On-call engineer"}]})
+    await one.at(MONDAY + MINUTE)
+    await one.at(MONDAY + timedelta(hours=2))
+    (card,) = await one.said()
+    assert (card.body.title, card.body.level) == ("Nobody is known to be on call after Bob", Level.UNKNOWN)
+    assert "oncall accept" not in str(card.body)
+
+
+def test_the_card_says_what_is_under_way() -> None:
+    alert = Alert(
+        labels={}, severity="critical", state="firing", summary="Redis is unreachable", value=0, since=MONDAY - MINUTE
+    )
+    incident = Incident(
+        "i1", "f1", alert, "critical", "firing", 0, MONDAY, acknowledged_by="Ann", acknowledged_at=MONDAY
+    )
+    found = Situation([incident], [], [], [], [], MONDAY + timedelta(days=7))
+    text = str(handover_card(Handover("h", MONDAY, ("U1",), ("U2",)), found, policy(), MONDAY))
+    assert "text='Redis is unreachable', key='incident:i1'" in text
+    assert "for 1 min, Ann has it" in text
+    assert text.count(": none") == 4

@@ -1,0 +1,64 @@
+"""The pretend PagerDuty refuses what the published schema of the Events API v2 refuses."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sandbox.pagerduty import ROUTING_KEY, PagerDuty
+
+PAYLOAD = {"summary": "Redis is down", "source": "novapulse", "severity": "critical"}
+TRIGGER: dict[str, Any] = {"routing_key": ROUTING_KEY, "event_action": "trigger", "payload": PAYLOAD}
+
+
+@pytest.fixture
+async def pagerduty() -> AsyncIterator[PagerDuty]:
+    server = PagerDuty()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def told(server: PagerDuty, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    async with aiohttp.ClientSession() as http, http.post(f"{server.url}/v2/enqueue", json=event) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_an_event_is_taken_and_gets_a_key(pagerduty: PagerDuty) -> None:
+    status, body = await told(pagerduty, TRIGGER)
+    assert (status, body["status"], body["message"]) == (202, "success", "Event processed")
+    assert pagerduty.incidents[body["dedup_key"]]["status"] == "triggered"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"payload": None}, "payload"),
+        ({"payload": PAYLOAD | {"severity": "bad"}}, "severity"),
+        ({"payload": PAYLOAD | {"summary": "x" * 1025}}, "summary"),
+        ({"payload": {"summary": "x", "severity": "info"}}, "source"),
+        ({"dedup_key": "x" * 256}, "dedup_key"),
+        ({"event_action": "close"}, "event_action"),
+        ({"event_action": "resolve"}, "dedup_key"),
+        ({"routing_key": "short"}, "routing_key"),
+        ({"routing_key": "W" * 32}, "routing key"),
+    ],
+)
+async def test_an_event_that_is_none_is_refused(pagerduty: PagerDuty, wrong: dict[str, Any], words: str) -> None:
+    status, body = await told(pagerduty, TRIGGER | wrong)
+    assert (status, body["status"]) == (400, "invalid event")
+    assert words in str(body["errors"])
+    assert pagerduty.log == []
+
+
+async def test_what_is_acknowledged_stays_so_until_it_is_resolved(pagerduty: PagerDuty) -> None:
+    for action in ("trigger", "acknowledge", "trigger", "resolve", "acknowledge"):
+        await told(pagerduty, TRIGGER | {"event_action": action, "dedup_key": "k"})
+    assert pagerduty.incidents["k"]["status"] == "resolved"
+
+
+async def test_its_page_shows_the_incidents(pagerduty: PagerDuty) -> None:
+    await told(pagerduty, TRIGGER | {"payload": PAYLOAD | {"summary": "<Redis>"}})
+    async with aiohttp.ClientSession() as http, http.get(pagerduty.url) as answer:
+        assert "&lt;Redis&gt;" in await answer.text()

@@ -1,0 +1,105 @@
+"""Nobody acknowledges, somebody stands in, somebody takes over: the whole way through Slack."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+import pytest_asyncio
+
+from sandbox.slack_page import Message
+from tests.scenarios.world import World, labels, opened, text
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+ALERTS = "novapulse-alerts"
+EDITS = (
+    ('every = "2s"', 'every = "1s"'),
+    ('after = ["1m", "2m", "3m"]', 'after = ["4s", "8s", "1h"]'),
+    ('accept_within = "1m"', 'accept_within = "5s"'),
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A NovaPulse whose next level is called after seconds."""
+    async with opened(tmp_path_factory.mktemp("oncall"), edits=EDITS) as made:
+        yield made
+
+
+def thread(world: World, card: Message) -> list[str]:
+    return [
+        text(message)
+        for message in world.page.messages(ALERTS)
+        if message.get("thread_ts") == card["ts"] != message["ts"]
+    ]
+
+
+def statuses(world: World) -> list[str]:
+    """Return how PagerDuty's incidents about MongoDB stand."""
+    assert world.sandbox.pagerduty is not None
+    return [one["status"] for one in world.sandbox.pagerduty.incidents.values() if "MongoDB" in one["summary"]]
+
+
+def mailed(world: World, words: str) -> list[str]:
+    assert world.sandbox.mail is not None
+    return [one.subject for one in world.sandbox.mail.inbox if words in one.subject]
+
+
+def was_mailed(world: World, words: str) -> bool:
+    return bool(mailed(world, words))
+
+
+async def test_nobody_acknowledges_until_level_three_does(watched: World) -> None:
+    world = watched
+    async with world.fault("mongo-down"):
+        card = await world.page.wait_message(ALERTS, "MongoDB is unreachable")
+        await world.becomes(card, "On call: <@U0ONCALL>")
+        await world.page.wait_message(ALERTS, "Team lead*: <@U0APPROVER>")
+        third = await world.page.wait_message(ALERTS, "Engineering manager*: <@U0APPROVER2>")
+        await world.becomes(card, "Called, and not acknowledged: level 1 (oncall)", "level 2 (approver)")
+        assert labels(third) == ["Acknowledge"]
+        await world.until(lambda: statuses(world) == ["triggered"])
+        await world.click("second_approver", third, "Acknowledge")
+        await world.becomes(card, "Acknowledged by second_approver")
+        await world.until(lambda: statuses(world) == ["acknowledged"])
+        called = [words for words in thread(world, card) if "Nobody has acknowledged" in words]
+        assert len(called) == 2
+    await world.becomes(card, "Resolved after")
+    await world.until(lambda: statuses(world) == ["resolved"])
+    await world.until(lambda: len(mailed(world, "Nobody has acknowledged: MongoDB is unreachable")) == 2)
+    assert world.rows("select level, people from escalations order by number") == [
+        (1, '["U0ONCALL"]'),
+        (2, '["U0APPROVER"]'),
+        (3, '["U0APPROVER2"]'),
+    ]
+    assert world.rows("select count(*) from escalations where over_at is null") == [(0,)]
+
+
+async def test_somebody_stands_in_and_accepts_the_hand_over(watched: World) -> None:
+    world = watched
+    known = world.shown(ALERTS)
+    done = await world.ask("operator", "/oncall override me --until 8h", "Done after", "End this override")
+    card = await world.new(ALERTS, known, "On-call hand-over: oncall → operator", "<@U0ONCALL>", "<@U0OPERATOR>")
+    assert labels(card) == ["Accept hand-over"]
+    await world.press("viewer", card, "Accept hand-over", "oncall:change, which your roles (viewer) do not have")
+    await world.until(lambda: any("Nobody has accepted the hand-over" in words for words in thread(world, card)))
+    await world.click("operator", card, "Accept hand-over")
+    accepted = await world.becomes(card, "Accepted by operator at")
+    assert labels(accepted) == []
+    await world.ask("viewer", "/oncall", "On call: operator", "(override)", "then oncall", "by operator")
+    known = world.shown(ALERTS)
+    await world.press("operator", done, "Undo", "Done after")
+    back = await world.new(ALERTS, known, "On-call hand-over: operator → oncall")
+    assert labels(back) == ["Accept hand-over"]
+    await world.ask("viewer", "/oncall", "On call: oncall")
+
+
+async def test_a_page_mentions_the_level_and_not_without_end(watched: World) -> None:
+    world = watched
+    for number in range(3):
+        known = world.shown(ALERTS)
+        await world.ask("operator", f'/page 2 "customers wait {number}"', "Page level 2, Team lead: approver")
+        await world.until(partial(was_mailed, world, f"customers wait {number}"))
+        await world.new(ALERTS, known, f"Page: customers wait {number}", "Team lead*: <@U0APPROVER>")
+    await world.ask("operator", '/page 2 "again"', "You have paged 3 times within 10 minutes")
+    await world.ask("viewer", '/page 2 "again"', "oncall:page")
