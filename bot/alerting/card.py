@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alert import Alert, Severity
-from bot.alert_rule import AlertRule
-from bot.alerting.evaluate import SEVERITIES, Finding, filled
+from bot.alert_rule import SEVERITIES, AlertRule
+from bot.alerting.evaluate import Finding, filled
 from bot.alerting.stages import Kind, News
 from bot.catalog import Catalog
 from bot.clients.queue_layout import FAILED_KEPT
