@@ -28,8 +28,8 @@ class AlertRule(_Section):
     It clears below ``clear`` (or at/under the lowest threshold where that is left out). ``below`` turns the
     comparison around, for things that must not fall under a value. ``resolved`` is what ``summary`` turns into at its
     end; in both, ``{queue}`` and the like stand for a label. ``labels`` are the alert's besides those it observed.
-    ``for`` is one length of time for both severities or one for each: ``{ warning = "10m", critical = "5m" }``. ``unit``
-    is one of ``Unit``, ``section`` names the runbook's section, and ``runbook`` is a link to it.
+    ``for`` is one length of time for both severities, or one for each: ``{ warning = "10m", critical = "5m" }``.
+    ``unit`` is one of ``Unit``, ``section`` names the runbook's section, and ``runbook`` is a link to it.
     """
 
     name: str

@@ -12,7 +12,7 @@ from bot.clients.queue_layout import FAILED_KEPT
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
 from bot.policy import Policy
-from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Person, Reply, Span, Text, When
+from bot.reply import Button, Buttons, Chart, Level, Line, Link, Note, Part, Person, Reply, Span, Text, When
 from bot.stores.incidents import Incident
 
 ONCALL: Final = "oncall"
@@ -52,13 +52,15 @@ def shown(value: float, rule: AlertRule) -> str:
     """Say a value with its unit: ``1,431 jobs``, ``7 min 20 s``, ``down``."""
     if words := _words(rule):
         return words[bool(value)]
-    return _measured(value, rule) if rule.unit == "s" else f"{_measured(value, rule)} {rule.unit}".strip()
+    return _measured(value, rule) if rule.unit in ("s", "ms") else f"{_measured(value, rule)} {rule.unit}".strip()
 
 
 def _measured(value: float, rule: AlertRule) -> str:
     """Say a number; workers keep so many failed jobs and no more, so that these are "that many or more"."""
     if rule.unit == "s":
         return elapsed(timedelta(seconds=value))
+    if rule.unit == "ms":
+        return f"{_number(value)} ms"
     is_capped = rule.metric == "queue_failed" and value >= FAILED_KEPT
     return f"{_number(value)} or more" if is_capped else _number(value)
 
@@ -190,9 +192,14 @@ def _mentions(severity: Severity, policy: Policy) -> list[Part]:
 
 def _source(finding: Finding) -> list[Part]:
     rule, state = finding.rule, finding.state
-    words = [f"Runbook: {rule.section}"] if rule.section else []
-    words += [state.detail] if state.detail and not state.unknown_since else []
-    return [Note.of(" · ".join(words))] if words else []
+    spans: list[Span] = []
+    if rule.runbook:
+        spans.append(Link(text=f"Runbook: {rule.section or rule.name}", key="", url=rule.runbook))
+    elif rule.section:
+        spans.append(f"Runbook: {rule.section}")
+    if state.detail and not state.unknown_since:
+        spans.append(f"{' · ' if spans else ''}{state.detail}")
+    return [Note(spans=tuple(spans))] if spans else []
 
 
 def _number(value: float) -> str:

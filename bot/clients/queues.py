@@ -208,6 +208,7 @@ class Queues:
             version=reading.version,
             workers=None if unknown else len(_workers(self._prefix, reading.name, clients)),
             jobs_added=reading.jobs_added,
+            finished_at=reading.finished_at,
         )
 
 
