@@ -146,3 +146,13 @@ async def test_somebody_takes_an_alert_in_hand_and_silences_it_from_its_card(wat
         await world.becomes(card, "CRITICAL", "2,200 jobs")
         assert not any("Now critical" in ring for ring in rings(world, card))
         await world.ask("viewer", "/alerts", "1 alert is firing, 1 critical", "backfill")
+
+
+async def test_failing_requests_are_one_card_from_the_log_and_from_the_metrics_once_they_are_fed(
+    watched: World,
+) -> None:
+    world = watched
+    async with world.fault("api-errors"):
+        card = await world.page.wait_message(ALERTS, "API: share of 5xx entries in its log", seconds=60)
+        await world.becomes(card, "critical above 5", "entries are 5xx, those of 4xx left out")
+        assert labels(card)[2:] == ["Error logs", "Rollout status api"]
