@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from aiohttp import web
 from pydantic import SecretStr
 
 from bot.clients.api import NovaPulseApi
