@@ -85,8 +85,9 @@ def evaluate(
     """Apply every rule to every observation it matches.
 
     Alerts whose metric was not observed at all in this tick stay as they are; those of rules that are gone, or of
-    things that are no longer observed while others of their kind are, are left out. What every rule can read is
-    observed here too, as ``rule_readable``.
+    things that are no longer observed while others of their kind are, are left out, and so is whatever is and was
+    quiet: of ten thousand queues that is nearly all. What every rule can read is observed here too, as
+    ``rule_readable``.
     """
     by_metric = _by_metric(observations)
     by_metric[RULE_READABLE] = [one for rule in rules if (one := _readable(rule, by_metric, now))]
@@ -95,14 +96,20 @@ def evaluate(
     findings = []
     for rule in rules:
         for labels, observation in _matching(rule, by_metric):
-            before = states.get(fingerprint(labels), AlertState(rule=rule.name, labels=labels))
-            findings.append(_finding(rule, advance(rule, before, observation), now))
+            before = states.get(fingerprint(labels)) if rule.name in remembered else None
+            if before is not None or _is_beyond_any(rule, observation):
+                start = before or AlertState(rule=rule.name, labels=labels)
+                findings.append(_finding(rule, advance(rule, start, observation), now))
         findings += [
             _finding(rule, state, now)
             for state in remembered.get(rule.name, ())
             if _is_unobserved(rule, state, rules, observed)
         ]
     return findings
+
+
+def _is_beyond_any(rule: AlertRule, observation: Observation) -> bool:
+    return observation.value is not None and rule.severity_of(observation.value) is not None
 
 
 def _by_metric(observations: list[Observation]) -> dict[str, list[Observation]]:
@@ -134,13 +141,16 @@ def _readable(rule: AlertRule, by_metric: Mapping[str, list[Observation]], now: 
 
     What is not configured is no failure to read.
     """
-    seen = [one for one in by_metric.get(rule.metric, ()) if rule.covers(one.metric, one.labels)]
-    wanted = [one for one in seen if one.value is not None or one.is_expected]
-    if rule.metric == RULE_READABLE or not wanted:
+    if rule.metric == RULE_READABLE:
         return None
-    labels, unread = {"rule": rule.name}, next((one for one in wanted if one.value is None), None)
-    if unread is None or any(one.value is not None for one in wanted):
-        return Observation(metric=RULE_READABLE, labels=labels, value=1.0, at=now)
+    labels, unread = {"rule": rule.name}, None
+    for one in by_metric.get(rule.metric, ()):
+        if rule.covers(one.metric, one.labels):
+            if one.value is not None:
+                return Observation(metric=RULE_READABLE, labels=labels, value=1.0, at=now)
+            unread = unread or (one if one.is_expected else None)
+    if unread is None:
+        return None
     words = f"The alert rule {rule.name} could not be read for {FOR}: {unread.reason or 'no reason given'}"
     return Observation(metric=RULE_READABLE, labels=labels, value=0.0, at=now, reason=unread.reason, summary=words)
 
