@@ -24,12 +24,12 @@ _POINTS: Final = 60
 _YES_OR_NO: Final = {"up": ("failing", "working"), "readable": ("not readable", "readable")}
 
 
-def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None]) -> Reply:
-    """Render an incident as it stands."""
+def card(news: News, policy: Policy, catalog: Catalog, trend: list[float | None], ahead: str = "") -> Reply:
+    """Render an incident as it stands; ``ahead`` says where its trend leads."""
     if news.incident.state == "resolved":
         return _resolved(news, trend)
     assert news.finding is not None  # noqa: S101 - only what was found can be firing
-    return _firing(news.incident, news.finding, (policy, catalog), trend)
+    return _firing(news.incident, news.finding, (policy, catalog), trend, ahead)
 
 
 def again(kind: Kind, incident: Incident, finding: Finding, policy: Policy) -> Reply:
@@ -70,11 +70,14 @@ def _words(rule: AlertRule) -> tuple[str, str] | None:
     return _YES_OR_NO.get(rule.metric.rpartition("_")[2])
 
 
-def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None]) -> Reply:
+def _firing(
+    incident: Incident, finding: Finding, known: tuple[Policy, Catalog], trend: list[float | None], ahead: str
+) -> Reply:
     policy, catalog = known
     alert, rule = finding.alert, finding.rule
     parts: list[Part] = [_line(incident, rule, "Now"), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
+    parts += [Text.of(ahead)] if ahead and alert.value is not None else []
     parts += [*_standing(incident), *_chart(rule, trend), *_mentions(incident.severity, policy)]
     buttons = (*_own_buttons(incident, catalog), *next_steps(rule.next_steps, alert.labels, catalog))
     if buttons:
@@ -85,7 +88,7 @@ def _firing(incident: Incident, finding: Finding, known: tuple[Policy, Catalog],
         title=alert.summary,
         level=LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN,
         parts=tuple(parts),
-        summary=f"{word}: {alert.summary}, {_value(alert, rule)}",
+        summary=f"{word}: {alert.summary}, {_value(alert, rule)}{f'. {ahead}' if ahead else ''}",
     )
 
 

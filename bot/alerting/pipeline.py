@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.card import RINGS, again, card, digest
 from bot.alerting.evaluate import AlertState, Finding, evaluate
+from bot.alerting.outlook import outlook
 from bot.alerting.stages import News, dedupe, group, inhibit, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
@@ -21,7 +22,7 @@ from bot.schedule import Observation
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.outbox import CARD, CRITICAL, Message, Outbox
-from bot.stores.samples import Samples, series_of
+from bot.stores.samples import Sample, Samples, series_of
 from bot.stores.silences import Silences
 
 # More new incidents than this in one tick are announced in one message.
@@ -96,8 +97,10 @@ class Alerting:
         if one.finding and incident.state == "firing":
             incident = replace(incident, alert=one.finding.alert)
         await self._stores.incidents.save(incident, connection=connection)
-        trend = await self._trend(incident, one.finding, connection)
-        body = card(replace(one, incident=incident), policy, self._catalog, trend)
+        seen = await self._trend(incident, one.finding, connection)
+        ahead = outlook(one.finding.rule, incident.severity, seen, now) if one.finding else ""
+        trend = [sample.value for sample in seen]
+        body = card(replace(one, incident=incident), policy, self._catalog, trend, ahead)
         message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident))
         await self._stores.outbox.put(message, now, connection=connection)
         # A card that is new with this (it was in a digest until now) rings by itself.
@@ -114,14 +117,11 @@ class Alerting:
         message = Message(f"incidents:{now.isoformat()}", self._channel, digest(together, policy, now), urgent)
         await self._stores.outbox.put(message, now, connection=connection)
 
-    async def _trend(
-        self, incident: Incident, finding: Finding | None, connection: AsyncConnection
-    ) -> list[float | None]:
+    async def _trend(self, incident: Incident, finding: Finding | None, connection: AsyncConnection) -> list[Sample]:
         if finding is None:
             return []
         name = series_of(finding.rule.metric, incident.alert.labels)
-        found = await self._stores.samples.series(name, incident.opened_at - LEAD, connection=connection)
-        return [sample.value for sample in found]
+        return await self._stores.samples.series(name, incident.opened_at - LEAD, connection=connection)
 
 
 def _read(stored: object) -> AlertState | None:

@@ -411,7 +411,7 @@ class Counted(RedisConnection):
 
             async def execute_command(self, *given: Any, **named: Any) -> Any:
                 connection.trips += 1
-                return await super().execute_command(*given, **named)
+                return await super().execute_command(*given, **named)  # type: ignore[no-untyped-call]
 
         return Counting(connection_pool=client.connection_pool)
 

@@ -31,7 +31,7 @@ async def test_a_snapshot_is_as_old_as_it_is_unless_nothing_was_written_since(sy
 
 
 async def test_of_mongodb_nothing_is_known_and_nobody_expects_it(systems: Systems) -> None:
-    saved = await observe(systems.redis, None or (await _now(systems)))
+    saved = await observe(systems.redis, await _now(systems))
     mongodb = saved["backup_age_seconds", "mongodb"]
     assert (mongodb.value, mongodb.is_expected) == (None, False)
     assert "MongoDB's dump" in mongodb.reason
