@@ -6,7 +6,6 @@ version 5 a paused queue's jobs lie in ``paused``, from version 6 on they stay i
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -35,6 +34,7 @@ _SETS: Final = {
 _ENDS: Final = ("wait:-1", "wait:0", "paused:-1", "paused:0", "prioritized:0", "prioritized:-1")
 # The jobs that were finished last; their scores are when that was, in milliseconds.
 _FINISHED: Final = ("completed:last", "failed:last")
+_FAR_FUTURE: Final = 1e14
 # Older releases put a marker into the list that is no job.
 _MARKER: Final = "0:"
 
@@ -228,9 +228,7 @@ def _finished_at(answers: Answers) -> datetime | None:
     """Return when a job was last finished; the two versions of Redis' protocol nest pairs differently."""
     found = [_last(answers[end]) for end in _FINISHED if answers[end]]
     latest = max(found, default=0.0)
-    with suppress(OverflowError, OSError, ValueError):
-        return datetime.fromtimestamp(latest / 1000, UTC) if latest > 0 else None
-    return None
+    return datetime.fromtimestamp(latest / 1000, UTC) if 0 < latest < _FAR_FUTURE else None
 
 
 def _last(answer: Any) -> float:
