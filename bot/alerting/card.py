@@ -77,7 +77,7 @@ def _firing(
     alert, rule = finding.alert, finding.rule
     parts: list[Part] = [_line(incident, rule, "Now"), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
-    parts += [Text.of(ahead)] if ahead and alert.value is not None else []
+    parts += [Text.of(ahead)] if ahead else []
     parts += [*_standing(incident), *_chart(rule, trend), *_mentions(incident.severity, policy)]
     buttons = (*_own_buttons(incident, catalog), *next_steps(rule.next_steps, alert.labels, catalog))
     if buttons:

@@ -98,7 +98,8 @@ class Alerting:
             incident = replace(incident, alert=one.finding.alert)
         await self._stores.incidents.save(incident, connection=connection)
         seen = await self._trend(incident, one.finding, connection)
-        ahead = outlook(one.finding.rule, incident.severity, seen, now) if one.finding else ""
+        is_known = one.finding is not None and one.finding.alert.value is not None
+        ahead = outlook(one.finding.rule, incident.severity, seen, now) if one.finding and is_known else ""
         trend = [sample.value for sample in seen]
         body = card(replace(one, incident=incident), policy, self._catalog, trend, ahead)
         message = Message(f"incident:{incident.id}", self._channel, body, _priority(incident))
