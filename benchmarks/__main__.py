@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import acks, answers, error_logs, failed
+from benchmarks import acks, alert_tick, answers, error_logs, failed
 from benchmarks.figures import HEAD, Sample, machine, ratio
 from sandbox.site import Sandbox, running
 from sandbox.slack_page import SlackPage
@@ -15,6 +15,7 @@ async def compare(directory: Path) -> None:
     print(machine())
     print("Everything is on this machine: the bot, Slack's stand-in, NovaPulse's, and what measures them.\n")
     print(error_logs.line(*await error_logs.measured()) + "\n", flush=True)  # first: it tells the most memory so far
+    print(await alert_tick.report() + "\n", flush=True)
     await failed.report(directory / "failed")
     plain, quick = [await _empty(directory / name, quick=name == "quick") for name in ("plain", "quick")]
     async with running(directory / "bot", bot=True) as sandbox, SlackPage(sandbox.endpoints["slack"]) as page:

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bot.alert import Alert, Severity
-from bot.duration import Duration
+from bot.duration import Duration, read_duration
 from bot.matchers import WrittenMatcher
 
 # Stands in ``group_by`` for all labels, as in Alertmanager.
 EVERY_LABEL: Final = "..."
+SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
+# What a value can be counted in; a time in seconds is shown as people say it. Empty is a bare number.
+Unit = Literal["", "jobs", "%", "s", "ms", "replicas", "workers", "rules"]
+# Counted by the evaluation itself for every rule: 0 while nothing of what the rule is about can be read.
+RULE_READABLE: Final = "rule_readable"
 
 
 class _Section(BaseModel):
@@ -24,6 +30,8 @@ class AlertRule(_Section):
     It clears below ``clear`` (or at/under the lowest threshold where that is left out). ``below`` turns the
     comparison around, for things that must not fall under a value. ``resolved`` is what ``summary`` turns into at its
     end; in both, ``{queue}`` and the like stand for a label. ``labels`` are the alert's besides those it observed.
+    ``for`` is one length of time for both severities, or one for each: ``{ warning = "10m", critical = "5m" }``.
+    ``unit`` is one of ``Unit``, ``section`` names the runbook's section, and ``runbook`` is a link to it.
     """
 
     name: str
@@ -35,13 +43,38 @@ class AlertRule(_Section):
     critical: float | None = None
     clear: float | None = None
     below: bool = False
-    hold: Duration = Field(default=timedelta(0), alias="for")
+    hold: dict[Severity, Duration] = Field(default_factory=dict, alias="for")
     keep_firing: Duration = timedelta(0)
     summary: str
     resolved: str = ""
-    unit: str = ""
+    unit: Unit = ""
     section: str = ""
+    runbook: str = ""
     next_steps: tuple[str, ...] = ()
+
+    @field_validator("hold", mode="before")
+    @classmethod
+    def _one_for_all(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return value
+        read_duration(value)
+        return dict.fromkeys(SEVERITIES, value)
+
+    @field_validator("unit", mode="before")
+    @classmethod
+    def _known_unit(cls, value: object) -> object:
+        if value not in get_args(Unit):
+            message = f"{value!r} is no unit; there are {', '.join(unit for unit in get_args(Unit) if unit)}"
+            raise ValueError(message)
+        return value
+
+    @field_validator("runbook")
+    @classmethod
+    def _a_link(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+            message = f"{value!r} is no link: it begins with https:// (a section's name goes under section)"
+            raise ValueError(message)
+        return value
 
     @model_validator(mode="after")
     def _thresholds(self) -> "AlertRule":
@@ -59,6 +92,15 @@ class AlertRule(_Section):
         """Return the value beyond which this severity fires, or None."""
         return self.warning if severity == "warning" else self.critical
 
+    def hold_of(self, severity: Severity) -> timedelta:
+        """Return how long a value has to be beyond this severity's threshold before it fires."""
+        return self.hold.get(severity, timedelta(0))
+
+    @property
+    def first_hold(self) -> timedelta:
+        """How long the quickest of its severities waits before it fires."""
+        return min(self.hold_of(each) for each in SEVERITIES if self.threshold(each) is not None)
+
     def covers(self, metric: str, labels: Mapping[str, str]) -> bool:
         """Say whether the rule is about this observation."""
         matches = all(labels.get(name) == value for name, value in self.match.items())
@@ -67,8 +109,7 @@ class AlertRule(_Section):
 
     def severity_of(self, value: float) -> Severity | None:
         """Return the worst severity whose threshold the value is beyond, or None."""
-        severities: tuple[Severity, ...] = ("critical", "warning")
-        for severity in severities:
+        for severity in reversed(SEVERITIES):
             threshold = self.threshold(severity)
             if threshold is not None and (value < threshold if self.below else value > threshold):
                 return severity

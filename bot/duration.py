@@ -9,7 +9,8 @@ from pydantic import BeforeValidator
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def _duration(value: object) -> object:
+def read_duration(value: object) -> timedelta:
+    """Read a length of time; raises ``ValueError`` with what one looks like."""
     match = re.fullmatch(r"(\d+)\s*([smhdw])", value) if isinstance(value, str) else None
     if match is None:
         message = "a duration is a number and a unit, such as 30s, 5m, 4h or 7d"
@@ -17,4 +18,4 @@ def _duration(value: object) -> object:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[timedelta, BeforeValidator(read_duration)]

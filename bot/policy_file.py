@@ -3,12 +3,14 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bot.alert_rule import RULE_READABLE
 from bot.catalog import Catalog
 from bot.errors import InvalidPolicy
 from bot.nearest import nearest
@@ -24,11 +26,15 @@ _PART = re.compile(r"""["']([^"']*)["']|([\w-]+)""")
 
 
 class PolicyFile:
-    """The policy in force. A reload that fails leaves the old one in force and says why."""
+    """The policy in force. A reload that fails leaves the old one in force and says why.
 
-    def __init__(self, path: Path, catalog: Catalog) -> None:
+    ``queues`` are those that the alert rules may name; without them, any.
+    """
+
+    def __init__(self, path: Path, catalog: Catalog, queues: Collection[str] = ()) -> None:
         self.path = path
         self._catalog = catalog
+        self._queues = tuple(queues)
         self._text: str | None = None
         self.current = self._load()
 
@@ -47,12 +53,12 @@ class PolicyFile:
             return self.current
         if not any(line.partition("#")[0].strip() for line in text.splitlines()):
             raise InvalidPolicy(f"{self.path.name} is empty: it names nobody who may do anything")
-        policy = read(text, self._catalog)
+        policy = read(text, self._catalog, self._queues)
         self._text = text
         return policy
 
 
-def read(text: str, catalog: Catalog) -> Policy:
+def read(text: str, catalog: Catalog, queues: Collection[str] = ()) -> Policy:
     """Make a policy of the file's text; raises ``InvalidPolicy`` with the line of the first thing that is wrong."""
     try:
         data = tomllib.loads(text)
@@ -66,7 +72,7 @@ def read(text: str, catalog: Catalog) -> Policy:
         first = error.errors(include_url=False)[0]
         where = tuple(part for part in first["loc"] if part != "[key]")
         raise InvalidPolicy(_sentence(first, where), line=line_of(text, where)) from error
-    for location, problem in _problems(policy, catalog):
+    for location, problem in chain(_problems(policy, catalog), _queue_problems(policy, queues)):
         raise InvalidPolicy(problem, line=line_of(text, location))
     return policy
 
@@ -108,12 +114,21 @@ def _alert_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
         if rule.name in names:
             yield ("alerts", index, "name"), f"two alert rules are named {rule.name!r}"
         names.add(rule.name)
-        if rule.metric not in catalog.metrics:
+        if rule.metric not in (*catalog.metrics, RULE_READABLE):
             yield ("alerts", index, "metric"), _unknown_metric(rule.metric, catalog.metrics)
         for step in rule.next_steps:
             first = next(iter(step.split()), "")
             if first not in catalog.commands:
                 yield ("alerts", index, "next_steps"), f"there is no command {first!r}"
+
+
+def _queue_problems(policy: Policy, queues: Collection[str]) -> Iterator[Problem]:
+    for index, rule in enumerate(policy.alerts):
+        for key, labels in (("match", rule.match), ("unless", rule.unless)):
+            name = labels.get("queue")
+            if queues and name is not None and name not in queues:
+                problem = f"the rule {rule.name!r} names the queue {name!r}, which QUEUES does not name"
+                yield ("alerts", index, key), f"{problem}; there are {', '.join(queues)}"
 
 
 def _unknown_metric(metric: str, known: tuple[str, ...]) -> str:

@@ -18,7 +18,8 @@ FOR: Final = "{for}"
 class Observation(BaseModel):
     """One reading at one moment: ``value`` is None where it could not be read, and ``reason`` says why.
 
-    ``summary`` is what an alert about it says where the rule's own summary would be too rough.
+    ``summary`` is what an alert about it says where the rule's own summary would be too rough. ``is_expected`` is False
+    where nobody expects to read it, such as of a system that is not configured.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,6 +30,7 @@ class Observation(BaseModel):
     at: datetime
     reason: str = ""
     summary: str = ""
+    is_expected: bool = True
 
 
 ScheduleHandler = Callable[..., Awaitable[Reply | list[Observation]]]

@@ -13,6 +13,8 @@ FAULTS = {
     "redis-slow": "every answer of Redis comes three seconds late",
     "api-down": "the API refuses connections",
     "api-hang": "the API takes requests and never answers",
+    "api-errors": "a quarter of what callers ask of the API fails with 500, in its log and in what it counts",
+    "metrics-fed": "no fault: the API's metrics carry samples, as a later version's do",
     "mongo-down": "MongoDB refuses connections",
     "mongo-slow": "every answer of MongoDB comes six seconds late",
     "cluster-down": "the Kubernetes API refuses connections",
@@ -44,6 +46,8 @@ class Faults:
             "redis-slow": self._redis_slow,
             "api-down": self._api_down,
             "api-hang": self._api_hang,
+            "api-errors": self._api_errors,
+            "metrics-fed": self._metrics_fed,
             "mongo-down": self._mongo_down,
             "mongo-slow": self._mongo_slow,
             "cluster-down": self._cluster_down,
@@ -85,6 +89,12 @@ class Faults:
         if not on and "api-down" not in self.on:  # the calls that hang are dropped
             await api.down(True)
             await api.down(False)
+
+    async def _api_errors(self, on: bool) -> None:
+        await _there(self._sandbox.api).traffic.fail(on)
+
+    async def _metrics_fed(self, on: bool) -> None:
+        _there(self._sandbox.api).metrics_fed = on
 
     async def _mongo_down(self, on: bool) -> None:
         await _there(self._sandbox.mongo).down(on)

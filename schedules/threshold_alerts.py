@@ -23,6 +23,7 @@ QUEUE_METRICS: Final = (
     "queue_failed",
     "queue_paused",
     "queue_oldest_seconds",
+    "queue_stalled_seconds",
     "queue_workers",
     "queue_readable",
     "queue_unfinished",
@@ -73,7 +74,8 @@ async def _live(api: NovaPulseApi) -> None:
 
 
 async def _queues(queues: Queues, api: NovaPulseApi, now: datetime) -> list[Observation]:
-    snapshot = await attempt(queues.snapshot())
+    # A thousand queues are read in less than a second.
+    snapshot = await attempt(queues.snapshot(seconds=3.0 + len(queues.shorts) / 1000))
     is_whole = not isinstance(snapshot, BotError) and all(isinstance(s, QueueSnapshot) for s in snapshot.values())
     counted = {} if is_whole else await attempt(api.queue_stats())
     found = [observation for short in queues.shorts for observation in _queue(short, snapshot, counted, now)]
@@ -86,7 +88,7 @@ def _any_source(snapshot: object, counted: object, now: datetime) -> Observation
     if not isinstance(snapshot, BotError) or not isinstance(counted, BotError):
         return _readable("queues", 1.0, now)
     if all(is_missing(problem) for problem in problems):
-        return _readable("queues", None, now, why(problems[0]))
+        return _unexpected([_readable("queues", None, now, why(problems[0]))])[0]
     reasons = " ".join(why(problem) for problem in problems)
     return _readable("queues", 0.0, now, reasons, f"The queues could not be read for {FOR}: {reasons}")
 
@@ -108,7 +110,7 @@ def _system(name: str, problem: BotError | None, now: datetime) -> list[Observat
         return [up.model_copy(update=_down(problem, reason)), _readable(name, None, now, reason)]
     unknown = up.model_copy(update={"value": None, "reason": reason})
     if is_missing(problem):
-        return [unknown, _readable(name, None, now, reason)]
+        return _unexpected([unknown, _readable(name, None, now, reason)])
     clause = problem.reason if isinstance(problem, Unavailable) else reason
     called = problem.system if isinstance(problem, Unavailable) else name
     return [unknown, _readable(name, 0.0, now, reason, f"{called} could not be read for {FOR}: {clause}")]
@@ -134,9 +136,12 @@ def _queue(
     """Observe one queue by Redis, else by the API; one that Redis has no keys of is not readable, whoever knows it."""
     seen = snapshot if isinstance(snapshot, BotError) else snapshot[short]
     if isinstance(seen, QueueSnapshot):
-        return _observed(short, _by_redis(seen, now), "", now)
+        # What a layout does not tell, such as plain lists their workers, nobody expects to read.
+        return _unexpected(_observed(short, _by_redis(seen, now), "", now))
     unreadable: Readings = {"queue_readable": 0.0} if isinstance(seen, MissingQueue) else {}
     problem = f"{seen.sentence()}." if isinstance(seen, MissingQueue) else why(seen)
+    if isinstance(counted, BotError) and is_missing(seen) and is_missing(counted):
+        return _unexpected(_observed(short, unreadable, f"{problem} {why(counted)}", now))
     if isinstance(counted, BotError):
         return _observed(short, unreadable, f"{problem} {why(counted)}", now)
     if short not in counted:
@@ -153,12 +158,28 @@ def _by_redis(seen: QueueSnapshot, now: datetime) -> Readings:
         "queue_failed": seen.counts.failed,
         "queue_paused": None if seen.is_paused is None else float(seen.is_paused),
         "queue_oldest_seconds": age if oldest is None else max(0.0, (now - oldest).total_seconds()),
+        "queue_stalled_seconds": _stalled(seen, now),
         "queue_workers": seen.workers,
         "queue_readable": 1.0,
         "queue_unfinished": seen.counts.unfinished,
         "queue_added": seen.jobs_added,
         "queue_plain": float(seen.layout == "plain"),
     }
+
+
+def _stalled(seen: QueueSnapshot, now: datetime) -> float | None:
+    """Return for how long jobs have waited and none was finished; a queue that is paused on purpose does not stall."""
+    if seen.counts.ready == 0 or seen.is_paused:
+        return 0.0
+    if seen.oldest_waiting_at is None or (seen.finished_at is None and _keeps_nothing(seen)):
+        return None
+    since = max(at for at in (seen.oldest_waiting_at, seen.finished_at) if at is not None)
+    return max(0.0, (now - since).total_seconds())
+
+
+def _keeps_nothing(seen: QueueSnapshot) -> bool:
+    """Whether jobs were finished and not one of them was kept, so that nothing tells when."""
+    return (seen.jobs_added or 0) > (seen.counts.unfinished or 0)
 
 
 def _by_api(counts: QueueCounts) -> Readings:
@@ -178,3 +199,7 @@ def _observed(short: str, readings: Readings, detail: str, now: datetime) -> lis
         Observation(metric=metric, labels=labels, value=readings.get(metric), at=now, reason=detail)
         for metric in QUEUE_METRICS
     ]
+
+
+def _unexpected(found: list[Observation]) -> list[Observation]:
+    return [one.model_copy(update={"is_expected": False}) for one in found]

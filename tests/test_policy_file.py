@@ -43,6 +43,7 @@ async def look() -> list[Observation]:
 
 
 CATALOG = Catalog({"/queues": queues, "/scale": scale}, {"look": look, "morning": morning})
+QUEUES = ("email", "report")
 
 GOOD = """\
 timezone = "Europe/Berlin"
@@ -149,6 +150,33 @@ def test_a_good_file_is_read() -> None:
         ('summary = "failed"', "", 50, "alerts.1.summary is missing"),
         ('name = "second"', 'name = "first"', 51, "two alert rules are named 'first'"),
         ('match = { queue = "email" }', "match = { queue = 5 }", 53, "alerts.1.match.queue"),
+        (
+            'summary = "failed"',
+            'summary = "failed"\nunit = "jbos"',
+            56,
+            "alerts.1.unit: 'jbos' is no unit; there are jobs, %",
+        ),
+        (
+            'summary = "failed"',
+            'summary = "failed"\nfor = "soon"',
+            56,
+            "alerts.1.for: a duration is a number and a unit",
+        ),
+        ('summary = "failed"', 'summary = "failed"\nfor = { high = "5m" }', 56, "alerts.1.for.high"),
+        (
+            'summary = "failed"',
+            'summary = "failed"\nfor = { critical = "soon" }',
+            56,
+            "a duration is a number and a unit",
+        ),
+        ('summary = "failed"', 'summary = "failed"\nrunbook = "Redis Outage"', 56, "'Redis Outage' is no link"),
+        (
+            '{ queue = "email" }',
+            '{ queue = "emial" }',
+            53,
+            "the queue 'emial', which QUEUES does not name; there are email",
+        ),
+        ('match = { queue = "email" }', 'unless = { queue = "x" }', 53, "the queue 'x', which QUEUES does not name"),
         ('["/scale 5"]', '["/sacle 5"]', 56, "there is no command '/sacle'"),
         ('["/scale 5"]', '[" "]', 56, "there is no command ''"),
         ("next_steps = [", "next_steps = [[", 56, ""),
@@ -157,7 +185,7 @@ def test_a_good_file_is_read() -> None:
 def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int, said: str) -> None:
     assert GOOD.count(old) >= 1
     with pytest.raises(InvalidPolicy) as caught:
-        read(GOOD.replace(old, new, 1), CATALOG)
+        read(GOOD.replace(old, new, 1), CATALOG, QUEUES)
     assert said in str(caught.value)
     assert caught.value.line == line
     assert str(caught.value).startswith(f"line {line}: ")
@@ -210,6 +238,17 @@ def test_a_reload_that_fails_leaves_the_old_one_in_force(tmp_path: Path) -> None
     assert file.current.limits["worker"].maximum == 11
 
 
+def test_a_reload_that_names_an_unknown_queue_leaves_the_old_one_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(GOOD)
+    file = PolicyFile(path, CATALOG, QUEUES)
+    first = file.current
+    path.write_text(GOOD.replace('queue = "email"', 'queue = "mail"'))
+    with pytest.raises(InvalidPolicy, match="line 53: the rule 'second' names the queue 'mail'"):
+        file.reload()
+    assert file.current is first
+
+
 def test_an_empty_file_stops_the_start(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text("")
@@ -222,6 +261,7 @@ def test_the_policies_that_come_with_the_bot_are_good(name: str) -> None:
     policy = PolicyFile(ROOT / name, catalog.load()).current
     assert set(policy.people) == {"U0OPERATOR", "U0APPROVER", "U0APPROVER2", "U0VIEWER", "U0ONCALL"}
     alerts = {rule.name: (rule.metric, rule.match, rule.warning, rule.critical) for rule in policy.alerts}
+    assert all(rule.section and rule.next_steps and rule.resolved for rule in policy.alerts)
     assert alerts == {
         "email-queue": ("queue_waiting", {"queue": "email"}, 500, 1000),
         "queue-depth": ("queue_waiting", {}, 1000, 2000),
@@ -231,6 +271,18 @@ def test_the_policies_that_come_with_the_bot_are_good(name: str) -> None:
         "api-down": ("system_up", {"system": "api"}, None, 1),
         "queue-missing": ("queue_readable", {}, 1, None),
         "not-readable": ("system_readable", {}, 1, None),
+        "no-workers": ("queue_workers", {}, None, 1),
+        "oldest-job": ("queue_oldest_seconds", {}, 900, 3600),
+        "queue-stalled": ("queue_stalled_seconds", {}, 300, 900),
+        "api-errors": ("api_error_percent", {}, 1, 5),
+        "api-slow": ("api_p95_ms", {}, 2000, 5000),
+        "api-metrics-silent": ("api_metrics_readable", {}, 1, None),
+        "high-memory": ("pod_memory_percent", {}, 85, 95),
+        "high-cpu": ("pod_cpu_percent", {}, 80, 95),
+        "webhook-failures": ("webhook_failed_percent", {}, 20, 50),
+        "backup-old": ("backup_age_seconds", {}, 90_000, None),
+        "backup-failed": ("backup_ok", {}, None, 1),
+        "rule-unknown": ("rule_readable", {}, 1, None),
     }
     assert {name: (limit.maximum, limit.step) for name, limit in policy.limits.items()} == {
         "worker": (10, 3),

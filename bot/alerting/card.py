@@ -1,11 +1,11 @@
 """An incident as a card: what is wrong, how bad, since when, and the runbook's next step as buttons."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from bot.alert import Alert, Severity
 from bot.alert_rule import AlertRule
+from bot.alerting.audience import Audience
 from bot.alerting.calling import people
 from bot.alerting.dedupe import Kind, News
 from bot.alerting.evaluate import Finding, filled
@@ -14,11 +14,9 @@ from bot.clients.queue_layout import FAILED_KEPT
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
 from bot.policy import Policy
-from bot.reply import Button, Buttons, Chart, Level, Line, Note, Part, Reply, Span, Text, When
-from bot.rota import Rota
+from bot.reply import Button, Buttons, Chart, Level, Line, Link, Note, Part, Reply, Span, Text, When
 from bot.stores.incidents import Incident
 
-ONCALL: Final = "oncall"
 CHANGES: Final = "/changes"
 LEVELS: Final[dict[Severity, Level]] = {"warning": Level.WARNING, "critical": Level.CRITICAL}
 # What rings besides a card that is new, and in which words.
@@ -32,19 +30,6 @@ _SHOWN_MEMBERS: Final = 15
 _POINTS: Final = 60
 # What the values of a metric that is yes or no are called, 0 first.
 _YES_OR_NO: Final = {"up": ("failing", "working"), "readable": ("not readable", "readable")}
-
-
-@dataclass(frozen=True)
-class Audience:
-    """Whom a card calls: who is on call at level 1, by id, and the policy that knows their names."""
-
-    policy: Policy
-    on_call: tuple[str, ...]
-
-
-def audience(policy: Policy, rota: Rota, now: datetime) -> Audience:
-    """Return whom a card calls now; everybody with the role where it is not known who is on call."""
-    return Audience(policy, rota.on_call(1, now).people or policy.members((ONCALL,)))
 
 
 def card(news: News, audience: Audience, catalog: Catalog, trend: list[float | None]) -> Reply:
@@ -82,13 +67,15 @@ def shown(value: float, rule: AlertRule) -> str:
     """Say a value with its unit: ``1,431 jobs``, ``7 min 20 s``, ``down``."""
     if words := _words(rule):
         return words[bool(value)]
-    return _measured(value, rule) if rule.unit == "s" else f"{_measured(value, rule)} {rule.unit}".strip()
+    return _measured(value, rule) if rule.unit in ("s", "ms") else f"{_measured(value, rule)} {rule.unit}".strip()
 
 
 def _measured(value: float, rule: AlertRule) -> str:
     """Say a number; workers keep so many failed jobs and no more, so that these are "that many or more"."""
     if rule.unit == "s":
         return elapsed(timedelta(seconds=value))
+    if rule.unit == "ms":
+        return f"{_number(value)} ms"
     is_capped = rule.metric == "queue_failed" and value >= FAILED_KEPT
     return f"{_number(value)} or more" if is_capped else _number(value)
 
@@ -103,6 +90,7 @@ def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend
     alert, rule = incident.alert, finding.rule
     parts: list[Part] = [*_now(news), *_unknown(finding)]
     parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
+    parts += [Text.of(news.ahead)] if news.ahead else []
     parts += [*_standing(incident, audience.policy), *_chart(rule, trend), *mentions(incident.severity, audience)]
     steps = next_steps(rule.next_steps, alert.labels, catalog)
     buttons = (*_own_buttons(incident, catalog), *steps, *_what_changed(catalog))
@@ -114,7 +102,7 @@ def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend
         title=_title(news),
         level=LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN,
         parts=tuple(parts),
-        summary=f"{word}: {_title(news)}, {_value(alert, rule)}",
+        summary=f"{word}: {_title(news)}, {_value(alert, rule)}{f'. {news.ahead}' if news.ahead else ''}",
     )
 
 
@@ -241,9 +229,14 @@ def mentions(severity: Severity, audience: Audience) -> list[Part]:
 
 def _source(finding: Finding) -> list[Part]:
     rule, state = finding.rule, finding.state
-    words = [f"Runbook: {rule.section}"] if rule.section else []
-    words += [state.detail] if state.detail and not state.unknown_since else []
-    return [Note.of(" · ".join(words))] if words else []
+    spans: list[Span] = []
+    if rule.runbook:
+        spans.append(Link(text=f"Runbook: {rule.section or rule.name}", key="", url=rule.runbook))
+    elif rule.section:
+        spans.append(f"Runbook: {rule.section}")
+    if state.detail and not state.unknown_since:
+        spans.append(f"{' · ' if spans else ''}{state.detail}")
+    return [Note(spans=tuple(spans))] if spans else []
 
 
 def _number(value: float) -> str:

@@ -24,7 +24,8 @@ class News:
     """What happened to one incident in this tick.
 
     ``finding`` stands for it, None where nothing watches it any longer; ``members`` are all that share its card and
-    fire. ``alert`` is what its card shows now; the incident's own is what the card showed last.
+    fire. ``alert`` is what its card shows now; the incident's own is what the card showed last. ``ahead`` says where
+    its trend leads.
     """
 
     kind: Kind
@@ -32,6 +33,7 @@ class News:
     finding: Finding | None
     members: tuple[Finding, ...] = ()
     alert: Alert | None = None
+    ahead: str = ""
 
 
 def dedupe(

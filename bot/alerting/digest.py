@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Final
 
-from bot.alerting.card import LEVELS, Audience, line, mentions
+from bot.alert_rule import SEVERITIES
+from bot.alerting.audience import Audience
+from bot.alerting.card import LEVELS, line, mentions
 from bot.alerting.dedupe import News
-from bot.alerting.evaluate import SEVERITIES
 from bot.catalog import Catalog
 from bot.reply import Button, Buttons, Level, Line, Note, Part, Reply, Text, When
 

@@ -6,18 +6,17 @@ not be read changes none of them.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.alert import Alert, Severity, fingerprint
-from bot.alert_rule import AlertRule, labels_of
+from bot.alert_rule import RULE_READABLE, SEVERITIES, AlertRule, labels_of
 from bot.elapsed import elapsed
 from bot.schedule import FOR, Observation
-
-SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
 
 
 class Machine(BaseModel):
@@ -86,17 +85,74 @@ def evaluate(
     """Apply every rule to every observation it matches.
 
     Alerts whose metric was not observed at all in this tick stay as they are; those of rules that are gone, or of
-    things that are no longer observed while others of their kind are, are left out.
+    things that are no longer observed while others of their kind are, are left out, and so is whatever is and was
+    quiet: of ten thousand queues that is nearly all. What every rule can read is observed here too, as
+    ``rule_readable``.
     """
-    observed = {observation.metric for observation in observations}
+    by_metric = _by_metric(observations)
+    by_metric[RULE_READABLE] = [one for rule in rules if (one := _readable(rule, by_metric, now))]
+    observed = {rule.name for rule in rules if by_metric.get(rule.metric)}
+    remembered = _by_rule(states)
     findings = []
     for rule in rules:
-        for labels, observation in _matching(rule, observations):
-            before = states.get(fingerprint(labels), AlertState(rule=rule.name, labels=labels))
-            findings.append(_finding(rule, advance(rule, before, observation), now))
-        if rule.metric not in observed:
-            findings += [_finding(rule, state, now) for state in states.values() if state.rule == rule.name]
+        for labels, observation in _matching(rule, by_metric):
+            before = states.get(fingerprint(labels)) if rule.name in remembered else None
+            if before is not None or _is_beyond_any(rule, observation):
+                start = before or AlertState(rule=rule.name, labels=labels)
+                findings.append(_finding(rule, advance(rule, start, observation), now))
+        findings += [
+            _finding(rule, state, now)
+            for state in remembered.get(rule.name, ())
+            if _is_unobserved(rule, state, rules, observed)
+        ]
     return findings
+
+
+def _is_beyond_any(rule: AlertRule, observation: Observation) -> bool:
+    return observation.value is not None and rule.severity_of(observation.value) is not None
+
+
+def _by_metric(observations: list[Observation]) -> dict[str, list[Observation]]:
+    found: dict[str, list[Observation]] = {}
+    for observation in observations:
+        found.setdefault(observation.metric, []).append(observation)
+    return found
+
+
+def _by_rule(states: Mapping[str, AlertState]) -> dict[str, list[AlertState]]:
+    found: dict[str, list[AlertState]] = {}
+    for state in states.values():
+        found.setdefault(state.rule, []).append(state)
+    return found
+
+
+def _is_unobserved(
+    rule: AlertRule, state: AlertState, rules: tuple[AlertRule, ...], observed: AbstractSet[str]
+) -> bool:
+    """Whether nothing in this tick looked at what the alert is about."""
+    if rule.metric != RULE_READABLE:
+        return rule.name not in observed
+    about = state.labels.get("rule")
+    return about not in observed and any(one.name == about for one in rules)
+
+
+def _readable(rule: AlertRule, by_metric: Mapping[str, list[Observation]], now: datetime) -> Observation | None:
+    """Observe whether anything of what a rule is about could be read; None where nobody looked, or nobody can.
+
+    What is not configured is no failure to read.
+    """
+    if rule.metric == RULE_READABLE:
+        return None
+    labels, unread = {"rule": rule.name}, None
+    for one in by_metric.get(rule.metric, ()):
+        if rule.covers(one.metric, one.labels):
+            if one.value is not None:
+                return Observation(metric=RULE_READABLE, labels=labels, value=1.0, at=now)
+            unread = unread or (one if one.is_expected else None)
+    if unread is None:
+        return None
+    words = f"The alert rule {rule.name} could not be read for {FOR}: {unread.reason or 'no reason given'}"
+    return Observation(metric=RULE_READABLE, labels=labels, value=0.0, at=now, reason=unread.reason, summary=words)
 
 
 def advance(rule: AlertRule, state: AlertState, observation: Observation) -> AlertState:
@@ -115,8 +171,10 @@ def advance(rule: AlertRule, state: AlertState, observation: Observation) -> Ale
     return state.model_copy(update=known | said)
 
 
-def _matching(rule: AlertRule, observations: list[Observation]) -> Iterator[tuple[dict[str, str], Observation]]:
-    for observation in observations:
+def _matching(
+    rule: AlertRule, by_metric: Mapping[str, list[Observation]]
+) -> Iterator[tuple[dict[str, str], Observation]]:
+    for observation in by_metric.get(rule.metric, ()):
         if rule.covers(observation.metric, observation.labels):
             yield {"alert": rule.name, **observation.labels}, observation
 
@@ -125,7 +183,7 @@ def _step(rule: AlertRule, severity: Severity, before: Machine, reading: tuple[f
     value, now = reading
     if _is_beyond(rule, rule.threshold(severity), value):
         since = before.since or now
-        return Machine(since=since, firing=before.firing or now - since >= rule.hold)
+        return Machine(since=since, firing=before.firing or now - since >= rule.hold_of(severity))
     if not before.firing:
         return Machine()
     if not _is_clear(rule, severity, value):
@@ -168,7 +226,7 @@ def _finding(rule: AlertRule, state: AlertState, now: datetime) -> Finding:
 
 def summary(rule: AlertRule, state: AlertState) -> str:
     """Say what is wrong: in the observation's own words where it has any, else in the rule's."""
-    return state.summary.replace(FOR, elapsed(rule.hold)) or filled(rule.summary, rule, state.labels)
+    return state.summary.replace(FOR, elapsed(rule.first_hold)) or filled(rule.summary, rule, state.labels)
 
 
 def filled(words: str, rule: AlertRule, labels: Mapping[str, str]) -> str:

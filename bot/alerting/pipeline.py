@@ -12,13 +12,15 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.card import RINGS, Audience, again, audience, card
+from bot.alerting.audience import Audience, audience
+from bot.alerting.card import RINGS, again, card
 from bot.alerting.dedupe import Kind, News, dedupe
 from bot.alerting.digest import digest
 from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.group import group
 from bot.alerting.notify import Ways, cards, mails, page, priority_of, route
+from bot.alerting.outlook import outlook
 from bot.alerting.stages import inhibit, matching, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
@@ -29,7 +31,7 @@ from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.message import Message, mails_of
 from bot.stores.outbox import Outbox
-from bot.stores.samples import Samples, series_of
+from bot.stores.samples import Sample, Samples, series_of
 from bot.stores.silences import Silences
 
 # More new incidents than this in one tick are announced in one message.
@@ -131,9 +133,11 @@ class Alerting:
         if one.alert is not None:
             incident = replace(incident, alert=one.alert)
         await self._stores.incidents.save(incident, connection=connection)
-        trend = await self._trend(incident, one.finding, connection)
-        shown = replace(one, incident=incident)
-        body = card(shown, called, self._catalog, trend)
+        seen = await self._trend(incident, one.finding, connection)
+        is_known = one.finding is not None and one.finding.alert.value is not None
+        ahead = outlook(one.finding.rule, incident.severity, seen, now) if one.finding and is_known else ""
+        shown = replace(one, incident=incident, ahead=ahead)
+        body = card(shown, called, self._catalog, [sample.value for sample in seen])
         places = route(shown, called.policy, self._ways)
         told = await self._stores.outbox.told(incident.id, connection)
         said = cards(incident, body, places, told)
@@ -169,14 +173,11 @@ class Alerting:
         for message in said:
             await self._stores.outbox.put(message, now, connection=connection)
 
-    async def _trend(
-        self, incident: Incident, finding: Finding | None, connection: AsyncConnection
-    ) -> list[float | None]:
+    async def _trend(self, incident: Incident, finding: Finding | None, connection: AsyncConnection) -> list[Sample]:
         if finding is None:
             return []
         name = series_of(finding.rule.metric, incident.alert.labels)
-        found = await self._stores.samples.series(name, incident.opened_at - LEAD, connection=connection)
-        return [sample.value for sample in found]
+        return await self._stores.samples.series(name, incident.opened_at - LEAD, connection=connection)
 
 
 def _read(stored: object) -> AlertState | None:

@@ -7,7 +7,7 @@ version 5 a paused queue's jobs lie in ``paused``, from version 6 on they stay i
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from redis.exceptions import NoPermissionError, RedisError
@@ -32,6 +32,9 @@ _SETS: Final = {
 }
 # Where the next and the newest jobs to be worked on stand.
 _ENDS: Final = ("wait:-1", "wait:0", "paused:-1", "paused:0", "prioritized:0", "prioritized:-1")
+# The jobs that were finished last; their scores are when that was, in milliseconds.
+_FINISHED: Final = ("completed:last", "failed:last")
+_FAR_FUTURE: Final = 1e14
 # Older releases put a marker into the list that is no job.
 _MARKER: Final = "0:"
 
@@ -80,7 +83,8 @@ class QueueSnapshot:
 
     ``is_paused`` and ``workers`` are None where the layout or the access rules do not tell. ``jobs_added`` counts
     every job ever added (BullMQ's id counter); ``oldest_waiting_at`` is when the oldest job seen at the ends of
-    the waiting list was due. ``layout`` "bullmq" is a version that is not known; ``version`` is as written.
+    the waiting list was due, ``finished_at`` when the last job that is still kept was completed or failed for good.
+    ``layout`` "bullmq" is a version that is not known; ``version`` is as written.
     """
 
     short: str
@@ -92,6 +96,7 @@ class QueueSnapshot:
     version: str | None = None
     workers: int | None = None
     jobs_added: int | None = None
+    finished_at: datetime | None = None
 
     @property
     def failed_is_capped(self) -> bool:
@@ -130,6 +135,7 @@ class Reading:
     is_paused: bool | None = None
     version: str | None = None
     jobs_added: int | None = None
+    finished_at: datetime | None = None
     ends: tuple[str, ...] = ()
 
 
@@ -142,6 +148,8 @@ def bullmq_commands(key: str) -> dict[str, Command]:
     }
     commands |= {field: ("LLEN", f"{key}:{state}") for field, state in _LISTS.items()}
     commands |= {field: ("ZCARD", f"{key}:{state}") for field, state in _SETS.items()}
+    for end in _FINISHED:
+        commands[end] = ("ZRANGE", f"{key}:{end.partition(':')[0]}", -1, -1, "WITHSCORES")
     for end in _ENDS:
         state, _, index = end.partition(":")
         ordered = state == "prioritized"
@@ -176,6 +184,7 @@ def read_bullmq(name: str, answers: Answers) -> Reading | None:
         is_paused=paused is not None,
         version=version,
         jobs_added=int(answers["added"] or 0),
+        finished_at=_finished_at(answers),
         ends=_ends(answers),
     )
 
@@ -213,6 +222,18 @@ def _ends(answers: Answers) -> tuple[str, ...]:
     found = [answers[end] for end in _ENDS]
     flat = [job for entry in found for job in (entry if isinstance(entry, list) else [entry])]
     return tuple(dict.fromkeys(job for job in flat if job and not job.startswith(_MARKER)))
+
+
+def _finished_at(answers: Answers) -> datetime | None:
+    """Return when a job was last finished; the two versions of Redis' protocol nest pairs differently."""
+    found = [_last(answers[end]) for end in _FINISHED if answers[end]]
+    latest = max(found, default=0.0)
+    return datetime.fromtimestamp(latest / 1000, UTC) if 0 < latest < _FAR_FUTURE else None
+
+
+def _last(answer: Any) -> float:
+    pair = answer[-1]
+    return float(pair[-1] if isinstance(pair, list | tuple) else pair)
 
 
 def _layout(version: str | None) -> Layout:

@@ -1,7 +1,6 @@
-"""NovaPulse's queues, read from Redis in two round trips whatever their number."""
+"""NovaPulse's queues, read from Redis in two round trips for every few hundred of them."""
 
 import asyncio
-import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from bot.clients.connected_workers import by_queue, workers_of
 from bot.clients.failed_job import JobDetails, details, read_job
 from bot.clients.failed_jobs import FailedJobs, masked, read_failed
 from bot.clients.queue_layout import (
@@ -38,6 +38,8 @@ _CLIENT_LIST: Final[Command] = ("CLIENT LIST", "TYPE", "normal")
 _SCAN_BATCHES: Final = 20
 _SCAN_COUNT: Final = 500
 _FOUND_LIMIT: Final = 20
+# Commands in one round trip: of a few hundred queues, and no more than Redis may keep the answers of.
+_AT_ONCE: Final = 10_000
 
 
 class Queues:
@@ -69,8 +71,9 @@ class Queues:
             found = [reading for reading in readings.values() if isinstance(reading, Reading)]
             oldest = await self._oldest(redis, found)
         others = await self._others(redis, seconds) if len(found) < len(readings) else ()
+        workers = clients if isinstance(clients, RedisError) else by_queue(clients)
         return {
-            short: self._snapshot(short, reading, oldest, clients)
+            short: self._snapshot(short, reading, oldest, workers)
             if isinstance(reading, Reading)
             else MissingQueue(short, self._looked_for(short), others, reading)
             for short, reading in readings.items()
@@ -84,7 +87,8 @@ class Queues:
         redis = self._connection.open()
         async with redis_deadline(seconds):
             clients = await redis.client_list(_type="normal")
-        return {short: _workers(self._prefix, name, clients) for short, name in self._names.items()}
+        connected = by_queue(clients)
+        return {short: workers_of(self._prefix, name, connected) for short, name in self._names.items()}
 
     async def failed_jobs(self, shorts: Sequence[str], *, seconds: float = 5.0) -> dict[str, FailedJobs | MissingQueue]:
         """Read these queues' newest failed jobs, with masked reasons; raises as ``snapshot`` does."""
@@ -206,19 +210,21 @@ class Queues:
             is_paused=reading.is_paused,
             oldest_waiting_at=oldest.get(reading.name),
             version=reading.version,
-            workers=None if unknown else len(_workers(self._prefix, reading.name, clients)),
+            workers=None if unknown else len(workers_of(self._prefix, reading.name, clients)),
             jobs_added=reading.jobs_added,
+            finished_at=reading.finished_at,
         )
 
 
 async def _ask(redis: Redis, commands: Sequence[Command]) -> list[Any]:
-    """Send commands in one round trip; an answer may be that command's error."""
-    if not commands:
-        return []
-    async with redis.pipeline(transaction=False) as pipeline:
-        for command in commands:
-            pipeline.execute_command(*command)
-        return await pipeline.execute(raise_on_error=False)
+    """Send commands in as few round trips as are good for Redis; an answer may be that command's error."""
+    answers: list[Any] = []
+    for start in range(0, len(commands), _AT_ONCE):
+        async with redis.pipeline(transaction=False) as pipeline:
+            for command in commands[start : start + _AT_ONCE]:
+                pipeline.execute_command(*command)
+            answers += await pipeline.execute(raise_on_error=False)
+    return answers
 
 
 def _due(timestamp: str | None, opts: str | None) -> datetime | None:
@@ -228,15 +234,3 @@ def _due(timestamp: str | None, opts: str | None) -> datetime | None:
         return datetime.fromtimestamp((int(timestamp or "") + int(delay or 0)) / 1000, UTC)
     except (ValueError, TypeError, AttributeError, OverflowError, OSError):
         return None
-
-
-def _workers(prefix: str, name: str, clients: Sequence[Mapping[str, str]]) -> list[str]:
-    """Pick a queue's workers: their blocking connections carry its name, in base64 (Node) or as it is (Python)."""
-    encoded = base64.b64encode(name.encode()).decode()
-    own = (f"{prefix}:{encoded}", f"{prefix}:{name}")
-    found = []
-    for client in clients:
-        queue, _, worker = client.get("name", "").partition(":w:")
-        if queue in own:
-            found.append(worker or client.get("addr", "nameless"))
-    return sorted(found)

@@ -23,6 +23,7 @@ from bot.plan import Progress, condition, operation
 TEST_EVENT: Final = "webhook.test"
 API_ROWS: Final = 50
 DATABASE_ROWS: Final = 400
+RECENT_ROWS: Final = 2_000
 LAST_ATTEMPT: Final = 3  # the worker makes no more
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NEVER_SENT: Final = ("connection refused", "name not known")
@@ -35,6 +36,7 @@ _SHORT_BODY: Final = {
 _SHOWN: Final = dict.fromkeys(
     ("event", "status", "statusCode", "errorMessage", "attempt", "duration", "createdAt"), 1
 ) | {"responseBody": _SHORT_BODY}
+_COUNTED: Final = dict.fromkeys(("webhookId", "event", "status", "statusCode", "attempt", "createdAt"), 1)
 
 Source = Literal["api", "db"]
 
@@ -88,6 +90,23 @@ class Webhooks:
     async def deliveries(self, identity: str, source: Source) -> Deliveries:
         """Read the newest deliveries; raises ``UserError`` where the API knows no such webhook."""
         return await (self._from_api(identity) if source == "api" else self._from_database(identity))
+
+    async def recent(self, since: datetime) -> Deliveries:
+        """Read the newest attempts of all webhooks from MongoDB, at most ``RECENT_ROWS`` rows; raises as it does.
+
+        The rows' own ids carry the time and are always indexed; no index begins with the time of a row.
+        """
+        newest: list[dict[str, Any]] = [
+            {"$match": {"_id": {"$gte": ObjectId.from_datetime(since)}}}, {"$sort": {"_id": -1}},
+            {"$limit": RECENT_ROWS}, {"$project": _COUNTED},
+        ]  # fmt: skip
+        async with self._mongo.database(5.0) as database:
+            rows = await (await database["webhooklogs"].aggregate(newest, maxTimeMS=4000)).to_list()
+        of_each: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            of_each.setdefault(str(row.get("webhookId")), []).append(row)
+        found = [one for each in of_each.values() for one in attempts(each)]
+        return Deliveries(found, "db", len(rows) >= RECENT_ROWS)
 
     async def last_test(self, identity: str) -> str:
         """Return the id of the log's newest row of a test delivery; empty where it knows none."""

@@ -26,9 +26,15 @@ FALLBACK: Final = 3_000
 
 # The address of a message, as Slack itself gives it.
 LINK: Final = re.compile(r"https?://[\w.:-]+/archives/[A-Z0-9]+/p\d+(?:\?[\w=&;.%-]*)?", re.ASCII)
-# What may stand between angle brackets: a person, a moment, or a message. Everything else in them would be a broadcast
-# or a link to anywhere.
-_SPAN: Final = re.compile(rf"<@[UW][A-Z0-9]+>|<!date\^\d+\^[^<>|]*\|[^<>]*>|<{LINK.pattern}\|[^<>|]*>")
+# What the policy says is the runbook's; that it is the runbook stands in the words that are clicked.
+RUNBOOK: Final = re.compile(r"https?://[\w.:-]+(?:/[\w./%#?=&;,+~@:!-]*)?", re.ASCII)
+RUNBOOK_WORDS: Final = "Runbook: "
+# What may stand between angle brackets: a person, a moment, a message, or the runbook. Everything else in them would be
+# a broadcast or a link to anywhere.
+_SPAN: Final = re.compile(
+    rf"<@[UW][A-Z0-9]+>|<!date\^\d+\^[^<>|]*\|[^<>]*>|<{LINK.pattern}\|[^<>|]*>"
+    rf"|<{RUNBOOK.pattern}\|{RUNBOOK_WORDS}[^<>|]*>"
+)
 _UNFIT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _ALLOWED: Final = {"header", "section", "context", "actions", "divider"}
 

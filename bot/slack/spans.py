@@ -46,7 +46,8 @@ def _marked(span: Bold | Code | Person | When | Link) -> str:
         return code(span.text)
     if isinstance(span, Link):
         text = inline(span.text, 200)
-        return f"<{span.url}|{text}>" if limits.LINK.fullmatch(span.url) else text
+        runbook = span.text.startswith(limits.RUNBOOK_WORDS) and limits.RUNBOOK.fullmatch(span.url)
+        return f"<{span.url}|{text}>" if runbook or limits.LINK.fullmatch(span.url) else text
     if isinstance(span, When):
         fallback = span.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
         return f"<!date^{int(span.at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
 from pydantic import JsonValue
@@ -16,6 +16,8 @@ from bot.stores.tables import alert_states, incidents
 
 # Any number will do as long as nothing else in the database takes the same advisory lock.
 _TICK_LOCK: Final = 0x6E6F7661
+# A statement takes only so many values.
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True)
@@ -111,16 +113,20 @@ class Incidents:
     ) -> None:
         """Replace what the last tick remembered; only rows that changed are written."""
         before = await self.states(connection=connection)
-        gone = before.keys() - states.keys()
-        if gone:
-            await connection.execute(sa.delete(alert_states).where(alert_states.c.fingerprint.in_(gone)))
-        for fingerprint, state in states.items():
-            if before.get(fingerprint) != state:
-                await connection.execute(self._upsert({"fingerprint": fingerprint, "state": state, "changed_at": now}))
-
-    def _upsert(self, row: dict[str, Any]) -> Any:
-        query = self._database.insert(alert_states).values(row)
-        return query.on_conflict_do_update(index_elements=[alert_states.c.fingerprint], set_=row)
+        gone = sorted(before.keys() - states.keys())
+        for start in range(0, len(gone), _AT_ONCE):
+            these = gone[start : start + _AT_ONCE]
+            await connection.execute(sa.delete(alert_states).where(alert_states.c.fingerprint.in_(these)))
+        changed = [
+            {"fingerprint": fingerprint, "state": state, "changed_at": now}
+            for fingerprint, state in states.items()
+            if before.get(fingerprint) != state
+        ]
+        if changed:
+            new = self._database.insert(alert_states)
+            replaced = {name: new.excluded[name] for name in ("state", "changed_at")}
+            query = new.on_conflict_do_update(index_elements=[alert_states.c.fingerprint], set_=replaced)
+            await connection.execute(query, changed)
 
     def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
         return nullcontext(connection) if connection is not None else self._database.reading()

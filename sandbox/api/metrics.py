@@ -4,7 +4,7 @@ As deployed today nothing feeds NovaPulse's own ones: the labelled have no sampl
 while Redis is up. ``fed`` gives the text of a later version that does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _OWN = (
     ("http_requests_total", "counter", "Total number of HTTP requests"),
@@ -19,13 +19,23 @@ _OWN = (
 )
 
 
-def text(process_seconds: float, resident_bytes: int, sizes: Mapping[str, int] | None = None) -> str:
-    """Return the exposition text; ``sizes`` are the queues' sizes where they are fed, None as deployed today."""
+def text(
+    process_seconds: float,
+    resident_bytes: int,
+    sizes: Mapping[str, int] | None = None,
+    requests: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """Return the exposition text; ``sizes`` are the queues' sizes where they are fed, None as deployed today.
+
+    ``requests`` are the lines about requests, which are fed where the sizes are.
+    """
     lines = []
     for name, kind, about in _OWN:
         lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
         if name == "queue_size" and sizes is not None:
             lines += [f'queue_size{{queue="{queue}"}} {size}' for queue, size in sizes.items()]
+        if requests is not None and sizes is not None:
+            lines += requests.get(name, ())
     lines += _single("redis_connection_status", "Redis connection status (1 = up)", 0 if sizes is None else 1)
     lines += _single("process_cpu_user_seconds_total", "User CPU time in seconds", round(process_seconds, 3), "counter")
     lines += _single("process_resident_memory_bytes", "Resident memory size in bytes", resident_bytes)

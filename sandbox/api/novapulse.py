@@ -16,6 +16,7 @@ from sandbox.api import metrics
 from sandbox.api.accounts import ADMIN, Account, Accounts
 from sandbox.api.answers import HttpError, failed, failure, wrapped
 from sandbox.api.log import entry, framework
+from sandbox.api.traffic import Traffic
 from sandbox.api.webhooks import Webhooks
 from sandbox.http_part import HttpPart
 
@@ -59,6 +60,7 @@ class NovaPulseApi:
         self.metrics_fed = False
         self.requests: list[tuple[str, str, int]] = []
         self._around = around
+        self.traffic = Traffic(clock, around.log)
         self._redis_url = redis_url
         self._redis: redis.Redis | None = None
         self._pods = itertools.count()
@@ -77,6 +79,7 @@ class NovaPulseApi:
 
     async def stop(self) -> None:
         """Stop listening and leave Redis."""
+        await self.traffic.fail(False)
         await self._part.stop()
         if self._redis is not None:
             await self._redis.aclose()
@@ -187,10 +190,9 @@ class NovaPulseApi:
         return dict(sorted(zip((*_LISTS, *_SETS), await pipeline.execute(), strict=True)))
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        sizes = None
-        if self.metrics_fed:
-            sizes = {short: (await self._counters(name))["waiting"] for short, name in QUEUES.items()}
-        return wrapped(metrics.text(time.process_time(), 210_000_000, sizes))
+        fed = QUEUES.items() if self.metrics_fed else ()
+        sizes = {short: (await self._counters(name))["waiting"] for short, name in fed} or None
+        return wrapped(metrics.text(time.process_time(), 210_000_000, sizes, self.traffic.samples()))
 
     async def _login(self, request: web.Request) -> web.Response:
         now = self.clock()

@@ -73,7 +73,8 @@ class Webhooks:
             row |= {"status": "failed", "statusCode": status_code, "responseBody": "no such hook"}
         twice = status_code is not None and 400 <= status_code < 500  # noqa: PLR2004
         for _ in range(2 if twice else 1):
-            self.deliveries.append({"_id": f"65f1{len(self.deliveries):020x}", **row})
+            # As MongoDB makes them: they begin with the time.
+            self.deliveries.append({"_id": f"{int(self._clock()):08x}{len(self.deliveries):016x}", **row})
 
 
 def _webhook(webhook_id: str, events: list[str], *, active: bool) -> dict[str, Any]:

@@ -23,22 +23,32 @@ def seen(value: float | None, at: datetime = NOW, **changes: Any) -> Observation
 
 
 def play(one: AlertRule, values: list[float | None]) -> list[Finding]:
-    """Feed one value a tick, carrying the state through its stored form."""
+    """Feed one value a tick, carrying the state through its stored form; what is found in none is left out."""
+    return [found for found in played(one, values) if found is not None]
+
+
+def played(one: AlertRule, values: list[float | None]) -> list[Finding | None]:
+    """Do the same, and return None for each tick that found nothing."""
     states: dict[str, AlertState] = {}
-    findings = []
+    findings: list[Finding | None] = []
     for number, value in enumerate(values):
         now = NOW + number * TICK
-        (finding,) = evaluate((one,), [seen(value, now, reason="" if value is not None else "no answer")], states, now)
+        found = evaluate((one,), [seen(value, now, reason="" if value is not None else "no answer")], states, now)
+        if not found:
+            states = {}
+            findings.append(None)
+            continue
+        (finding,) = found
         stored = finding.state.model_dump_json()
         states = {finding.alert.fingerprint: AlertState.model_validate_json(stored)} if finding.state.is_active else {}
         findings.append(finding)
     return findings
 
 
-def letters(findings: list[Finding]) -> str:
+def letters(findings: list[Finding | None]) -> str:
     """W and C fire, p is pending, - is quiet."""
     words = {"pending": "p", "resolved": "-"}
-    return "".join(words.get(found.alert.state, found.alert.severity[0].upper()) for found in findings)
+    return "".join(words.get(one.alert.state, one.alert.severity[0].upper()) if one else "-" for one in findings)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +63,9 @@ def letters(findings: list[Finding]) -> str:
         ({"for": "30s"}, [1001, 1001, 501], "pCW"),
         # A higher severity needs its own time beyond its own threshold.
         ({"for": "30s"}, [501, 501, 1001, 1001], "pWWC"),
+        # Each severity may have a time of its own.
+        ({"for": {"warning": "60s", "critical": "30s"}}, [1001, 1001, 501, 501], "pCWW"),
+        ({"for": {"critical": "60s"}}, [501, 1001, 1001, 1001], "WWWC"),
         # Between clear and the threshold it stays; at clear it ends.
         ({"clear": 400}, [501, 450, 401, 400], "WWW-"),
         ({"clear": 400}, [450], "-"),
@@ -76,7 +89,7 @@ def letters(findings: list[Finding]) -> str:
     ],
 )
 def test_what_fires_when(changes: dict[str, Any], values: list[float | None], expected: str) -> None:
-    assert letters(play(rule(**changes), values)) == expected
+    assert letters(played(rule(**changes), values)) == expected
 
 
 def test_since_is_when_the_first_threshold_was_passed() -> None:
@@ -105,6 +118,10 @@ def test_a_rule_is_about_what_it_matches_and_nothing_else() -> None:
 def test_the_fingerprint_lives_through_the_severities() -> None:
     found = play(rule(), [501, 1001])
     assert found[0].alert.fingerprint == found[1].alert.fingerprint
+
+
+def test_what_is_and_was_quiet_is_no_finding() -> None:
+    assert evaluate((rule(),), [seen(500), seen(None, reason="no answer")], {}, NOW) == []
 
 
 def test_what_another_schedule_observes_stays_as_it_is() -> None:

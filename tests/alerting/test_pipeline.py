@@ -217,6 +217,18 @@ async def test_the_trend_is_shown_from_the_samples_with_its_gaps(bot: Bot) -> No
     assert chart.values == (100.0, None, 501.0)
 
 
+async def test_a_warning_that_grows_says_when_it_will_be_critical(bot: Bot) -> None:
+    for number in range(6):
+        value = 510.0 + number * 40
+        await bot.stores.samples.add([Sample("queue/email/waiting", NOW + number * TICK, value)])
+        await bot.email(number, value)
+    body = (await bot.card()).body
+    assert "Will be critical in about 4 min at this rate" in [str(part.spans[0]) for part in parts(body, Text)]
+    assert "Will be critical in about 4 min at this rate" in body.summary
+    await bot.email(6, None, "no answer")
+    assert "Will be critical" not in str((await bot.card()).body)
+
+
 async def test_a_long_trend_is_thinned_to_its_newest_values(bot: Bot) -> None:
     found = [
         Sample("queue/email/waiting", NOW - timedelta(seconds=number), float(600 - number)) for number in range(600)

@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import bullmq
 import pytest
@@ -9,6 +10,7 @@ from redis.asyncio import Redis
 
 from bot.clients.queue_layout import MissingQueue, PlainCounts, QueueCounts, QueueSnapshot
 from bot.clients.queues import Queues
+from bot.clients.redis_connection import RedisConnection
 from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable
 from bot.settings import RedisSettings
 from sandbox.ports import free_port
@@ -390,3 +392,40 @@ def test_what_is_unfinished_is_unknown_without_one_of_its_counters(left_out: str
 def test_plain_lists_have_no_other_jobs_than_those_that_wait() -> None:
     assert (PlainCounts(waiting=3).ready, PlainCounts(waiting=3).unfinished) == (3, 3)
     assert (PlainCounts(failed=3).ready, PlainCounts(failed=3).unfinished) == (None, None)
+
+
+class Counted(RedisConnection):
+    """Counts how often Redis is asked and answers, whatever number of commands goes together."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(settings(url))
+        self.trips = 0
+
+    def open(self) -> Redis:
+        client, connection = super().open(), self
+
+        class Counting(Redis):
+            def pipeline(self, *given: Any, **named: Any) -> Any:
+                connection.trips += 1
+                return super().pipeline(*given, **named)
+
+            async def execute_command(self, *given: Any, **named: Any) -> Any:
+                connection.trips += 1
+                return await super().execute_command(*given, **named)  # type: ignore[no-untyped-call]
+
+        return Counting(connection_pool=client.connection_pool)
+
+
+async def test_ten_thousand_queues_are_a_few_round_trips(redis_url: str) -> None:
+    names = {f"q{number}": f"queue-{number}" for number in range(10_000)}
+    async with Redis.from_url(redis_url) as raw, raw.pipeline(transaction=False) as pipeline:
+        for name in names.values():
+            pipeline.hset(f"bull:{name}:meta", "version", "bullmq:5.65.1")
+        await pipeline.execute()
+    connection = Counted(redis_url)
+    queues = Queues(settings(redis_url, **names), connection=connection)
+    found = await queues.snapshot(seconds=60)
+    await queues.close()
+    assert len(found) == 10_000
+    assert all(isinstance(seen, QueueSnapshot) for seen in found.values())
+    assert 1 <= connection.trips <= 30

@@ -161,3 +161,13 @@ async def test_an_alert_that_ended_meanwhile_is_not_taken_in_hand(watched: World
         await world.click("approver", plan, "Approve")
         stale = await world.becomes(plan, "nothing was changed", "No alert")
         assert labels(stale) == ["Plan again"]
+
+
+async def test_failing_requests_are_one_card_from_the_log_and_from_the_metrics_once_they_are_fed(
+    watched: World,
+) -> None:
+    world = watched
+    async with world.fault("api-errors"):
+        card = await world.page.wait_message(ALERTS, "API: share of 5xx entries in its log", seconds=60)
+        await world.becomes(card, "critical above 5", "entries are 5xx, those of 4xx left out")
+        assert labels(card)[2:] == ["Error logs", "Rollout status api", "What changed?"]

@@ -47,6 +47,7 @@ async def test_reads_every_queue_from_redis(systems: Systems) -> None:
         "queue_failed": 2,
         "queue_paused": 0,
         "queue_oldest_seconds": 300,
+        "queue_stalled_seconds": None,
         "queue_workers": 0,
         "queue_readable": 1,
         "queue_unfinished": 3,
@@ -59,6 +60,18 @@ async def test_reads_every_queue_from_redis(systems: Systems) -> None:
     assert values(found, "webhook")["queue_oldest_seconds"] == 0
     assert {name for metric, name in found if metric == "queue_waiting"} == {"email", "webhook", "workflow", "report"}
     assert "GET /queue/stats" not in systems.api_server.seen
+
+
+async def test_a_queue_stalls_since_its_last_job_was_finished_or_the_oldest_was_due(systems: Systems) -> None:
+    ago = {name: int((NOW - timedelta(minutes=each)).timestamp() * 1000) for name, each in (("old", 9), ("new", 4))}
+    await systems.fill("email", wait=1)
+    await systems.raw.hset("bull:nova-email:0", "timestamp", str(ago["old"]))
+    stalled = [(await observe(systems))["queue_stalled_seconds", "email"].value]
+    await systems.raw.zadd("bull:nova-email:completed", {"a": ago["new"]})
+    stalled.append((await observe(systems))["queue_stalled_seconds", "email"].value)
+    await systems.raw.hset("bull:nova-email:meta", "paused", "1")
+    stalled.append((await observe(systems))["queue_stalled_seconds", "email"].value)
+    assert stalled == [540, 240, 0]
 
 
 async def test_every_system_that_answers_is_up(systems: Systems) -> None:

@@ -13,6 +13,7 @@ from bot.reply import (
     Fields,
     Level,
     Line,
+    Link,
     Log,
     Note,
     Person,
@@ -54,6 +55,17 @@ def test_outside_text_cannot_mention_link_or_broadcast() -> None:
 def test_a_person_is_mentioned_only_where_that_is_wanted() -> None:
     reply = say("t", Text.of(Person(id="U1AB", name="Ana", notify=True), " ", Person(id="U1AB", name="Ana")))
     assert texts(only(reply)) == "<@U1AB> Ana"
+
+
+def test_only_the_runbook_and_the_bots_own_messages_can_be_links() -> None:
+    url = "https://wiki.example.com/runbook#redis-outage"
+    runbook = Note(spans=(Link(text="Runbook: Redis Outage", key="", url=url),))
+    other = Note(spans=(Link(text="Click here", key="", url=url),))
+    bad = Note(spans=(Link(text="Runbook: x", key="", url="https://wiki.example.com/|<!channel>"),))
+    shown = texts(render(Reply(title="t", parts=(runbook, other, bad))).blocks)
+    assert f"<{url}|Runbook: Redis Outage>" in shown
+    assert shown.count("https://") == 1
+    assert "<!channel>" not in shown
 
 
 def test_an_id_that_is_not_slacks_is_never_a_mention() -> None:

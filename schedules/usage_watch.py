@@ -1,0 +1,51 @@
+"""What NovaPulse's pods use of what they may: memory and CPU against their limits."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from bot.attempt import attempt, is_missing, why
+from bot.clients.cluster_usage import ListedPod, PodUsage
+from bot.clients.platform import PodReading
+from bot.errors import BotError
+from bot.schedule import Observation, schedule
+from bot.stores.samples import Sample, Samples, series_of
+
+_METRICS: Final = {"pod_memory_percent": "memory", "pod_cpu_percent": "cpu"}
+_PERCENT: Final = 100
+
+
+@schedule("usage-watch", metrics=tuple(_METRICS))
+async def usage_watch(reading: PodReading, samples: Samples, now: datetime) -> list[Observation]:
+    """Read what every pod uses of its limits; one without a limit has no share of it."""
+    pods, used = await asyncio.gather(attempt(reading.pods()), attempt(reading.usage()))
+    for answer in (pods, used):
+        if isinstance(answer, BotError):
+            expected = not is_missing(answer)
+            return [
+                Observation(metric=metric, labels={}, value=None, at=now, reason=why(answer), is_expected=expected)
+                for metric in _METRICS
+            ]
+    if isinstance(pods, BotError) or isinstance(used, BotError):
+        return []
+    found = [one for metric in _METRICS for one in _shares(metric, pods, used, now)]
+    await samples.add([Sample(series_of(one.metric, one.labels), one.at, one.value) for one in found])
+    return found
+
+
+def _shares(metric: str, pods: list[ListedPod], used: list[PodUsage], now: datetime) -> Iterator[Observation]:
+    kind, usage = _METRICS[metric], {one.pod: one for one in used}
+    for pod in pods:
+        limit = pod.limits.get(kind)
+        if not pod.app or not limit:
+            continue
+        seen = usage.get(pod.name)
+        amount = None if seen is None else seen.memory if kind == "memory" else seen.cpu
+        share = None if amount is None else _PERCENT * amount / limit
+        # A pod that has only just started is not measured yet.
+        reason = "" if share is not None else "the metrics server does not know the pod"
+        labels = {"app": pod.app, "pod": pod.name}
+        yield Observation(
+            metric=metric, labels=labels, value=share, at=now, reason=reason, is_expected=share is not None
+        )

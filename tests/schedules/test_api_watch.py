@@ -1,0 +1,99 @@
+"""The API's error rate and its 95th percentile: by counters of every process, by the log, or not known."""
+
+from datetime import datetime, timedelta
+
+from pydantic import SecretStr
+
+from bot.clients.api import NovaPulseApi
+from bot.clients.replica_metrics import MetricsReader
+from bot.schedule import Observation
+from bot.settings import ApiSettings
+from bot.stores.samples import Samples
+from sandbox.ports import free_port
+from schedules.api_watch import api_watch
+from tests.clients.kubernetes_server import PODS, status
+from tests.clients.pretend_api import EMAIL, PASSWORD, wrapped
+from tests.schedules.conftest import NOW, Systems, log
+
+TICK = timedelta(seconds=30)
+Found = dict[str, Observation]
+
+
+async def watch(systems: Systems, at: datetime = NOW, api: NovaPulseApi | None = None) -> Found:
+    settings = ApiSettings(
+        novapulse_api_url=systems.api_server.url, novapulse_email=EMAIL, novapulse_password=SecretStr(PASSWORD)
+    )
+    reader = MetricsReader(api or systems.api, systems.cluster, settings)
+    found = await api_watch.handler(reader, systems.cluster, Samples(systems.database), at)
+    assert isinstance(found, list)
+    return {f"{one.metric}{''.join(f'/{value}' for value in one.labels.values())}": one for one in found}
+
+
+def page(ok: int, failed: int, *, start: float = 1, slow: int = 0) -> str:
+    bounds = {"0.1": ok + failed - slow, "0.5": ok + failed - slow, "1": ok + failed, "+Inf": ok + failed}
+    lines = [f"process_start_time_seconds {start}", "# TYPE http_requests_total counter"]
+    lines += [f'http_requests_total{{status_code="{code}"}} {count}' for code, count in (("200", ok), ("503", failed))]
+    lines += ["# TYPE http_request_duration_seconds histogram"]
+    lines += [f'http_request_duration_seconds_bucket{{le="{le}"}} {count}' for le, count in bounds.items()]
+    return "\n".join(lines) + "\n"
+
+
+def through_the_load_balancer(systems: Systems, text: str) -> None:
+    systems.kubernetes.answers[f"GET {PODS}"] = status(403, "may not")
+    systems.api_server.answers["/metrics"] = wrapped(text)
+
+
+async def test_the_share_of_5xx_is_that_of_the_last_minutes(systems: Systems) -> None:
+    through_the_load_balancer(systems, page(1000, 0))
+    assert (await watch(systems))["api_error_percent/metrics"].value is None
+    through_the_load_balancer(systems, page(1180, 20, slow=20))
+    found = await watch(systems, NOW + TICK)
+    error = found["api_error_percent/metrics"]
+    assert error.value == 10
+    assert error.reason.startswith("From the metrics, 1 replica seen. The replicas cannot be asked one by one: ")
+    assert found["api_metrics_readable"].value == 1
+    # 20 of 200 took from 0.5 to 1 s: the 190th lies in the middle of that bucket.
+    assert found["api_p95_ms"].value == 750
+
+
+async def test_a_restart_is_no_step_backwards(systems: Systems) -> None:
+    for at, text in ((NOW, page(1000, 0)), (NOW + TICK, page(1090, 10)), (NOW + 2 * TICK, page(5, 0, start=2))):
+        through_the_load_balancer(systems, text)
+        found = await watch(systems, at)
+    assert found["api_error_percent/metrics"].value == 10
+    through_the_load_balancer(systems, page(105, 0, start=2))
+    assert (await watch(systems, NOW + 3 * TICK))["api_error_percent/metrics"].value == 5
+
+
+async def test_without_a_sample_the_rate_is_unknown_and_the_log_stands_in(systems: Systems) -> None:
+    through_the_load_balancer(systems, "# TYPE http_requests_total counter\nprocess_start_time_seconds 1\n")
+    systems.kubernetes.answers[f"GET {PODS}"] = {"kind": "PodList", "items": []}
+    found = await watch(systems)
+    assert found["api_error_percent/metrics"].value is None
+    assert "carry no sample" in found["api_error_percent/metrics"].reason
+    assert found["api_metrics_readable"].value == 0
+    assert found["api_error_percent/log"].value is None
+    assert found["api_error_percent/log"].reason == "the API has no pods"
+
+
+async def test_4xx_entries_of_the_log_do_not_count(systems: Systems) -> None:
+    systems.api_server.answers["/metrics"] = wrapped("# TYPE http_requests_total counter\n")
+    entry = '\x1b[31merror\x1b[39m: HTTP Exception: {\n  "statusCode": %d\n} {"timestamp":"2026-07-01T08:00:00.000Z"}\n'
+    log(systems.kubernetes, "api-a", entry % 500 + entry % 404 * 50 + '\x1b[32minfo\x1b[39m: ok {"timestamp":"x"}\n')
+    log(systems.kubernetes, "api-b", entry % 503)
+    found = await watch(systems)
+    error = found["api_error_percent/log"]
+    assert error.value == 10
+    assert error.reason.startswith(
+        "From the log of 2 pods: 2 of 3 entries are 5xx, those of 4xx left out. Of fewer than 20"
+    )
+    assert error.summary == "API: share of 5xx entries in its log (its metrics carry no sample)"
+
+
+async def test_an_api_that_cannot_be_read_is_unknown_with_the_reason(systems: Systems) -> None:
+    gone = NovaPulseApi(ApiSettings(novapulse_api_url=f"http://127.0.0.1:{free_port()}"))
+    found = await watch(systems, api=gone)
+    await gone.close()
+    assert found["api_error_percent/metrics"].value is None
+    assert "connection refused" in found["api_error_percent/metrics"].reason
+    assert found["api_metrics_readable"].value is None
