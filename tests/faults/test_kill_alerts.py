@@ -41,9 +41,11 @@ class Lives:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lives() -> AsyncIterator[Lives]:
-    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.faults.alert_program", cwd=ROOT, **pipes
+        *(sys.executable, "-m", "tests.faults.alert_program"),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     yield Lives(process)
     process.kill()
