@@ -80,13 +80,18 @@ class Finding:
 
 
 def evaluate(
-    rules: tuple[AlertRule, ...], observations: list[Observation], states: Mapping[str, AlertState], now: datetime
+    rules: tuple[AlertRule, ...],
+    observations: list[Observation],
+    states: Mapping[str, AlertState],
+    now: datetime,
+    shown: AbstractSet[str] = frozenset(),
 ) -> list[Finding]:
     """Apply every rule to every observation it matches.
 
     Alerts whose metric was not observed at all in this tick stay as they are; those of rules that are gone, or of
     things that are no longer observed while others of their kind are, are left out, and so is whatever is and was
-    quiet: of ten thousand queues that is nearly all. What every rule can read is observed here too, as
+    quiet: of ten thousand queues that is nearly all. ``shown`` are the fingerprints of those that a card is open
+    about, which are found whether they are quiet or not. What every rule can read is observed here too, as
     ``rule_readable``.
     """
     by_metric = _by_metric(observations)
@@ -96,8 +101,9 @@ def evaluate(
     findings = []
     for rule in rules:
         for labels, observation in _matching(rule, by_metric):
-            before = states.get(fingerprint(labels)) if rule.name in remembered else None
-            if before is not None or _is_beyond_any(rule, observation):
+            name = fingerprint(labels) if shown or rule.name in remembered else ""
+            before = states.get(name)
+            if before is not None or name in shown or _is_beyond_any(rule, observation):
                 start = before or AlertState(rule=rule.name, labels=labels)
                 findings.append(_finding(rule, advance(rule, start, observation), now))
         findings += [

@@ -79,10 +79,11 @@ class Alerting:
         async with self._stores.database.transaction() as connection:
             await self._stores.incidents.lock(connection)
             states = await self._states(connection)
-            findings = evaluate(policy.alerts, observations, states, now)
+            firing = await self._stores.incidents.firing(connection=connection)
+            shown = {name for one in firing.values() for name in (one.fingerprint, *one.members)}
+            findings = evaluate(policy.alerts, observations, states, now, shown)
             silences = await self._silences(findings, now, connection)
             judged = silence(inhibit(findings, policy.inhibitions), silences)
-            firing = await self._stores.incidents.firing(connection=connection)
             openings = await self._stores.incidents.openings(now - policy.flapping.within, connection=connection)
             groups = group(judged, policy.notified)
             news = dedupe(groups, firing, now, flapping=policy.flapping, openings=openings)
@@ -117,15 +118,15 @@ class Alerting:
         await self._stores.incidents.remember(states, now, connection=connection)
 
     async def _notify(self, news: list[News], called: Audience, now: datetime, connection: AsyncConnection) -> None:
-        together = [one for kind in ("opened", "resolved") for one in _of_one_message(news, kind)]
+        silent = {one.incident.id for one in news if one.kind == "quiet"}
         for kind in ("opened", "resolved"):
             if of_kind := _of_one_message(news, kind):
                 await self._announce_together(of_kind, called, now, connection)
-        silent = [one for one in news if one.kind == "quiet" or one in together]
-        for one in silent:
-            await self._stores.incidents.save(one.incident, connection=connection)
+                silent |= {one.incident.id for one in of_kind}
         for one in news:
-            if one not in silent:
+            if one.incident.id in silent:
+                await self._stores.incidents.save(one.incident, connection=connection)
+            else:
                 await self._announce(one, called, now, connection)
 
     async def _announce(self, one: News, called: Audience, now: datetime, connection: AsyncConnection) -> None:

@@ -59,15 +59,19 @@ async def set_concurrency(
         steps=_steps(workers, setting(wanted, stored.metadata.uid, kept), request, words),
         undo=_undo(now.get(KEY, ""), concurrency, stored.metadata.uid),
         no_undo="" if now.get(KEY, "").isdecimal() else f"{KEY} had no number before",
-        blast_radius=(
-            f"Every {words.pod} of {name} is {words.replaced}; jobs in work are finished or tried again.",
-            f"Up to {concurrency * workers.spec.replicas:,} jobs of each queue at a time, over all workers.",
-        ),
+        blast_radius=_blast_radius(workers, concurrency, words),
         warnings=(
             *_warnings(now.get(KEY, ""), concurrency, words),
             *configuration.caveats("worker"),
             *from_git(stored.metadata),
         ),
+    )
+
+
+def _blast_radius(workers: WorkloadObject, concurrency: int, words: Words) -> tuple[str, ...]:
+    return (
+        f"Every {words.pod} of {workers.metadata.name} is {words.replaced}; jobs in work are finished or tried again.",
+        f"Up to {concurrency * workers.spec.replicas:,} jobs of each queue at a time, over all workers.",
     )
 
 

@@ -5,12 +5,14 @@ A call that is new in ``bot/clients`` fails this until it is made here too: so n
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from bot.clients.cluster import Cluster
+from bot.clients.cluster_changes import ClusterChanges
 from bot.clients.cluster_configuration import Configuration
 from bot.clients.cluster_connection import ClusterConnection
 from bot.clients.cluster_pod_changes import PodChanges
@@ -67,6 +69,7 @@ async def read_everything(cluster: Cluster, workloads: Workloads, world: AnyClus
     await Configuration(workloads, OneSecret()).config_map()
     await PodMetrics(workloads).pods()
     await PodMetrics(workloads).usage()
+    await ClusterChanges(workloads, Revisions(workloads)).since(datetime.now(UTC))
     assert pods
 
 
