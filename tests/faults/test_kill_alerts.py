@@ -58,8 +58,8 @@ async def told(lives: Lives, directory: Path, die_at: int) -> tuple[int, SlackSt
     await slack.start()
     try:
         first = await lives.live(directory, slack.url, die_at)
-        assert first["code"] == (-signal.SIGKILL if die_at else 0), first
-        if die_at:
+        assert first["code"] in (0, -signal.SIGKILL), first
+        if first["code"]:
             assert (await lives.live(directory, slack.url, NEVER))["code"] == 0
     finally:
         await slack.stop()
@@ -81,7 +81,9 @@ async def test_whatever_was_to_be_said_is_said_whenever_it_is_killed(lives: Live
     assert len(rings) == 2
     assert moments > 50
     for moment in range(1, moments + 1, STRIDE):
-        _, slack = await told(lives, made(tmp_path / str(moment)), moment)
+        ended_after, slack = await told(lives, made(tmp_path / str(moment)), moment)
+        # How often the sender looks is another every time, so that a life may end before its last moments.
+        assert not ended_after or moment > 0.7 * moments
         found, rung = said(slack)
         assert found == cards, f"killed at {moment} of {moments}"
         assert rings <= rung, f"killed at {moment} of {moments}"
