@@ -222,7 +222,7 @@ def _end(name: str, policy: Policy, rota: Rota, request: Request) -> Plan:
 
 async def _accept(name: str, handovers: Handovers, request: Request) -> Plan:
     found = await handovers.get(name) if name else await handovers.latest()
-    if found is None:
+    if found is None or (found.accepted_at and not found.accepted_by):  # the very first look is no hand-over
         there_is = f"There is no hand-over {shown(name)}." if name else "There was no hand-over yet."
         raise UserError(there_is, hint="Its card has the button for it.")
     if found.accepted_at is not None:

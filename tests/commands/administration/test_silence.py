@@ -35,7 +35,7 @@ async def test_it_says_what_it_mutes_now_and_mutes_it(alert_world: AlertWorld, a
     plan = await ask("queue=report", "2h")
     assert plan.title == "Silence queue=report for 2 h"
     assert plan.blast_radius == ("It mutes now: critical: Queue: jobs waiting (report).",)
-    assert plan.warnings == ("Critical ones among these: 1. Nobody is called for them any more.",)
+    assert plan.warnings == ("1 of these is critical: nobody is called for them any more.",)
     await alert_world.carry_out(plan)
     report = (await alert_world.firing())["report"]
     words = "silenced by operator until 2026-07-01 11:00 UTC: load test"

@@ -116,6 +116,18 @@ async def test_planned_again_it_is_the_same(world: OnCallWorld) -> None:
     assert await world.ask("/oncall override olga --until 8h") == first
 
 
+async def test_without_an_id_the_newest_hand_over_is_accepted(world: OnCallWorld) -> None:
+    await world.shifts.tick(world.now)
+    with pytest.raises(UserError, match="There was no hand-over yet"):
+        await world.ask("/oncall accept")
+    await world.do("/oncall override me --until 18:00")
+    world.now += timedelta(minutes=1)
+    await world.shifts.tick(world.now)
+    await world.do("/oncall accept")
+    with pytest.raises(UserError, match="Olga Operator accepted it at 09:01 UTC"):
+        await world.ask("/oncall accept")
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
