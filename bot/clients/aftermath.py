@@ -62,7 +62,7 @@ class Aftermath:
         A worker looks for stalled jobs every 30 s, and a job's lock lasts 30 s, unless they are set otherwise.
         """
         found = await self._jobs.stalled_since(run_began)
-        said = ", ".join(f"{short} {count}" for short, count in found.items()) or "none"
+        said = ", ".join(f"{short} {stalled}" for short, stalled in found.items()) or "none"
         waited = (self._clock() - step_began).total_seconds()
         return Progress(done=waited >= seconds, message=f"jobs that stalled and were put back: {said}")
 

@@ -14,7 +14,8 @@ from bot.settings import RedisSettings
 
 # More jobs at once than this are worked on nowhere near; what is beyond it is said to be there.
 LIMIT: Final = 500
-STALLED_LIMIT: Final = 10_000
+STALLED_LIMIT: Final = 11_000
+_EVENTS: Final = 1_000
 _NAME_LIMIT: Final = 80
 
 
@@ -48,6 +49,19 @@ class Working:
         return min(begun, key=lambda job: job.since or datetime.max.replace(tzinfo=UTC), default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """How many jobs of a queue were put back; ``at_least`` says that not every event since then could be read."""
+
+    count: int
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        if not self.at_least:
+            return f"{self.count:,}"
+        return f"at least {self.count:,}" if self.count else "unknown (its events since then are not all there)"
+
+
 class WorkingJobs:
     """Reads the active lists of the configured queues of BullMQ, within bounds; every call ends within ``seconds``."""
 
@@ -76,15 +90,15 @@ class WorkingJobs:
             return None
         return dict(Counter(job.worker for job in working.jobs))
 
-    async def stalled_since(self, moment: datetime) -> dict[str, int]:
-        """Return for each queue how many jobs lost their worker since then and were put back, as its events tell.
+    async def stalled_since(self, moment: datetime) -> dict[str, Stalled]:
+        """Return how many jobs lost their worker since then, for each queue that had some or does not tell.
 
-        BullMQ trims the events (about 10,000 a queue), so on a very busy queue it is the least there were.
+        Its events tell it. BullMQ trims them (about 10,000 a queue), so on a busy queue it is the least there were.
         """
         redis = self._connection.open()
         async with redis_deadline(self._seconds):
             found = {short: await _stalled(redis, key, moment) for short, key in self._keys.items()}
-        return {short: count for short, count in found.items() if count}
+        return {short: stalled for short, stalled in found.items() if stalled.count or stalled.at_least}
 
 
 async def _jobs(redis: Redis, short: str, key: str) -> tuple[list[WorkingJob], bool]:
@@ -101,15 +115,27 @@ async def _jobs(redis: Redis, short: str, key: str) -> tuple[list[WorkingJob], b
     return jobs, len(ids) > LIMIT
 
 
-async def _stalled(redis: Redis, key: str, moment: datetime) -> int:
+async def _stalled(redis: Redis, key: str, moment: datetime) -> Stalled:
     after, count = f"{int(moment.timestamp() * 1000)}", 0
-    for _ in range(STALLED_LIMIT // 1000):
-        events: list[Any] = await redis.xrange(f"{key}:events", min=after, count=1000) or []
+    for _ in range(STALLED_LIMIT // _EVENTS):
+        events: list[Any] = await redis.xrange(f"{key}:events", min=after, count=_EVENTS) or []
         count += sum(fields.get("event") == "stalled" for _, fields in events)
-        if len(events) < 1000:  # noqa: PLR2004 - the batch was not full
-            break
+        if len(events) < _EVENTS:
+            return Stalled(count, at_least=await _are_trimmed(redis, key, moment))
         after = "(" + str(events[-1][0])
-    return count
+    return Stalled(count, at_least=True)
+
+
+async def _are_trimmed(redis: Redis, key: str, moment: datetime) -> bool:
+    """Tell whether events since then may be gone: some are, and none that is left is older."""
+    if not await redis.exists(f"{key}:events"):
+        return False
+    known: dict[str, Any] = await redis.xinfo_stream(f"{key}:events")
+    added, oldest = known.get("entries-added"), known.get("first-entry")
+    if added == known["length"]:
+        return False
+    # Redis before 7 does not tell how many there ever were: then only an older event proves that none is gone.
+    return not oldest or int(str(oldest[0]).partition("-")[0]) >= moment.timestamp() * 1000
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -15,6 +15,7 @@ from bot.archived import Batch
 from bot.clients.failed_jobs import FailedJobs
 from bot.clients.failed_selection import ClusterNames
 from bot.clients.queue_changes import QueueChanges
+from bot.clients.queue_pause import QueuePause
 from bot.clients.queues import Queues
 from bot.errors import PermanentError, TemporaryError
 from bot.settings import RedisSettings
@@ -86,6 +87,13 @@ async def queues(settings: RedisSettings) -> AsyncIterator[Queues]:
 @pytest.fixture
 async def changes(settings: RedisSettings, queues: Queues, archive: Archive) -> AsyncIterator[QueueChanges]:
     client = QueueChanges(settings, queues, archive)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def pause(settings: RedisSettings, queues: Queues) -> AsyncIterator[QueuePause]:
+    client = QueuePause(settings, queues)
     yield client
     await client.close()
 
@@ -248,6 +256,30 @@ async def test_workers_go_on_while_a_paused_queue_is_cleared(
     await either.ask("resume", EMAIL)
     assert (await either.ask("work", EMAIL, jobs=2))["done"] == ["3", "4"]
     assert await raw.zcard(FAILED) == 0
+
+
+async def test_a_worker_that_stays_goes_on_through_all_that_the_bot_does(
+    either: NodeQueues, changes: QueueChanges, pause: QueuePause
+) -> None:
+    """It is idle, blocked in its wait for the next job, whenever the bot changes its queue."""
+    await either.ask("stay", EMAIL, failing=True)
+    await either.ask("add", EMAIL, jobs=[{}, {}, {"priority": 2}])
+    assert sorted((await either.ask("ended", EMAIL, end="failed", jobs=3))["ids"]) == ["1", "2", "3"]
+    await either.ask("stay", EMAIL, failing=False)
+    assert await retry(changes) == "3 jobs wait again"
+    assert sorted((await either.ask("ended", EMAIL, end="completed", jobs=3))["ids"]) == ["1", "2", "3"]
+    await either.ask("stay", EMAIL, failing=True)
+    await either.ask("add", EMAIL, jobs=[{}, {}])
+    await either.ask("ended", EMAIL, end="failed", jobs=5)
+    await either.ask("stay", EMAIL, failing=False)
+    assert (await clear(changes)).startswith("2 jobs removed")
+    await pause.pause("email")
+    await either.ask("add", EMAIL, jobs=[{}])
+    await pause.resume("email")
+    assert (await either.ask("ended", EMAIL, end="completed", jobs=4))["ids"][-1] == "6"
+    assert await restore(changes) == "2 jobs are back"
+    assert await retry(changes) == "2 jobs wait again"
+    assert sorted((await either.ask("ended", EMAIL, end="completed", jobs=6))["ids"][4:]) == ["4", "5"]
 
 
 async def test_what_failed_later_is_not_touched(changes: QueueChanges, raw: Redis) -> None:

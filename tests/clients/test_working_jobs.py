@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from bot.clients.working_jobs import LIMIT, WorkingJobs
+from bot.clients.working_jobs import LIMIT, STALLED_LIMIT, Stalled, WorkingJobs
 from bot.errors import NotConfigured, Unavailable
 from bot.settings import RedisSettings
 from sandbox.ports import free_port
@@ -83,9 +83,36 @@ async def test_counts_what_stalled_since_then(redis: Redis, jobs: WorkingJobs) -
     await redis.xadd("bull:nova-email:events", {"event": "stalled", "jobId": "1"}, id=early)
     await redis.xadd("bull:nova-email:events", {"event": "stalled", "jobId": "2"}, id=late)
     await redis.xadd("bull:nova-email:events", {"event": "waiting", "jobId": "2"})
-    assert await jobs.stalled_since(BEGUN) == {"email": 2}
-    assert await jobs.stalled_since(BEGUN + timedelta(seconds=30)) == {"email": 1}
+    assert await jobs.stalled_since(BEGUN) == {"email": Stalled(2)}
+    assert await jobs.stalled_since(BEGUN + timedelta(seconds=30)) == {"email": Stalled(1)}
     assert await jobs.stalled_since(BEGUN + timedelta(minutes=2)) == {}
+
+
+async def _events(redis: Redis, count: int, event: str) -> None:
+    async with redis.pipeline(transaction=False) as pipeline:
+        for number in range(count):
+            moment = BEGUN + timedelta(milliseconds=number)
+            pipeline.xadd("bull:nova-email:events", {"event": event}, id=f"{int(moment.timestamp() * 1000)}-0")
+        await pipeline.execute()
+
+
+async def test_what_was_trimmed_may_have_stalled_too(redis: Redis, jobs: WorkingJobs) -> None:
+    await _events(redis, 10, "stalled")
+    await redis.xtrim("bull:nova-email:events", maxlen=4, approximate=False)
+    found = await jobs.stalled_since(BEGUN)
+    assert {short: str(stalled) for short, stalled in found.items()} == {"email": "at least 4"}
+    # An older event is left, so none of those since then is gone.
+    assert await jobs.stalled_since(BEGUN + timedelta(milliseconds=8)) == {"email": Stalled(2)}
+    await redis.xtrim("bull:nova-email:events", maxlen=0, approximate=False)
+    found = await jobs.stalled_since(BEGUN)
+    assert {short: str(stalled) for short, stalled in found.items()} == {
+        "email": "unknown (its events since then are not all there)"
+    }
+
+
+async def test_more_events_than_are_read_make_it_the_least_there_were(redis: Redis, jobs: WorkingJobs) -> None:
+    await _events(redis, STALLED_LIMIT + 1, "waiting")
+    assert await jobs.stalled_since(BEGUN) == {"email": Stalled(0, at_least=True)}
 
 
 async def test_without_a_redis_it_is_unknown() -> None:

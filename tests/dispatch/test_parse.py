@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, JsonValue
 
+from bot.catalog import UMBRELLA, load
 from bot.command import command
 from bot.dispatch.parse import MissingArguments, bind, parse, split_line, typed, validate
 from bot.dispatch.words import unescape
@@ -211,6 +212,12 @@ def test_other_types_stay_json_until_they_are_bound() -> None:
 )
 def test_a_line_is_a_command_and_the_rest(line: str, expected: tuple[str, str]) -> None:
     assert split_line(line) == expected
+
+
+@pytest.mark.parametrize("name", sorted(load().commands))
+def test_the_umbrella_reaches_the_command(name: str) -> None:
+    assert split_line(f"{UMBRELLA} {name[1:]} some words") == (name, "some words")
+    assert split_line(f"{UMBRELLA} {name} some words") == (name, "some words")
 
 
 @given(st.text(max_size=300))

@@ -7,6 +7,7 @@ import pytest
 
 from bot import catalog
 from sandbox.slack_page import Message
+from tests.scenarios import changing
 from tests.scenarios.world import PATIENCE, TYPED_IN, World, labels, text, together
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -24,6 +25,7 @@ WEBHOOK = "65f000000000000000000001"
 # For each fault, each line that needs what is away, and what its answer says.
 DOWN = {
     "redis-down": {
+        "/cache clear cache:user:*:profile": NO_REDIS,
         "/cache keys cache:user:*:profile": NO_REDIS,
         "/clear-failed email": NO_REDIS,
         "/drain-queues email": NO_REDIS,
@@ -73,6 +75,7 @@ DOWN = {
 }
 SLOW = {
     "redis-slow": {
+        "/cache clear cache:user:*:profile": LATE_REDIS,
         "/cache keys cache:user:*:profile": LATE_REDIS,
         "/clear-failed email": LATE_REDIS,
         "/drain-queues email": LATE_REDIS,
@@ -201,6 +204,12 @@ async def test_what_is_slow_is_said_and_holds_nothing_else_up(world: World, faul
 @pytest.mark.parametrize(("slow", "down"), PAIRS.items())
 async def test_what_has_an_answer_when_a_system_is_away_has_one_when_it_is_slow(slow: str, down: str) -> None:
     assert SLOW[slow].keys() == DOWN[down].keys()
+
+
+@pytest.mark.parametrize(("fault", "why"), [("cluster-down", NO_CLUSTER), ("cluster-slow", LATE_CLUSTER)])
+async def test_what_asks_for_a_value_in_a_form_says_it_too(world: World, fault: str, why: tuple[str, ...]) -> None:
+    async with world.fault(fault):
+        assert not labels(await changing.asked(world, "operator", changing.LINES["/set-env"], *why))
 
 
 async def test_no_command_was_forgotten() -> None:

@@ -3,6 +3,7 @@
 
 const { FlowProducer, Queue, Worker } = require(process.env.BULLMQ || "bullmq");
 
+const { once } = require("node:events");
 const { hostname, port } = new URL(process.env.REDIS_URL);
 const connection = () => ({ host: hostname, port: Number(port), maxRetriesPerRequest: null });
 const queues = new Map();
@@ -62,6 +63,30 @@ async function work(order) {
   return { done };
 }
 
+const live = { failing: false, completed: [], failed: [] };
+
+/** Starts a worker that stays and goes on waiting for jobs; while it is failing, its code throws. */
+async function stay(order) {
+  live.failing = Boolean(order.failing);
+  if (live.worker) return;
+  live.worker = new Worker(
+    order.name,
+    async () => {
+      if (live.failing) throw new Error("it broke");
+    },
+    { connection: connection(), prefix: order.prefix || "bull", concurrency: 1 },
+  );
+  live.worker.on("error", () => {});
+  for (const end of ["completed", "failed"]) live.worker.on(end, (job) => live[end].push(job.id));
+  await live.worker.waitUntilReady();
+}
+
+/** Waits until the worker that stays has ended so many jobs in that way, and says which, in order. */
+async function ended(order) {
+  while (live[order.end].length < order.jobs) await once(live.worker, order.end);
+  return { ids: live[order.end] };
+}
+
 const operations = {
   open: (order) => queue(order).waitUntilReady(),
   add: (order) => queue(order).addBulk(order.jobs.map((opts) => ({ name: order.job || "job", data: order.data || {}, opts }))),
@@ -74,12 +99,14 @@ const operations = {
   take,
   fail,
   work,
+  stay,
+  ended,
 };
 
 async function obey(order) {
   await queue(order).waitUntilReady();
   const result = await operations[order.op](order);
-  return ["counts", "work"].includes(order.op) ? result : {};
+  return ["counts", "work", "ended"].includes(order.op) ? result : {};
 }
 
 const lines = require("node:readline").createInterface({ input: process.stdin });
