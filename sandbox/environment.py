@@ -13,13 +13,15 @@ POLICY = HERE / "policy.toml"
 FILE = "bot.env"  # in the sandbox's directory, for `python -m bot --env-file`
 
 
-def bot_environment(endpoints: Mapping[str, str], directory: Path, bot_port: int) -> dict[str, str]:
+def bot_environment(
+    endpoints: Mapping[str, str], directory: Path, bot_port: int, policy: Path = POLICY
+) -> dict[str, str]:
     """Return the variables for the parts that run; those of a part that does not run are left out."""
     state = directory / "state"
     state.mkdir(parents=True, exist_ok=True)
     found = {
         "STATE_URL": f"sqlite:///{state / 'novapulse-bot.db'}",
-        "POLICY_FILE": str(POLICY),
+        "POLICY_FILE": str(policy),
         "PORT": str(bot_port),
         "LOG_FORMAT": "console",
     }

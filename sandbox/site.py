@@ -13,7 +13,7 @@ from sandbox import processes
 from sandbox.api.novapulse import NovaPulseApi
 from sandbox.bot_process import BotProcess
 from sandbox.cluster.cluster import API, WORKER, Cluster
-from sandbox.environment import bot_environment, write_environment
+from sandbox.environment import POLICY, bot_environment, write_environment
 from sandbox.faults import Faults
 from sandbox.mail import MailServer
 from sandbox.mongo.server import MongoStandIn
@@ -35,6 +35,7 @@ class Sandbox:
     directory: Path
     speed: float
     bot_port: int
+    policy: Path = POLICY
     slack: LocalSlack | None = None
     gate: SlackGate | None = None
     redis: RedisServer | None = None
@@ -69,7 +70,7 @@ class Sandbox:
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a bot that works on this sandbox."""
-        return bot_environment(self.endpoints, self.directory, self.bot_port)
+        return bot_environment(self.endpoints, self.directory, self.bot_port, self.policy)
 
     async def fault(self, name: str, on: bool) -> None:
         """Break a part on purpose, or mend it; raises ``ValueError`` for an unknown fault or a missing part."""
@@ -135,6 +136,7 @@ async def running(
     parts: Iterable[str] = EVERYTHING,
     bot: bool = False,
     speed: float = 1.0,
+    policy: Path = POLICY,
 ) -> AsyncIterator[Sandbox]:
     """Start the parts, give the running sandbox, and stop everything in reverse order.
 
@@ -145,7 +147,7 @@ async def running(
     wanted = frozenset(parts)
     if unknown := wanted - EVERYTHING:
         raise ValueError(f"unknown parts {sorted(unknown)}; there are {sorted(EVERYTHING)}")
-    sandbox = Sandbox(_made(directory), speed, free_port())
+    sandbox = Sandbox(_made(directory), speed, free_port(), policy)
     async with contextlib.AsyncExitStack() as stack:
         await asyncio.gather(
             _start_slack(sandbox, stack, slack_port) if "slack" in wanted else _nothing(),

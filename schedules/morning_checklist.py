@@ -82,7 +82,7 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
         Check("Queues", lambda: checks.queue_lines(api, queues, policy.current, catalog), ("/queue-stats",)),
         Check("Metrics", lambda: checks.metrics(api, policy.current), ()),
         Check("Break-glass", lambda: checks.break_glass(plans, now), ("/runs",)),
-        Check("API error log", lambda: checks.error_log(cluster), ("/rollout-status api",)),
+        Check("API error log", lambda: checks.error_log(cluster, now), ("/rollout-status api",)),
     ]
     outages = Outages(samples, now)
     found = await asyncio.gather(*(_checked(check, outages) for check in todo))

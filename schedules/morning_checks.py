@@ -137,14 +137,14 @@ def _passed(policy: Policy, metric: str, labels: Mapping[str, str], value: float
     return [rule for rule in policy.alerts if rule.covers(metric, labels) and rule.severity_of(value)]
 
 
-async def error_log(cluster: Platform) -> list[Part]:
+async def error_log(cluster: Platform, now: datetime) -> list[Part]:
     """Read the last day of every API pod's log; 4xx answers, which are logged as errors too, are counted apart."""
     logs = await cluster.logs(
         "api", tail_lines=LOG_LINES, since_seconds=int(DAY.total_seconds()), seconds=20.0, limit_bytes=LOG_BYTES
     )
     # Some megabytes take a moment to read: not in the event loop.
     errors = await asyncio.to_thread(_errors, logs)
-    line = _log_line(errors, logs, cluster.words)
+    line = _log_line(errors, logs, now, cluster.words)
     if not errors.groups:
         return [line]
     rows = tuple(
@@ -157,19 +157,28 @@ def _errors(logs: list[PodLog]) -> Errors:
     return errors_in(entry for log in logs if log.data is not None for entry in entries(log.data))
 
 
-def _log_line(errors: Errors, logs: list[PodLog], words: Words) -> Line:
+def _log_line(errors: Errors, logs: list[PodLog], now: datetime, words: Words) -> Line:
     unread = [f"{log.pod} ({log.problem})" for log in logs if log.data is None]
     read = len(logs) - len(unread)
     said = f"{_count(errors.total, 'error')} of {_count(len(errors.groups), 'kind')}" if errors.total else "no errors"
     if errors.noise:
         said += f" and {_count(errors.noise, 'answer')} of 4xx"
-    said += f" in the last day, {words.pods(read)} read"
+    begins = _begins(logs, now)
+    span = f"since {begins:%m-%d %H:%M} UTC, when the oldest {words.pod} started" if begins else "in the last day"
+    said += f" {span}, {words.pods(read)} read"
     if any(_is_cut(log) for log in logs):
         said += ", some older or newer lines left out: it is more than that"
     if unread:
         said += f"; not read: {', '.join(unread)}"
-    level = Level.OK if read and not unread else Level.UNKNOWN
+    level = Level.OK if read and not unread and begins is None else Level.UNKNOWN
     return Line(level=Level.WARNING if errors.total else level, label="API error log", value=said)
+
+
+def _begins(logs: list[PodLog], now: datetime) -> datetime | None:
+    """Return when the oldest pod started, where that was within the day: the logs of those before are gone."""
+    starts = [log.started_at for log in logs if log.started_at is not None]
+    oldest = min(starts, default=None) if len(starts) == len(logs) else None
+    return oldest if oldest is not None and oldest > now - DAY else None
 
 
 def _is_cut(log: PodLog) -> bool:

@@ -39,17 +39,18 @@ async def read_logs(
 async def _read_in_time(
     connection: ClusterConnection, pod: PodState, query: LogQuery, seconds: float, turns: asyncio.Semaphore
 ) -> PodLog:
+    log = PodLog(pod=pod.name, data=None, started_at=pod.started_at)
     try:
         async with asyncio.timeout(seconds), turns:
             data, more = await connection.ask_bytes(_call(pod, query), seconds, limit=query.limit_bytes)
     except (Unavailable, PermanentError) as error:
-        return PodLog(pod=pod.name, data=None, problem=str(error))
+        return replace(log, problem=str(error))
     except TimeoutError:
-        return PodLog(pod=pod.name, data=None, problem=f"no answer within {seconds:g} s")
+        return replace(log, problem=f"no answer within {seconds:g} s")
     if data.startswith(_GONE):
-        return PodLog(pod=pod.name, data=None, problem=_GONE_WORDS)
+        return replace(log, problem=_GONE_WORDS)
     # The node stops at the limit, give or take a line, so a log of that length was cut there.
-    return PodLog(pod=pod.name, data=data, cut=more or len(data) >= query.limit_bytes)
+    return replace(log, data=data, cut=more or len(data) >= query.limit_bytes)
 
 
 async def hand_over_logs(

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from pydantic import JsonValue
+
 from bot.dispatch.run_cards import closing, run_headline, step_lines
 from bot.next_steps import offered
 from bot.plan import Plan
@@ -117,7 +119,7 @@ def _considerations(plan: Plan) -> Iterator[Part]:
     for warning in plan.warnings:
         yield Line(level=Level.WARNING, label="Warning", value=warning)
     if plan.blast_radius:
-        yield Text.of(Bold(text="Affects:"), " " + "; ".join(plan.blast_radius))
+        yield Text.of(Bold(text="Affects:"), " " + "; ".join(one.rstrip(".") for one in plan.blast_radius))
     if plan.undo is None:
         yield Text.of(Bold(text="Cannot be undone:"), " " + (plan.no_undo or "there is no way back known"))
 
@@ -133,7 +135,7 @@ def _neighbours(view: CardView) -> Iterator[Part]:
 def _background(plan: Plan) -> Note:
     """Return, small and last, what is good to know and decides nothing: steps, way back, live numbers, facts."""
     steps = "; ".join(f"{number}. {step.title}" for number, step in enumerate(plan.steps, 1))
-    facts = ", ".join(f"{name} {_short(str(value))}" for name, value in plan.facts.items())
+    facts = ", ".join(f"{name} {_fact(value)}" for name, value in plan.facts.items())
     lines = [f"Steps: {steps}" if steps else "", *_folded(plan.notes)]
     lines += [
         f"Can be undone afterwards: {plan.undo.title}" if plan.undo else "",
@@ -149,6 +151,12 @@ def _folded(notes: tuple[str, ...]) -> list[str]:
         name, colon, said = note.partition(": ")
         names.setdefault(said if colon else note, []).append(name)
     return [said if named == [said] else f"{', '.join(named)}: {said}" for said, named in names.items()]
+
+
+def _fact(value: JsonValue) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_short(str(part))}" for name, part in value.items()) or "none"
+    return _short(str(value))
 
 
 def _short(value: str) -> str:

@@ -94,7 +94,8 @@ def _state(incident: Incident) -> str:
 
 def _title(firing: list[Incident], silent: list[Silence]) -> str:
     if not firing:
-        return f"No alert is firing, {len(silent)} silences are in force" if silent else "No alert is firing"
+        silences = "1 silence is" if len(silent) == 1 else f"{len(silent)} silences are"
+        return f"No alert is firing, {silences} in force" if silent else "No alert is firing"
     critical = sum(one.severity == "critical" for one in firing)
     number = f"{len(firing):,} {'alert is' if len(firing) == 1 else 'alerts are'} firing"
     return f"{number}, {critical:,} critical" if critical else number

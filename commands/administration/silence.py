@@ -152,7 +152,11 @@ def _start(new: Silence, muted: list[Incident]) -> Plan:
             expects={"silence": new.id},
         ),
         blast_radius=(f"It mutes now: {'; '.join(names)}." if names else "It mutes nothing that fires now.",),
-        warnings=(f"{critical} of these are critical: nobody is called for them any more.",) if critical else (),
+        warnings=(
+            f"{critical} of these {'is' if critical == 1 else 'are'} critical: nobody is called for them any more.",
+        )
+        if critical
+        else (),
         thread=f"incident:{muted[0].id}" if len(muted) == 1 else "",
     )
 

@@ -58,7 +58,7 @@ async def oncall(  # noqa: PLR0913 - six arguments of the command, five things i
         Literal["show", "override", "accept"],
         Field(description="Show who is on call, have somebody stand in, or accept a hand-over"),
     ] = "show",
-    who: Annotated[str, Field(description="Who stands in, such as olga or me; or end; or the hand-over's id")] = "",
+    who: Annotated[str, Field(description="Who stands in, such as olga or me; or end; or a hand-over's id")] = "",
     which: Annotated[str, Field(description="With end: the override's id")] = "",
     level: Annotated[int, Field(ge=1, le=9, description="Of the escalation path")] = 1,
     from_: Annotated[str, Field(description="Such as 18:00, 2026-12-24T09:00 or 2h")] = "now",
@@ -221,9 +221,10 @@ def _end(name: str, policy: Policy, rota: Rota, request: Request) -> Plan:
 
 
 async def _accept(name: str, handovers: Handovers, request: Request) -> Plan:
-    found = await handovers.get(name)
+    found = await handovers.get(name) if name else await handovers.latest()
     if found is None:
-        raise UserError(f"There is no hand-over {shown(name)}.", hint="Its card has the button for it.")
+        there_is = f"There is no hand-over {shown(name)}." if name else "There was no hand-over yet."
+        raise UserError(there_is, hint="Its card has the button for it.")
     if found.accepted_at is not None:
         raise UserError(f"{found.accepted_by} accepted it at {found.accepted_at:%H:%M} UTC.")
     by = request.actor.name

@@ -125,7 +125,9 @@ def _title(result: _Result, level: str) -> str:
         return "the logs could not be read"
     where = "" if whole == len(result.pods) or found.total else f" in {whole} of {result.words.pods(len(result.pods))}"
     if result.begins is not None and not found.total:
-        return f"no {_WORDS[level]}{where} since {_moment(result.begins)}, when the oldest {result.words.pod} started"
+        return (
+            f"no {_WORDS[level]}{where} since {_moment(result.begins)} UTC, when the oldest {result.words.pod} started"
+        )
     return f"{_count(found, level)}{where} in the last {elapsed(result.age)}"
 
 

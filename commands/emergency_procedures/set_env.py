@@ -1,6 +1,7 @@
 """``/set-env``: a plan to set a variable on deployments; its value is asked for in a form and never shown."""
 
 import asyncio
+import re
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, JsonValue
@@ -13,12 +14,13 @@ from bot.clients.platform import Configuring, WorkloadReading
 from bot.clients.platform_words import Words
 from bot.command import command
 from bot.errors import UsageError
+from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
 from bot.rollout_steps import CHANGE_TIMEOUT, connected, healthy, rolled_out
 from bot.stores.vault import Vault
 
 _Which = Literal["api", "worker", "both"]
-_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _Found = dict[str, WorkloadObject]
 
 
@@ -33,7 +35,7 @@ _Found = dict[str, WorkloadObject]
 )
 async def set_env(
     deployment: Annotated[_Which, Field(description="Which deployment; both changes them together")],
-    name: Annotated[str, Field(pattern=_NAME, description="The variable, such as MONGO_URI")],
+    name: Annotated[str, Field(description="The variable, such as MONGO_URI")],
     value: Annotated[
         str, Field(max_length=3000, description="The value; nobody is shown it", json_schema_extra={"secret": True})
     ] = "",
@@ -47,8 +49,7 @@ async def set_env(
     At the terminal a hidden prompt or standard input gives it. It is sealed until it is used, then forgotten, and in no
     card, plan or record. A deployment that is left behind and a Secret that is overridden are said.
     """
-    if not value:
-        raise UsageError("A form asks for the value in Slack, and a hidden prompt at the terminal.", argument="value")
+    _check(name, value)
     fingerprint = await vault.fingerprint(value)
     names = ("api", "worker")
     read: _Found = dict(zip(names, await asyncio.gather(*(workloads.read(role) for role in names)), strict=True))
@@ -71,6 +72,14 @@ async def set_env(
         blast_radius=tuple(f"Every {words.pod} of {one.metadata.name} is {words.replaced}." for one in found.values()),
         warnings=(*_warnings(read, found, name), *dict.fromkeys(words for each in said for words in each)),
     )
+
+
+def _check(name: str, value: str) -> None:
+    if not _NAME.fullmatch(name):
+        rule = "consists of letters, digits and _, at most 128, and does not begin with a digit"
+        raise UsageError(f"A variable's name {rule}; not {shown(name)}.", argument="name")
+    if not value:
+        raise UsageError("A form asks for the value in Slack, and a hidden prompt at the terminal.", argument="value")
 
 
 def _facts(found: _Found, name: str, fingerprint: str) -> dict[str, JsonValue]:
@@ -137,7 +146,7 @@ def _warnings(read: _Found, found: _Found, name: str) -> tuple[str, ...]:
         elif not origin and (maps or secrets):
             sources = [f"ConfigMap {each}" for each in maps] + [f"Secret {each}" for each in secrets]
             words = f"{called} also takes every key of {' and '.join(sources)}"
-            warnings.append(f"{words}: if {name} is one of them, it is overridden. The bot may not read Secrets.")
+            warnings.append(f"{words}. Where {name} is one of them, it is overridden. The bot may not read Secrets.")
     if left := _left_behind(read, found):
         warnings.append(f"{left[0]} is left behind with what it has now; the button below asks for the value of both.")
     return tuple(warnings)

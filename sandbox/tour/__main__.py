@@ -9,15 +9,17 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
+from sandbox.environment import POLICY
 from sandbox.site import running
 from sandbox.slack_page import SlackPage, shown_text
-from sandbox.tour import failures, release, scaling
+from sandbox.tour import escalation, failures, release, scaling
 from sandbox.tour.stage import NotAsTold, Tour
 
 ACTS: tuple[Callable[[Tour], Awaitable[str]], ...] = (
     scaling.quiet,
     scaling.backlog,
     scaling.critical,
+    scaling.in_hand,
     scaling.ask,
     scaling.own_approval,
     scaling.approval,
@@ -29,14 +31,20 @@ ACTS: tuple[Callable[[Tour], Awaitable[str]], ...] = (
     release.bad_release,
     release.rollback,
     release.rolled_back,
+    escalation.unanswered,
+    escalation.levels,
+    escalation.acknowledged,
+    escalation.over,
 )
 
 
 async def play(directory: Path) -> int:
     """Play every act; return 0 when all held, else 1."""
     began = time.monotonic()
+    policy = directory / "policy.toml"
+    policy.write_text(escalation.hurried(POLICY.read_text(encoding="utf-8")), encoding="utf-8")
     async with (
-        running(directory, bot=True, speed=2.0) as sandbox,
+        running(directory, bot=True, speed=2.0, policy=policy) as sandbox,
         SlackPage(sandbox.endpoints["slack"]) as page,
         Redis.from_url(sandbox.endpoints["redis"], decode_responses=True) as redis,
     ):

@@ -34,6 +34,15 @@ async def critical(tour: Tour) -> str:
     return f"the same card; {await tour.waiting():,} jobs wait"
 
 
+async def in_hand(tour: Tour) -> str:
+    """The operator takes it in hand with the card's button: the card says who has it, and nobody else is called."""
+    card = await tour.alert_card("CRITICAL")
+    await tour.page.press("operator", "novapulse-alerts", card, button(card, "Acknowledge"))
+    card = await tour.alert_card("Acknowledged by operator")
+    expect("Acknowledge" not in labels(card), f"the card still offers {labels(card)}")
+    return next(line.strip() for line in shown_text(card).splitlines() if "Acknowledged by" in line)
+
+
 async def ask(tour: Tour) -> str:
     """The operator asks for more workers: a plan, and nothing is changed."""
     before = _scaled(tour)

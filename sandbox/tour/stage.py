@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 
 from sandbox.cluster.cluster import WORKER, Cluster
+from sandbox.mail import MailServer
+from sandbox.pagerduty import PagerDuty
 from sandbox.site import Sandbox
 from sandbox.slack_page import Message, SlackPage, button, buttons, shown_text
 
@@ -37,6 +39,20 @@ class Tour:
         if self.sandbox.cluster is None:
             raise LookupError("the tour needs the cluster")
         return self.sandbox.cluster
+
+    @property
+    def pagerduty(self) -> PagerDuty:
+        """The pretend PagerDuty; raises ``LookupError`` in a sandbox without one."""
+        if self.sandbox.pagerduty is None:
+            raise LookupError("the tour needs PagerDuty")
+        return self.sandbox.pagerduty
+
+    @property
+    def mail(self) -> MailServer:
+        """The pretend mail server; raises ``LookupError`` in a sandbox without one."""
+        if self.sandbox.mail is None:
+            raise LookupError("the tour needs the mail server")
+        return self.sandbox.mail
 
     async def waiting(self) -> int:
         """Return how many e-mail jobs wait, asked of Redis itself."""

@@ -176,6 +176,15 @@ def test_what_decides_comes_first_and_the_rest_is_one_small_note() -> None:
     assert [part.kind for part in parts] == ["text", "table", "text", "text", "note", "buttons"]
 
 
+def test_facts_of_several_and_effects_that_are_sentences_are_readable() -> None:
+    uid = "3f2a91bc-1111-2222-3333-444455556666"
+    facts = {"pods": {"worker-a": uid, "worker-b": uid}, "revision": 3}
+    plan = PLAN.model_copy(update={"facts": facts, "blast_radius": ("Every pod is replaced.", "MongoDB waits.")})
+    words = words_of(card(replace(VIEW, stored=replace(STORED, plan=plan))))
+    assert "Relies on: pods worker-a 3f2a91bc…, worker-b 3f2a91bc…, revision 3" in words
+    assert "Every pod is replaced; MongoDB waits\n" in words
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (440, "7 min 20 s"), (7500, "2 h 5 min"), (-5, "0 s")],

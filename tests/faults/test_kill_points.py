@@ -24,6 +24,8 @@ MOMENTS = (
     "before the end",
     "after the end",
 )
+# Each costs the start of a process; ``make test-kill`` takes them all.
+BY_DEFAULT = frozenset({"accepted", "approved", "before step 1", "step 1 operated", "after step 3", "after the end"})
 
 
 async def live(directory: Path, name: str, moment: str, *more: str) -> int:
@@ -51,7 +53,9 @@ def interrupted(moment: str, step: int) -> bool:
     return moment in (f"before step {step}", f"step {step} operated")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment", [pytest.param(name, marks=() if name in BY_DEFAULT else pytest.mark.slow) for name in MOMENTS]
+)
 async def test_after_a_kill_the_run_goes_on_and_repeats_no_finished_step(tmp_path: Path, moment: str) -> None:
     assert await live(tmp_path, "one", moment) == -signal.SIGKILL
     async with opened(World(tmp_path, name="one", clock=lambda: datetime.now(UTC))) as world:

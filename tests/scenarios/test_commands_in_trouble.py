@@ -92,7 +92,7 @@ SLOW = {
         "/scale-workers 3": ("What this does to the queues is unknown.", "no answer within"),
     },
     "cluster-slow": {
-        "/changes": ("as far as it could be read", "The cluster could not be read: no answer within"),
+        "/changes": ("as far as it could be read", "The cluster could not be read: no answer within 5 s."),
         "/error-logs api": LATE_CLUSTER,
         "/force-restart-workers": LATE_CLUSTER,
         "/health": ("*Cluster* no answer within 5 s", "❔ *Worker pods* no answer within 5 s", "*Redis* answers"),

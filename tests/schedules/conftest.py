@@ -66,10 +66,13 @@ def dead_url() -> str:
     return f"redis://127.0.0.1:{free_port()}/0"
 
 
-def api_pod(name: str, *, ready: bool = True, restarts: int = 0) -> dict[str, Any]:
+def api_pod(name: str, *, ready: bool = True, restarts: int = 0, since: str = "2026-06-20T08:00:00Z") -> dict[str, Any]:
     parts: dict[str, Any] = pod(name, ready=ready)
     parts["spec"] = {"containers": [{"name": "api"}], "nodeName": "node-a"}
-    parts["status"] = parts["status"] | {"containerStatuses": [{"name": "api", "restartCount": restarts}]}
+    parts["status"] = parts["status"] | {
+        "containerStatuses": [{"name": "api", "restartCount": restarts}],
+        "startTime": since,
+    }
     return parts
 
 

@@ -27,6 +27,7 @@ from tests.clients.pretend_api import COUNTERS, failure, wrapped
 from tests.schedules.conftest import NOW, Systems, api_pod, cut_off_redis, dead_url, log
 from tests.servers import ROOT
 
+THIS_MORNING = "2026-07-01T06:30:00Z"
 CALM = dict.fromkeys(COUNTERS, 0)
 QUEUES = ("email", "webhook", "workflow", "report")
 METRICS = (
@@ -268,6 +269,14 @@ async def test_a_log_that_could_not_be_read_is_no_all_clear(calm: Systems, catal
     assert "1 pod read; not read: api-b" in line.value
 
 
+async def test_the_logs_of_pods_that_are_younger_than_a_day_are_no_all_clear(calm: Systems, catalog: Catalog) -> None:
+    young = [api_pod("api-a", since="2026-07-01T07:40:00Z"), api_pod("api-b", since=THIS_MORNING)]
+    calm.kubernetes.answers[f"GET {PODS}"] = {"items": young}
+    line = lines(await run(calm, catalog))["API error log"]
+    said = "no errors since 07-01 06:30 UTC, when the oldest pod started, 2 pods read"
+    assert (line.level, line.value) == (Level.UNKNOWN, said)
+
+
 async def test_pods_that_are_missing_or_restarted_are_seen(calm: Systems, catalog: Catalog) -> None:
     calm.kubernetes.answers[f"GET {PODS}"] = {"items": [api_pod("api-a"), api_pod("api-b", ready=False)]}
     line = lines(await run(calm, catalog))["API pods"]
@@ -301,7 +310,7 @@ async def test_restarts_of_the_last_day_are_amber(
 
 
 async def test_a_pod_that_crashes_again_and_again_is_red(calm: Systems, catalog: Catalog) -> None:
-    crashing = api_pod("api-a", ready=False, restarts=7)
+    crashing = api_pod("api-a", ready=False, restarts=7, since=THIS_MORNING)
     state = {"waiting": {"reason": "CrashLoopBackOff"}}
     crashing["status"] |= {"containerStatuses": [{"name": "api", "restartCount": 7, "state": state}]}
     calm.kubernetes.answers[f"GET {PODS}"] = {"items": [crashing, api_pod("api-b")]}
@@ -344,7 +353,9 @@ async def test_what_changed_since_yesterday_is_said(calm: Systems, catalog: Cata
 async def test_green_lines_that_count_are_compared_too(calm: Systems, catalog: Catalog) -> None:
     await remember(calm, await run(calm, catalog))
     calm.api_server.answers["/queue/stats"] = stats(email={"waiting": 480})
-    calm.kubernetes.answers[f"GET {PODS}"] = {"items": [api_pod("api-a", restarts=6), api_pod("api-b")]}
+    calm.kubernetes.answers[f"GET {PODS}"] = {
+        "items": [api_pod("api-a", restarts=6, since=THIS_MORNING), api_pod("api-b")]
+    }
     reply = await run(calm, catalog)
     said = since(reply)
     assert "- Queue email: still green, was “0 waiting, 0 failed”, is now “480 waiting, 0 failed”" in said

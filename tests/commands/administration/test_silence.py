@@ -11,6 +11,7 @@ from bot.plan import Plan
 from bot.policy_file import PolicyFile
 from bot.reply import Reply
 from bot.request import Actor
+from commands.administration.alerts import alerts
 from commands.administration.silence import silence
 from tests.commands.administration.alert_world import AlertWorld
 
@@ -34,13 +35,21 @@ async def test_it_says_what_it_mutes_now_and_mutes_it(alert_world: AlertWorld, a
     plan = await ask("queue=report", "2h")
     assert plan.title == "Silence queue=report for 2 h"
     assert plan.blast_radius == ("It mutes now: critical: Queue: jobs waiting (report).",)
-    assert plan.warnings == ("1 of these are critical: nobody is called for them any more.",)
+    assert plan.warnings == ("Critical ones among these: 1. Nobody is called for them any more.",)
     await alert_world.carry_out(plan)
     report = (await alert_world.firing())["report"]
     words = "silenced by operator until 2026-07-01 11:00 UTC: load test"
     assert report.muted == words
     assert f"Muted: {words}" in await alert_world.card(report)
     assert (await ask("list")).title == "1 silence is in force"
+
+
+async def test_the_alerts_say_that_it_is_in_force(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.carry_out(await ask("queue=email", "30m"))
+    parts = {"incidents": alert_world.incidents, "silences": alert_world.silences, "outbox": alert_world.outbox}
+    reply = await alerts.handler("firing", **parts, now=alert_world.now)
+    assert isinstance(reply, Reply)
+    assert reply.title == "No alert is firing, 1 silence is in force"
 
 
 async def test_what_is_muted_from_the_beginning_is_shown_when_the_silence_ends(

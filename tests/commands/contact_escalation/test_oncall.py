@@ -128,6 +128,7 @@ async def test_planned_again_it_is_the_same(world: OnCallWorld) -> None:
         ("/oncall override olga --until 2027-06-30", "by at most 60 days"),
         ("/oncall override olga --level 2", "Until when"),
         ("/oncall overide olga", "action is one of show, override, accept"),
+        ("/oncall accept", "There was no hand-over yet"),
         ("/oncall accept nothing", "There is no hand-over “nothing”"),
     ],
 )

@@ -247,7 +247,7 @@ async def test_pods_that_are_younger_than_the_time_asked_for_say_so(ask: Ask, ku
     young = steady("worker-a", "2026-07-01T08:50:00Z")
     kubernetes.answers |= {f"GET {PODS}": {"items": [young]}, LOG.format("a"): web.Response(text=FINE)}
     reply = await ask()
-    assert reply.title == "novapulse-api: no error since 07-01 08:50:00, when the oldest pod started"
+    assert reply.title == "novapulse-api: no error since 07-01 08:50:00 UTC, when the oldest pod started"
     assert reply.level is Level.UNKNOWN
     assert "Started since: worker-a (07-01 08:50:00); what pods wrote that are gone is not in it" in said(reply)
 

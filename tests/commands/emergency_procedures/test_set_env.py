@@ -5,6 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.errors import Refused, UsageError
+from bot.masking import mask
 from bot.plan import Change
 from commands.emergency_procedures.rollback import rollback
 from commands.emergency_procedures.set_env import set_env
@@ -40,6 +41,18 @@ async def test_sets_it_and_forgets_the_value(systems: Systems) -> None:
     assert undo.expects.items() <= back.facts.items()
     await perform(back, systems, leave_out=("queues",))
     assert (await systems["configuration"].container("worker")).env == []
+
+
+async def test_what_it_warns_of_is_not_taken_for_a_secret(systems: Systems) -> None:
+    plan = await planned(set_env, systems, deployment="api", name="LOG_LEVEL", value=await _kept(systems))
+    assert [mask(warning) for warning in plan.warnings] == list(plan.warnings)
+
+
+@pytest.mark.parametrize("name", ["9x", "A-B", "A B", "", "A" * 129])
+async def test_a_name_that_no_variable_can_have_is_refused_in_words(systems: Systems, name: str) -> None:
+    with pytest.raises(UsageError, match="consists of letters, digits and _") as caught:
+        await planned(set_env, systems, deployment="api", name=name, value="kept:1")
+    assert caught.value.argument == "name"
 
 
 async def test_both_leaves_nobody_behind(systems: Systems) -> None:
