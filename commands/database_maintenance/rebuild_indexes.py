@@ -88,8 +88,8 @@ def _plan(
         steps=tuple(steps),
         no_undo="The same indexes stand there afterwards; there is nothing to go back to.",
         blast_radius=(
-            f"Every member of the set reads {_documents(state)} {sum(map(_builds, rebuilt))} times to build",
-            "disk, CPU and cache are taken from NovaPulse meanwhile, reads and writes go on",
+            f"Every member of the set reads {_documents(state)} {sum(map(_builds, rebuilt))} times to build.",
+            "Disk, CPU and cache are taken from NovaPulse meanwhile; reads and writes go on.",
         ),
         warnings=_warnings(state, own, rebuilt),
         notes=_notes(state),

@@ -88,8 +88,8 @@ def _plan(state: SetState, primary: str, successors: list[str]) -> Plan:
         no_undo=f"Who is elected cannot be chosen. {primary} may be elected again after {STEP_DOWN_SECONDS} s, "
         "and takes over by itself where its priority is the highest.",
         blast_radius=(
-            "nothing can be written until the election is over, some seconds as a rule, and drivers try again",
-            f"transactions under way on {primary} are aborted, its connections are closed",
+            "Nothing can be written until the election is over, some seconds as a rule; drivers try again.",
+            f"Transactions under way on {primary} are aborted and its connections closed.",
         ),
         warnings=_warnings(state, successors),
     )
