@@ -242,4 +242,4 @@ def _problem(error: ValidationError, parameter: Parameter, value: JsonValue) -> 
     for beginning, rule in _RULES.items():
         if kind.startswith(beginning):
             return f"{rule}, not {said}."
-    return f"cannot be {said}: {first['msg'].lower()}."
+    return f"cannot be {said}: {limits.get('error') or first['msg'].lower()}."

@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_configuration import origin_of, sources_of
@@ -14,7 +14,6 @@ from bot.clients.platform import Configuring, WorkloadReading
 from bot.clients.platform_words import Words
 from bot.command import command
 from bot.errors import UsageError
-from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
 from bot.rollout_steps import CHANGE_TIMEOUT, connected, healthy, rolled_out
 from bot.stores.vault import Vault
@@ -22,6 +21,14 @@ from bot.stores.vault import Vault
 _Which = Literal["api", "worker", "both"]
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _Found = dict[str, WorkloadObject]
+
+
+def _variable(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        rule = "consists of letters, digits and _, at most 128, and does not begin with a digit"
+        message = f"a variable's name {rule}"
+        raise ValueError(message)
+    return name
 
 
 @command(
@@ -35,7 +42,7 @@ _Found = dict[str, WorkloadObject]
 )
 async def set_env(
     deployment: Annotated[_Which, Field(description="Which deployment; both changes them together")],
-    name: Annotated[str, Field(description="The variable, such as MONGO_URI")],
+    name: Annotated[str, AfterValidator(_variable), Field(description="The variable, such as MONGO_URI")],
     value: Annotated[
         str, Field(max_length=3000, description="The value; nobody is shown it", json_schema_extra={"secret": True})
     ] = "",
@@ -49,7 +56,8 @@ async def set_env(
     At the terminal a hidden prompt or standard input gives it. It is sealed until it is used, then forgotten, and in no
     card, plan or record. A deployment that is left behind and a Secret that is overridden are said.
     """
-    _check(name, value)
+    if not value:
+        raise UsageError("A form asks for the value in Slack, and a hidden prompt at the terminal.", argument="value")
     fingerprint = await vault.fingerprint(value)
     names = ("api", "worker")
     read: _Found = dict(zip(names, await asyncio.gather(*(workloads.read(role) for role in names)), strict=True))
@@ -72,14 +80,6 @@ async def set_env(
         blast_radius=tuple(f"Every {words.pod} of {one.metadata.name} is {words.replaced}." for one in found.values()),
         warnings=(*_warnings(read, found, name), *dict.fromkeys(words for each in said for words in each)),
     )
-
-
-def _check(name: str, value: str) -> None:
-    if not _NAME.fullmatch(name):
-        rule = "consists of letters, digits and _, at most 128, and does not begin with a digit"
-        raise UsageError(f"A variable's name {rule}; not {shown(name)}.", argument="name")
-    if not value:
-        raise UsageError("A form asks for the value in Slack, and a hidden prompt at the terminal.", argument="value")
 
 
 def _facts(found: _Found, name: str, fingerprint: str) -> dict[str, JsonValue]:

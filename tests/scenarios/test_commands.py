@@ -129,7 +129,7 @@ async def test_zero_typed_into_the_form_is_meant(either: World) -> None:
     await world.form("operator", lambda: world.page.command("operator", "general", f"/{world.prefix}scale-workers"))
     known = world.shown("general")
     await world.submit("operator", replicas="0")
-    card = await world.new("general", known, "No job of any queue is worked on until workers are scaled up again.")
+    card = await world.new("general", known, "No job of any queue is worked on until workers are scaled up again")
     await world.click("operator", card, "Cancel my request")
     await world.becomes(card, "Cancelled, nothing was changed")
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bot.dispatch.parse import parse
 from bot.errors import Refused, UsageError
 from bot.masking import mask
 from bot.plan import Change
@@ -49,9 +50,9 @@ async def test_what_it_warns_of_is_not_taken_for_a_secret(systems: Systems) -> N
 
 
 @pytest.mark.parametrize("name", ["9x", "A-B", "A B", "", "A" * 129])
-async def test_a_name_that_no_variable_can_have_is_refused_in_words(systems: Systems, name: str) -> None:
+async def test_a_name_that_no_variable_can_have_is_refused_in_words(name: str) -> None:
     with pytest.raises(UsageError, match="consists of letters, digits and _") as caught:
-        await planned(set_env, systems, deployment="api", name=name, value="kept:1")
+        parse(set_env, f'api "{name}"')
     assert caught.value.argument == "name"
 
 
