@@ -10,12 +10,15 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def read_duration(value: object) -> timedelta:
-    """Read a length of time; raises ``ValueError`` with what one looks like."""
+    """Read a length of time; raises ``ValueError`` with what one looks like, also where it is too long to count."""
     match = re.fullmatch(r"(\d+)\s*([smhdw])", value) if isinstance(value, str) else None
-    if match is None:
-        message = "a duration is a number and a unit, such as 30s, 5m, 4h or 7d"
-        raise ValueError(message)
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        if match is not None:
+            return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        pass
+    message = "a duration is a number and a unit, such as 30s, 5m, 4h or 7d"
+    raise ValueError(message)
 
 
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 
 from bot.attempt import attempt, why
 from bot.clients.failed_selection import Selection, Survey
 from bot.clients.queue_changes import QueueChanges, is_writable
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
-from bot.duration import Duration
+from bot.duration import read_duration
 from bot.errors import BotError, Refused, UsageError, UserError
 from bot.nearest import nearest, shown
 
@@ -45,8 +45,8 @@ class Asked:
         if not self.older_than:
             return self.at
         try:
-            return self.at - TypeAdapter[timedelta](Duration).validate_python(self.older_than)
-        except (ValidationError, OverflowError):
+            return self.at - read_duration(self.older_than)
+        except (ValueError, OverflowError):
             message = f"{shown(self.older_than)} is no duration: write 30m, 2h or 7d."
             raise UsageError(message, argument="older_than") from None
 

@@ -5,11 +5,8 @@ from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter, ValidationError
+from bot.duration import read_duration
 
-from bot.duration import Duration
-
-_DURATION: Final = TypeAdapter[timedelta](Duration)
 _TIME: Final = re.compile(r"\d{1,2}:\d{2}", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
 
@@ -28,8 +25,8 @@ def read_moment(text: str, zone: str, now: datetime) -> datetime:
         found = datetime.fromisoformat(words)
         return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
     try:
-        return now + _DURATION.validate_python(words.removeprefix("+"))
-    except (ValidationError, OverflowError):
+        return now + read_duration(words.removeprefix("+"))
+    except (ValueError, OverflowError):
         message = "a moment is 2026-12-24T09:00, 2026-12-24, 18:00, or a length of time such as 8h"
         raise ValueError(message) from None
 

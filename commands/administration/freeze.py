@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from bot.catalog import Catalog
 from bot.command import command
-from bot.duration import Duration
+from bot.duration import read_duration
 from bot.elapsed import elapsed
 from bot.errors import UsageError, UserError
 from bot.freeze import EVERYTHING, Freeze, scopes
@@ -22,7 +22,6 @@ _OFF: Final = "off"
 _ALLOWED: Final = "allowed"
 # One lock for every freeze, so that setting and lifting never overtake each other.
 _TARGET: Final = "freeze"
-_DURATION: Final = TypeAdapter[timedelta](Duration)
 
 
 @command(
@@ -71,8 +70,8 @@ def _sorted_out(scope: str, duration: str, known: tuple[str, ...]) -> tuple[str,
 
 def _length(text: str) -> timedelta:
     try:
-        length = _DURATION.validate_python(text)
-    except (ValidationError, OverflowError):
+        length = read_duration(text)
+    except ValueError:
         length = timedelta(0)
     if not timedelta(0) < length <= LONGEST:
         message = f"duration is a number and a unit, such as 30m, 4h or 2d, at most {LONGEST.days}d; not {shown(text)}."

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from bot.alert_rule import labels_of
 from bot.command import command
-from bot.duration import Duration
+from bot.duration import read_duration
 from bot.elapsed import elapsed
 from bot.errors import UsageError, UserError
 from bot.matchers import Matcher
@@ -29,7 +29,6 @@ UNTIL_RESOLVED: Final = "resolved"
 RESOLVED_WITHIN: Final = timedelta(days=1)
 _LIST, _END = "list", "end"
 _NAMED: Final = 10
-_DURATION: Final = TypeAdapter[timedelta](Duration)
 
 
 @command(
@@ -110,8 +109,8 @@ def _matchers(what: str, firing: list[Incident]) -> tuple[Matcher, ...]:
 
 def _length(text: str) -> timedelta:
     try:
-        length = _DURATION.validate_python(text)
-    except (ValidationError, OverflowError):
+        length = read_duration(text)
+    except ValueError:
         length = timedelta(0)
     if not timedelta(0) < length <= LONGEST:
         message = f"duration is 30m, 4h or 2d, at most {LONGEST.days}d, or {UNTIL_RESOLVED}; not {shown(text)}."

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from bot.clients.platform_changes import ChangeReading, SystemChanges
 from bot.command import command
-from bot.duration import Duration
+from bot.duration import read_duration
 from bot.elapsed import elapsed
 from bot.errors import UsageError
 from bot.masking import mask
@@ -25,7 +25,6 @@ LONGEST: Final = timedelta(days=7)
 SHOWN: Final = 40
 _IN_ONE_PART: Final = 10
 _RUNS: Final = 100
-_DURATION: Final = TypeAdapter[timedelta](Duration)
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ async def changes(  # noqa: PLR0913 - each is a place where changes are kept
 
 def _age(since: str) -> timedelta:
     try:
-        age = _DURATION.validate_python(since)
-    except ValidationError:
+        age = read_duration(since)
+    except ValueError:
         message = f"{shown(since)} is no time: it is a number and a unit, such as 30m, 4h or 2d."
         raise UsageError(message, argument="since") from None
     if not timedelta(0) < age <= LONGEST:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from bot.clients.cluster_state import PodLog, Restart
 from bot.clients.platform import Platform
 from bot.clients.platform_words import Words
 from bot.command import command
-from bot.duration import Duration
+from bot.duration import read_duration
 from bot.elapsed import elapsed
 from bot.errors import UsageError
 from bot.log_entries import ErrorGroup, Errors
@@ -24,7 +24,6 @@ from bot.stores.samples import Samples
 LINES: Final = 50_000
 LONGEST: Final = timedelta(days=7)
 SHOWN: Final = 10
-_DURATION: Final = TypeAdapter[timedelta](Duration)
 _LEVELS: Final = {"error": ("error", "fatal"), "warn": ("error", "fatal", "warn"), "all": ()}
 _WORDS: Final = {"error": "error", "warn": "error or warning", "all": "entry"}
 _PLURALS: Final = {"error": "errors", "warn": "errors and warnings", "all": "entries"}
@@ -110,8 +109,8 @@ class _Result:
 
 def _age(since: str) -> timedelta:
     try:
-        age = _DURATION.validate_python(since.lower())
-    except (ValidationError, OverflowError):
+        age = read_duration(since.lower())
+    except ValueError:
         age = timedelta(0)
     if not timedelta(0) < age <= LONGEST:
         message = f"since is a number and a unit, such as 15m, 4h or 2d, at most {LONGEST.days}d; not {shown(since)}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from bot.backlog import backlog
 from bot.clients.cluster_state import Autoscaler, DeploymentState
@@ -17,7 +17,7 @@ from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.worker_drain import PODS_GONE
 from bot.command import command
-from bot.duration import Duration
+from bot.duration import read_duration
 from bot.errors import Refused, UsageError, UserError
 from bot.pausing import Pausable
 from bot.plan import Change, Plan, Step, Undo
@@ -29,7 +29,6 @@ from bot.stores.samples import Samples
 # Seconds that a step may take beyond what it waits: it has to resume and to say so.
 _AFTERWARDS: Final = 120.0
 _LONGEST: Final = timedelta(hours=12)
-_DURATION: Final = TypeAdapter[timedelta](Duration)
 _Seen = Mapping[str, QueueSnapshot | MissingQueue]
 
 
@@ -85,8 +84,8 @@ async def drain_queues(  # noqa: PLR0913 - three arguments of the command, five 
 
 def _within(within: str) -> float:
     try:
-        found = _DURATION.validate_python(within)
-    except (ValidationError, OverflowError):
+        found = read_duration(within)
+    except ValueError:
         found = timedelta(0)
     if not timedelta(0) < found <= _LONGEST:
         message = f"{within[:40]!r} is no time to wait: write 90s, 15m or 2h, at most 12h."

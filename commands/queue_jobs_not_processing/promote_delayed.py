@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Annotated, Final
 
-from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import Field, JsonValue
 
 from bot.clients.queue_layout import QueueSnapshot
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.duration import Duration
+from bot.duration import read_duration
 from bot.errors import UsageError, UserError
 from bot.pausing import Pausable
 from bot.plan import Change, Plan, Step
@@ -16,7 +16,6 @@ from bot.queue_choice import chosen_queues
 from bot.request import Request
 
 _TIMEOUT: Final = 3600.0  # seconds; a Redis that is slow makes the work wait
-_DURATION: Final = TypeAdapter[timedelta](Duration)
 
 
 @command(
@@ -64,8 +63,8 @@ def _within(due_within: str) -> timedelta | None:
     if not due_within:
         return None
     try:
-        return _DURATION.validate_python(due_within)
-    except (ValidationError, OverflowError):
+        return read_duration(due_within)
+    except ValueError:
         message = f"{due_within[:40]!r} is no duration: write 15m, 2h or 7d."
         raise UsageError(message, usage=promote_delayed.usage, argument="due_within") from None
 
