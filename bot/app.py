@@ -115,7 +115,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
         vault, archive = Vault(database, key), Archive(database, key)
         systems |= queue_parts(stack, settings.redis, queues, archive)
         areas = (settings.platform, settings.redis)
-        systems |= platform_parts(stack, areas, queues, vault, trend=Samples(database), clock=clock) | {"vault": vault}
+        systems |= platform_parts(stack, areas, vault, clock=clock) | {"vault": vault}
         systems |= drain_parts(systems, Drains(database, clock), clock=clock)
         systems |= api_parts(settings.api, api, mongo, systems["cluster"]) | oncall_parts(database)
         systems["effects"] = effects(systems, queues, Baselines(database), Samples(database), clock)

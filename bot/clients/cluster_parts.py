@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 
-from bot.clients.aftermath import Aftermath, Trend
+from bot.clients.aftermath import Aftermath
 from bot.clients.cluster_changes import ClusterChanges
 from bot.clients.cluster_configuration import Configuration, Vault
 from bot.clients.cluster_connection import ClusterConnection
@@ -13,7 +13,6 @@ from bot.clients.cluster_restarts import Restarts
 from bot.clients.cluster_revisions import Revisions
 from bot.clients.cluster_usage import PodMetrics
 from bot.clients.cluster_workloads import Workloads
-from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
 from bot.settings import PlatformSettings, RedisSettings
 
@@ -21,10 +20,8 @@ from bot.settings import PlatformSettings, RedisSettings
 def cluster_parts(
     stack: AsyncExitStack,
     settings: tuple[PlatformSettings, RedisSettings],
-    queues: Queues,
     vault: Vault,
     *,
-    trend: Trend,
     clock: Callable[[], datetime],
 ) -> dict[str, object]:
     """Return the systems by the names that steps call them; ``stack`` closes what they open."""
@@ -44,5 +41,5 @@ def cluster_parts(
         "pod_metrics": metrics,
         "pods": pods,
         "working_jobs": jobs,
-        "aftermath": Aftermath(pods, metrics, queues, jobs, trend=trend, clock=clock),
+        "aftermath": Aftermath(jobs, clock),
     }

@@ -7,7 +7,6 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from pydantic import JsonValue
 
-from bot.clients.aftermath import Measured, Trend
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster_usage import ListedPod
 from bot.clients.platform import PodChanging, PodReading
@@ -23,6 +22,25 @@ _SHORTEST: Final = 20.0  # seconds; over less a rate is an accident
 _POOL: Final = "db_connection_pool_size"
 _Read = TypeVar("_Read")
 _Queues = Mapping[str, QueueSnapshot | MissingQueue]
+
+
+class Measured(Protocol):
+    """One value at one moment; None where it could not be read."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+
+    @property
+    def value(self) -> float | None:
+        """How much."""
+
+
+class Trend(Protocol):
+    """Whoever kept what was measured."""
+
+    async def several(self, names: Iterable[str], since: datetime) -> Mapping[str, Sequence[Measured]]:
+        """Return each of these series from then on, oldest first."""
 
 
 class Kept(Protocol):

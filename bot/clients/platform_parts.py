@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Final
 
-from bot.clients.aftermath import Aftermath, Trend
+from bot.clients.aftermath import Aftermath
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_configuration import Vault
 from bot.clients.cluster_parts import cluster_parts
@@ -17,7 +17,6 @@ from bot.clients.compose_configuration import ComposeConfiguration
 from bot.clients.compose_recent import ComposeChanges
 from bot.clients.platform import Configuring, Platform, PodChanging, PodReading, Restarting, WorkloadReading
 from bot.clients.platform_changes import ChangeReading
-from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
 from bot.errors import Refused
 from bot.settings import PlatformSettings, RedisSettings
@@ -37,10 +36,8 @@ _KUBERNETES_ONLY: Final = (Cluster, Workloads, Revisions)
 def platform_parts(
     stack: AsyncExitStack,
     settings: tuple[PlatformSettings, RedisSettings],
-    queues: Queues,
     vault: Vault,
     *,
-    trend: Trend,
     clock: Callable[[], datetime],
 ) -> dict[str, object]:
     """Return the systems by the names that steps call them; ``stack`` closes what they open.
@@ -51,7 +48,7 @@ def platform_parts(
     if platform.platform == "kubernetes":
         cluster = Cluster(platform)
         stack.push_async_callback(cluster.close)
-        return {"cluster": cluster} | cluster_parts(stack, settings, queues, vault, trend=trend, clock=clock)
+        return {"cluster": cluster} | cluster_parts(stack, settings, vault, clock=clock)
     compose, jobs = Compose(platform, clock), WorkingJobs(redis)
     stack.push_async_callback(compose.close)
     stack.push_async_callback(jobs.close)
@@ -66,7 +63,7 @@ def platform_parts(
         "pod_metrics": pods,
         "pods": pods,
         "working_jobs": jobs,
-        "aftermath": Aftermath(pods, pods, queues, jobs, trend=trend, clock=clock),
+        "aftermath": Aftermath(jobs, clock),
     }
 
 

@@ -9,10 +9,10 @@ from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.platform import PodReading
 from bot.clients.platform_words import Words
 from bot.command import command
+from bot.effect import HIGH
 from bot.errors import BotError
 from bot.reply import Level, Line, Note, Part, Reply, Table, say
 
-MEMORY_MARK: Final = 0.85  # the runbook: "High memory usage (> 85%)"
 CPU_MARK: Final = 0.80  # the runbook: "High CPU usage (> 80%)"
 
 
@@ -93,7 +93,7 @@ def _bounds(pod: ListedPod | None, name: str) -> str:
 def _marks(used: PodUsage | None, pod: ListedPod | None) -> list[str]:
     if used is None or pod is None:
         return []
-    found = (("memory", used.memory, MEMORY_MARK), ("cpu", used.cpu, CPU_MARK))
+    found = (("memory", used.memory, HIGH), ("cpu", used.cpu, CPU_MARK))
     return [
         f"{name} high" for name, value, mark in found if value and (limit := pod.limits[name]) and value / limit > mark
     ]

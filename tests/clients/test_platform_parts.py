@@ -1,10 +1,8 @@
 """Every command finds what it asks for on both platforms, or the sentence why not."""
 
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -14,7 +12,6 @@ from bot.clients.cluster import Cluster
 from bot.clients.compose import Compose
 from bot.clients.platform import Configuring, Platform, PodChanging, PodReading, Restarting, WorkloadReading
 from bot.clients.platform_parts import by_type, platform_parts
-from bot.clients.queues import Queues
 from bot.dispatch.dependencies import Dependencies
 from bot.dispatch.operations import Operations
 from bot.errors import Refused
@@ -31,17 +28,8 @@ class NoVault:
         raise Refused(f"{reference} is not kept")
 
 
-class NoTrend:
-    async def several(self, names: object, since: datetime) -> Mapping[str, list[Any]]:
-        del names, since
-        return {}
-
-
 async def parts(stack: AsyncExitStack, settings: PlatformSettings) -> dict[str, object]:
-    redis = RedisSettings()
-    queues = Queues(redis)
-    stack.push_async_callback(queues.close)
-    return platform_parts(stack, (settings, redis), queues, NoVault(), trend=NoTrend(), clock=lambda: NOW)
+    return platform_parts(stack, (settings, RedisSettings()), NoVault(), clock=lambda: NOW)
 
 
 @pytest.fixture

@@ -279,14 +279,7 @@ async def systems(
 
     vault, samples = Vault(database, SecretStr("a-key")), Samples(database)
     async with AsyncExitStack() as stack:
-        parts = cluster_parts(
-            stack,
-            (world.settings, redis_settings),
-            queues,
-            vault,
-            trend=samples,
-            clock=clock,
-        )
+        parts = cluster_parts(stack, (world.settings, redis_settings), vault, clock=clock)
         cluster = Cluster(world.settings)
         stack.push_async_callback(cluster.close)
         found = {**parts, "cluster": cluster, "queues": queues, "vault": vault, "api": api}

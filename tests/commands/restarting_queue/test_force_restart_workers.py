@@ -9,7 +9,6 @@ from bot.clients.aftermath import Aftermath
 from bot.clients.working_jobs import WorkingJobs
 from bot.errors import Refused
 from bot.settings import RedisSettings
-from bot.stores.samples import Samples
 from commands.restarting_queue.force_restart_workers import force_restart_workers
 from tests.clients.any_cluster import AnyCluster
 from tests.commands.performing import RUN_BEGAN, perform, planned
@@ -46,12 +45,11 @@ async def _stalled(raw: Redis, job: str, at: datetime) -> None:
     await raw.xadd("bull:nova-email:events", {"event": "stalled", "jobId": job}, id=f"{int(at.timestamp() * 1000)}-0")
 
 
-async def test_the_new_workers_have_their_time_to_notice(systems: Systems, raw: Redis, samples: Samples) -> None:
+async def test_the_new_workers_have_their_time_to_notice(systems: Systems, raw: Redis) -> None:
     await _stalled(raw, "9", RUN_BEGAN + timedelta(seconds=1))
     step_began = RUN_BEGAN + timedelta(minutes=4)  # so long it took until they were connected
     clock = [step_began + timedelta(seconds=74)]
-    parts = (systems["pods"], systems["pod_metrics"], systems["queues"], systems["working_jobs"])
-    aftermath = Aftermath(*parts, trend=samples, clock=lambda: clock[0])
+    aftermath = Aftermath(systems["working_jobs"], lambda: clock[0])
     counting = partial(aftermath.stalls_counted, 75.0, run_began=RUN_BEGAN, step_began=step_began)
     seen = await counting()
     assert (seen.done, seen.message) == (False, "jobs that stalled and were put back: email 1")
