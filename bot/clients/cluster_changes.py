@@ -5,7 +5,7 @@ as long as the object lives.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -118,26 +118,22 @@ class ClusterChanges:
         return [_scaled(event, event.at) for event in found.items if event.at is not None]
 
     async def _edits_of(self, role: str) -> list[SystemChange]:
-        name, workloads = self._workloads.name(role), self._workloads
-        found = await workloads.connection.ask(
-            _Edited,
-            lambda api: client.AppsV1Api(api).read_namespaced_deployment_without_preload_content(
-                name, workloads.namespace
-            ),
-            workloads.seconds,
+        name, namespace = self._workloads.name(role), self._workloads.namespace
+        return await self._edits(
+            f"deployment {name}",
+            lambda api: client.AppsV1Api(api).read_namespaced_deployment_without_preload_content(name, namespace),
         )
-        return list(_edits(found, f"deployment {name}"))
 
     async def _edits_of_configuration(self) -> list[SystemChange]:
-        workloads = self._workloads
-        found = await workloads.connection.ask(
-            _Edited,
-            lambda api: client.CoreV1Api(api).read_namespaced_config_map_without_preload_content(
-                CONFIG_MAP, workloads.namespace
-            ),
-            workloads.seconds,
+        namespace = self._workloads.namespace
+        return await self._edits(
+            f"ConfigMap {CONFIG_MAP}",
+            lambda api: client.CoreV1Api(api).read_namespaced_config_map_without_preload_content(CONFIG_MAP, namespace),
         )
-        return list(_edits(found, f"ConfigMap {CONFIG_MAP}"))
+
+    async def _edits(self, what: str, reading: Callable[[Any], Any]) -> list[SystemChange]:
+        found = await self._workloads.connection.ask(_Edited, reading, self._workloads.seconds)
+        return list(_edits(found, what))
 
     async def _restarts(self) -> list[SystemChange]:
         workloads = self._workloads

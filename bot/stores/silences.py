@@ -57,6 +57,8 @@ class Silences:
 
     async def matched(self, ids: Collection[str], now: datetime, connection: AsyncConnection) -> None:
         """Record that these silences mute something at this moment."""
+        if not ids:  # as at nearly every tick
+            return
         await connection.execute(sa.update(silences).where(silences.c.id.in_(ids)).values(matched_at=now))
 
     async def end(self, ids: list[str], by: str, now: datetime, connection: AsyncConnection | None = None) -> int:
