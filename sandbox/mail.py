@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from sandbox.failing import Failing
 from sandbox.ports import free_port
 
 Trouble = Literal["", "451", "550", "hang", "lose-reply"]
@@ -37,13 +38,12 @@ class Mail:
         return {"To": self.to, **{name: str(self.message[name]) for name in names}, "text": self.text}
 
 
-class MailServer:
-    """The server; ``trouble`` says how it fails, for the next ``times`` mails or (None) until it is mended."""
+class MailServer(Failing[Trouble]):
+    """The server; ``fail`` says how it fails, for so many mails or until it is mended."""
 
     def __init__(self, *, login: tuple[str, str] | None = None) -> None:
+        super().__init__()
         self.inbox: list[Mail] = []
-        self.trouble: Trouble = ""
-        self.times: int | None = None
         self.tried = 0
         self.arrived = asyncio.Condition()
         self.port = 0
@@ -76,15 +76,11 @@ class MailServer:
         """Refuse connections, or take them again."""
         await (self.stop() if on else self.start())
 
-    def fail(self, trouble: Trouble, times: int | None = None) -> None:
-        """Fail in this way; an empty word mends it."""
-        self.trouble, self.times = trouble, times
-
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Take a mail, or fail as asked."""
         if self._login and not session.authenticated:
             return "530 5.7.0 Log in first"
-        trouble = self._next_trouble()
+        trouble = self.next_trouble()
         try:
             if trouble in _SAID:
                 return _SAID[trouble]
@@ -100,12 +96,6 @@ class MailServer:
             async with self.arrived:
                 self.tried += 1
                 self.arrived.notify_all()
-
-    def _next_trouble(self) -> Trouble:
-        if self.times is None:
-            return self.trouble
-        self.times -= 1
-        return self.trouble if self.times >= 0 else ""
 
     def _made(self) -> SMTP:
         authenticator = self._authenticated if self._login else None

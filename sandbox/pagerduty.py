@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sandbox.failing import Failing
 from sandbox.http_part import HttpPart
 
 ROUTING_KEY = "R0SANDBOX000000000000000000000000"[:32]
@@ -74,14 +75,13 @@ class Event(_Part):
         return self
 
 
-class PagerDuty:
-    """The endpoint; ``trouble`` says how it fails, for the next ``times`` calls or (None) until it is mended."""
+class PagerDuty(Failing[Trouble]):
+    """The endpoint; ``fail`` says how it fails, for so many calls or until it is mended."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.log: list[dict[str, Any]] = []
         self.incidents: dict[str, dict[str, str]] = {}
-        self.trouble: Trouble = ""
-        self.times: int | None = None
         self.calls = 0
         self.arrived = asyncio.Condition()
         self._part = HttpPart(self._application)
@@ -103,10 +103,6 @@ class PagerDuty:
         """Refuse connections, or take them again."""
         await (self._part.stop() if on else self._part.start())
 
-    def fail(self, trouble: Trouble, times: int | None = None) -> None:
-        """Fail in this way; an empty word mends it."""
-        self.trouble, self.times = trouble, times
-
     def actions(self, dedup_key: str) -> list[str]:
         """Return what was taken about one key, in order."""
         return [one["event_action"] for one in self.log if one["dedup_key"] == dedup_key]
@@ -118,7 +114,7 @@ class PagerDuty:
         return app
 
     async def _enqueue(self, request: web.Request) -> web.StreamResponse:
-        trouble = self._next_trouble()
+        trouble = self.next_trouble()
         try:
             if trouble == "429":
                 body = {"status": "throttle exceeded", "message": "Requests for this service are arriving too quickly."}
@@ -135,12 +131,6 @@ class PagerDuty:
             async with self.arrived:
                 self.calls += 1
                 self.arrived.notify_all()
-
-    def _next_trouble(self) -> Trouble:
-        if self.times is None:
-            return self.trouble
-        self.times -= 1
-        return self.trouble if self.times >= 0 else ""
 
     async def _taken(self, request: web.Request) -> web.Response:
         try:
