@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from bot.clients.cluster_connection import ClusterConnection
+from bot.clients.cluster_workloads import Workloads
+from tests.clients.any_cluster import AnyCluster, any_cluster
 from tests.servers import NodeQueues, node_queues, redis_server
 
 
@@ -32,3 +35,17 @@ def redis_url(shared_redis: str, raw: Redis) -> str:
 async def node(redis_url: str) -> AsyncIterator[NodeQueues]:
     async with node_queues(redis_url) as queues:
         yield queues
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[AnyCluster]:
+    """The cluster the tests are to run against."""
+    async with any_cluster(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def workloads(world: AnyCluster) -> AsyncIterator[Workloads]:
+    connection = ClusterConnection(world.settings)
+    yield Workloads(world.settings, connection)
+    await connection.close()

@@ -4,11 +4,9 @@ A call that is new in ``bot/clients`` fails this until it is made here too: so n
 """
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from pydantic import SecretStr
 
 from bot.clients.cluster import Cluster
@@ -23,7 +21,7 @@ from bot.clients.cluster_usage import PodMetrics
 from bot.clients.cluster_workloads import Workloads
 from bot.clients.working_jobs import WorkingJobs
 from bot.settings import RedisSettings
-from tests.clients.any_cluster import AnyCluster, any_cluster
+from tests.clients.any_cluster import AnyCluster
 from tests.clients.kubernetes_types import described, others
 
 SOURCES = sorted(Path("bot/clients").glob("cluster*.py"))
@@ -50,12 +48,6 @@ class OneBusy(WorkingJobs):
 
     async def by_worker(self) -> dict[str, int] | None:
         return {self.pod: 1}
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[AnyCluster]:
-    async with any_cluster(tmp_path) as running:
-        yield running
 
 
 async def read_everything(cluster: Cluster, workloads: Workloads, world: AnyCluster) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from pydantic import SecretStr
 
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, entry_of, origin_of, why_ineffective
-from bot.clients.cluster_connection import ClusterConnection
 from bot.clients.cluster_pod_changes import PodChanges
 from bot.clients.cluster_restarts import Restarts
 from bot.clients.cluster_revisions import Revisions, differences
@@ -24,7 +22,7 @@ from bot.clients.working_jobs import WorkingJobs
 from bot.errors import Forbidden, PermanentError, Refused, Unavailable, UsageError
 from bot.plan import Progress
 from bot.settings import RedisSettings
-from tests.clients.any_cluster import AnyCluster, any_cluster
+from tests.clients.any_cluster import AnyCluster
 from tests.clients.kubernetes_types import CONTAINER_METRICS, POD_METRICS
 
 AT = "2026-07-01T09:00:00+00:00"
@@ -49,19 +47,6 @@ class Busy(WorkingJobs):
 
     async def by_worker(self) -> dict[str, int] | None:
         return self.found
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[AnyCluster]:
-    async with any_cluster(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def workloads(world: AnyCluster) -> AsyncIterator[Workloads]:
-    connection = ClusterConnection(world.settings)
-    yield Workloads(world.settings, connection)
-    await connection.close()
 
 
 @pytest.fixture

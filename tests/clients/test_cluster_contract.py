@@ -14,13 +14,7 @@ from bot.clients.cluster_state import Feed
 from bot.errors import Forbidden, Unavailable
 from bot.settings import PlatformSettings
 from sandbox.cluster.cluster import API, NAMESPACE
-from tests.clients.any_cluster import SAID, AnyCluster, any_cluster
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[AnyCluster]:
-    async with any_cluster(tmp_path) as running:
-        yield running
+from tests.clients.any_cluster import SAID, AnyCluster
 
 
 @pytest.fixture

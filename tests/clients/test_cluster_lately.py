@@ -1,9 +1,7 @@
 """What changed in the cluster, against the sandbox's or, with TEST_CLUSTER=yes, a real one."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +10,10 @@ from pydantic import SecretStr
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_changes import ClusterChanges
 from bot.clients.cluster_configuration import Configuration
-from bot.clients.cluster_connection import ClusterConnection
 from bot.clients.cluster_revisions import Revisions
 from bot.clients.cluster_workloads import Workloads
 from bot.clients.platform_changes import SystemChange
-from tests.clients.any_cluster import AnyCluster, any_cluster
+from tests.clients.any_cluster import AnyCluster
 
 NEW_ENOUGH = timedelta(minutes=10)
 
@@ -24,19 +21,6 @@ NEW_ENOUGH = timedelta(minutes=10)
 class NoVault:
     async def value(self, reference: str) -> SecretStr:
         raise KeyError(reference)
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[AnyCluster]:
-    async with any_cluster(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def workloads(world: AnyCluster) -> AsyncIterator[Workloads]:
-    connection = ClusterConnection(world.settings)
-    yield Workloads(world.settings, connection)
-    await connection.close()
 
 
 @pytest.fixture
