@@ -8,7 +8,8 @@ from bot.alerting.audience import Audience
 from bot.alerting.card import LEVELS, line, mentions
 from bot.alerting.dedupe import News
 from bot.catalog import Catalog
-from bot.reply import Button, Buttons, Level, Line, Note, Part, Reply, Text, When
+from bot.next_steps import next_steps
+from bot.reply import Buttons, Level, Line, Note, Part, Reply, Text, When
 
 # A message holds about so many lines; the rest is one button away.
 SHOWN: Final = 40
@@ -21,7 +22,7 @@ def digest(news: list[News], audience: Audience, catalog: Catalog, now: datetime
     lines = [_line(one) for one in ordered[:SHOWN]]
     more = len(ordered) - SHOWN
     notes: list[Part] = [Note.of(f"and {more:,} more: {ALERTS} lists what fires.")] if more > 0 else []
-    buttons = tuple(Button(label="Alerts", action="run", value=name) for name in (ALERTS,) if name in catalog.commands)
+    buttons = next_steps((ALERTS,), {}, catalog)
     rest: list[Part] = [*lines, *notes, *([Buttons(buttons=buttons)] if buttons else [])]
     if news[0].kind == "resolved":
         parts = [Text.of(f"{len(news):,} alerts were over at ", When(at=now), "."), *rest]
