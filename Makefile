@@ -18,7 +18,7 @@ test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint,
 	@# Without a Docker Engine the tests of Docker Compose are skipped, and say so.
 	@sandbox/packages.sh docker.io docker-compose busybox-static || true
 	$(MAKE) lint
-	$(RUN) -m pytest -n 3 --dist loadfile -q
+	$(RUN) -m pytest -n 2 --dist loadfile -q
 
 test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
 	@sandbox/packages.sh redis-server
