@@ -31,6 +31,8 @@ ANY_MEMBER: Final = ReadPreference.PRIMARY_PREFERRED
 _UNAUTHORIZED: Final = (13, 18)
 _NO_REPLICATION: Final = (76, 93, 94)
 _SELECTION_MS: Final = 2000
+# The driver looks after the server too, and cuts what is under way when that look is not answered in time.
+_GIVEN_UP: Final = "operation cancelled"
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ async def _mongo_deadline(seconds: float) -> AsyncIterator[None]:
         except AutoReconnect as error:
             if isinstance(error, NotPrimaryError):
                 raise
-            raise Unavailable(SYSTEM, _lost(str(error))) from None
+            raise _broken(str(error)) from None
 
 
 def _is_late(message: str) -> bool:
@@ -158,9 +160,12 @@ def _selection(message: str) -> str:
     return next((words for part, words in causes.items() if part in message), "no server could be chosen")
 
 
-def _lost(message: str) -> str:
-    """Say that a connection broke; the driver adds its own settings to what the system says."""
-    return "connection refused" if f"Errno {errno.ECONNREFUSED}]" in message else "the connection was lost"
+def _broken(message: str) -> Unavailable:
+    """Say why a connection broke; the driver adds its own settings to what the system says."""
+    if _GIVEN_UP in message:
+        return TimedOut(SYSTEM, _SELECTION_MS / 1000)
+    refused = f"Errno {errno.ECONNREFUSED}]" in message
+    return Unavailable(SYSTEM, "connection refused" if refused else "the connection was lost")
 
 
 def read_members(status: Mapping[str, Any]) -> list[Member]:

@@ -52,6 +52,16 @@ async def test_a_connection_that_breaks_is_said_without_the_drivers_settings(
     assert raised.value.reason == "the connection was lost"
 
 
+async def test_a_server_that_the_driver_gives_up_meanwhile_does_not_answer(server: PretendMongo) -> None:
+    """The driver looks after the server by itself, and cuts what is under way when that look gets no answer."""
+    mongo = mongo_at(f"{server.url}&heartbeatFrequencyMS=500")
+    await mongo.ping()
+    server.answers |= {"hello": None, "ping": None}
+    with pytest.raises(TimedOut):
+        await mongo.ping(seconds=20.0)
+    await mongo.close()
+
+
 async def test_a_server_alone_has_no_members(mongo: Mongo) -> None:
     assert await mongo.members() == []
 
