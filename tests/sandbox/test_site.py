@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio as redis
 
-from sandbox.cluster.cluster import WORKER
+from sandbox.cluster.cluster import API, NAMESPACE, WORKER, Cluster
 from sandbox.faults import FAULTS
 from sandbox.site import EVERYTHING, Sandbox, running
 
@@ -18,6 +18,15 @@ async def connected_workers(client: redis.Redis) -> set[str]:
     return {name.rpartition(":w:")[2] for name in names if ":w:" in name}
 
 
+async def at_rest(cluster: Cluster) -> None:
+    """Wait until the API's pods are there too and its autoscaler has reported: nothing else moves by itself."""
+    events = cluster.store.listen()
+    await cluster.wait_ready(API, 3)
+    while "currentMetrics" not in cluster.store.get("horizontalpodautoscalers", NAMESPACE, f"{API}-hpa")["status"]:
+        await events.get()
+    cluster.store.unlisten(events)
+
+
 async def test_the_worker_pods_are_the_connected_workers(tmp_path: Path) -> None:
     async with running(tmp_path, parts=["redis", "workers", "cluster"], speed=10) as sandbox:
         assert sandbox.cluster is not None
@@ -25,6 +34,7 @@ async def test_the_worker_pods_are_the_connected_workers(tmp_path: Path) -> None
         await sandbox.cluster.wait_ready(WORKER, 2)
         async with redis.Redis.from_url(sandbox.redis.url, decode_responses=True) as client:
             assert await connected_workers(client) == set(sandbox.cluster.ready_pods(WORKER))
+            await at_rest(sandbox.cluster)
             await sandbox.load("nova-report", burst=3)
             events = sandbox.cluster.store.listen()
             while await client.zcard("bull:nova-report:completed") < 3:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -25,7 +26,8 @@ PATIENCE = 30.0
 TYPED_IN = ("ops", "general", "novapulse-alerts")
 Edit = tuple[str, str]
 
-QUIET: Edit = ('every = "2s"', 'every = "1d"')
+_WATCHING = re.findall(r"\[schedules\.api-watch\].*?(?=# --- alerts)", POLICY.read_text(encoding="utf-8"), re.DOTALL)[0]
+QUIET: Edit = (_WATCHING, re.sub(r'every = "\w+"', 'every = "1d"', _WATCHING))
 """A policy's edit: no alerts; a module that is about something else has none to tell apart."""
 
 
