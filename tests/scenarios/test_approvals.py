@@ -144,7 +144,8 @@ async def test_a_second_run_waits_for_the_first_and_names_it(world: World) -> No
     async with world.fault("workers-crash"):
         first = await world.plan("/scale-workers 3")
         await world.click("approver", first, "Approve")
-        await world.becomes(first, "Running, step")
+        # Planned from then on, the second one begins with what the first has made.
+        await world.becomes(first, "Running, step 2 of 4", "updated replicas are available")
         second = await world.plan("/scale-workers 4")
         await world.click("approver", second, "Approve")
         held = await world.becomes(second, "Approved, has to wait", "deployment/novapulse-worker is held by")
