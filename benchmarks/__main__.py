@@ -1,8 +1,9 @@
 """``make bench``: the bot against something bare, in one run, on this machine."""
 
-import asyncio
 import tempfile
 from pathlib import Path
+
+import uvloop
 
 from benchmarks import acks, alert_tick, answers, error_logs, failed
 from benchmarks.figures import HEAD, Sample, machine, ratio
@@ -57,5 +58,5 @@ async def _empty(directory: Path, *, quick: bool) -> Sample:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="novapulse-bench-") as folder:
-        asyncio.run(compare(Path(folder)))
+    with tempfile.TemporaryDirectory(prefix="novapulse-bench-") as folder:  # on the loop on which the bot runs
+        uvloop.run(compare(Path(folder)))

@@ -79,12 +79,10 @@ class BullmqFailed:
 
         Removing such a one would remove or begin the other, also where that one's queue is paused.
         """
-        taking = self._scripts.call("take_oldest", [self._failed, self._own], f"{self._key}:", *window, most)
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            (looked, left, last, at_last, left_at_last), gone = await self._on_own_set(
-                pipeline, taking, [self._clean()]
-            )
-        return Dropped(int(looked), int(gone), int(left), str(last), int(left_at_last if gone else at_last))
+        keys = [self._failed, self._own, f"{self._key}:events", f"{self._key}:repeat"]
+        words = self._scripts.call("drop_oldest", keys, f"{self._key}:", *window, most)
+        looked, gone, left, last, stayed = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+        return Dropped(looked, gone, left, str(last), stayed)
 
     async def retry(self, jobs: Sequence[Scored]) -> set[bytes]:
         """Have the workers do these jobs once more, in this order and with their priorities; return which ones wait."""

@@ -18,7 +18,7 @@ Script = Literal[
     "reasons",
     "pack",
     "take",
-    "take_oldest",
+    "drop_oldest",
     "put_back",
     "restore",
     "set_paused",

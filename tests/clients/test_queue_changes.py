@@ -323,6 +323,43 @@ async def test_jobs_of_one_moment_that_others_wait_for_are_counted_once(changes:
     assert (await clear(changes)).startswith("300 jobs removed, kept for 7 days as archive a1")
 
 
+async def test_a_redis_user_who_may_not_sort_drops_the_same_in_the_long_way(
+    redis_url: str, queues: Queues, archive: Archive, raw: Redis
+) -> None:
+    await write(raw, 600)
+    await raw.acl_setuser("ops", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", "-sort"])
+    url = SecretStr(redis_url.replace("redis://", "redis://ops:pw@"))
+    changes = QueueChanges(RedisSettings(redis_url=url, queues={"email": EMAIL}), queues, archive)
+    assert await drop(changes, 1_700_000_000_500) == "501 jobs removed, none of them kept"
+    await changes.close()
+    assert await raw.zcard(FAILED) == 99
+    assert len(await raw.keys(f"{KEY}:[0-9]*")) == 99
+
+
+async def test_a_score_below_zero_which_the_library_passes_over_stays(changes: QueueChanges, raw: Redis) -> None:
+    await write(raw, 10)
+    await raw.zadd(FAILED, {"3": -5, "4": -5})
+    assert await drop(changes, 0) == "0 jobs removed, none of them kept"
+    assert await drop(changes) == "8 jobs removed, none of them kept"
+    assert await raw.zrange(FAILED, 0, -1) == ["3", "4"]
+
+
+async def test_a_queue_with_a_star_in_its_name_does_not_lend_the_parents_of_others(
+    redis_url: str, archive: Archive, raw: Redis
+) -> None:
+    key = "bull:nova*"
+    await raw.hset(f"{key}:meta", "version", "bullmq:5.65.1")
+    await raw.hset(f"{key}:1", mapping={"name": "child", "parentKey": f"{key}:2"})
+    await raw.sadd(f"{key}:2:dependencies", f"{key}:1")
+    await raw.zadd(f"{key}:failed", {"1": 5})
+    settings = RedisSettings(redis_url=SecretStr(redis_url), queues={"email": "nova*"})
+    own = Queues(settings)
+    changes = QueueChanges(settings, own, archive)
+    assert await drop(changes) == "0 jobs removed, none of them kept; 1 job left because another waits for it"
+    await changes.close()
+    await own.close()
+
+
 async def test_a_failed_flow_is_cleared_with_its_children_and_comes_back(
     either: NodeQueues, changes: QueueChanges, raw: Redis
 ) -> None:
