@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from bot import catalog
+from bot.alert import Alert, Severity
 from bot.alert_rule import AlertRule
-from bot.alerting.evaluate import AlertState, evaluate
+from bot.alerting.evaluate import AlertState, Finding, evaluate
+from bot.alerting.stages import inhibit
 from bot.policy_file import PolicyFile
 from bot.schedule import Observation
 
@@ -49,6 +51,10 @@ CASES = [
     ("backup-old", "warning", 90_000, 90_001, 90_000, 1800),
     ("backup-failed", "critical", 1, 0, 1, 0),
 ]
+
+
+ABOUT_QUEUES = {rule.name for rule in POLICY.alerts if rule.metric.startswith("queue_")}
+OUTAGES = ("redis-down", "api-down", "mongodb-down", "not-readable", "no-workers")
 
 
 class Play:
@@ -133,6 +139,40 @@ def test_a_rule_that_cannot_be_read_is_an_alert_after_a_while_once_and_ends_with
     assert said[:60] == [[]] * 60
     assert said[60] == said[61] == ["The alert rule api-slow could not be read for 30 min: connection refused"]
     assert said[62:] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("source", "targets"),
+    [
+        ("redis-down", ABOUT_QUEUES - {"no-workers"} | {"rule-unknown"}),
+        ("api-down", {"api-errors", "api-slow", "api-metrics-silent", "rule-unknown"}),
+        ("mongodb-down", {"rule-unknown"}),
+        # Critical, so that it mutes every warning about its queue as well; email is another one.
+        ("no-workers", ABOUT_QUEUES - {"no-workers", "email-queue"}),
+        ("high-memory", set()),
+    ],
+)
+def test_by_default_an_outage_mutes_what_it_explains_and_nothing_else(source: str, targets: set[str]) -> None:
+    others = [_firing(name) for name in RULES if name not in (*OUTAGES, source)]
+    muted = {one.rule.name for one in inhibit([*others, _firing(source)], POLICY.inhibitions) if one.muted}
+    assert muted == targets
+
+
+def _firing(name: str) -> Finding:
+    """A rule as it fires, about the one queue, system or pod of these tests."""
+    rule = RULES[name]
+    room = rule.metric.partition("_")[0]
+    about = {"queue": {"queue": "report"}, "system": {"system": "cluster"}, "pod": {"pod": "p"}}.get(room, {})
+    severity: Severity = "critical" if rule.warning is None else "warning"
+    alert = Alert(
+        labels={"alert": name} | about | rule.match,
+        severity=severity,
+        state="firing",
+        summary=name,
+        value=0,
+        since=START,
+    )
+    return Finding(alert, rule, AlertState(rule=name, labels=alert.labels, value=0))
 
 
 def test_what_nobody_expects_to_read_is_no_alert() -> None:
