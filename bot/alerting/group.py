@@ -21,9 +21,7 @@ class Group:
     def firing(self) -> tuple[Finding, ...]:
         """Those that fire: what rings before what is muted, the critical ones before the warnings, the oldest first."""
         found = (one for one in self.findings if one.alert.state == "firing")
-        return tuple(
-            sorted(found, key=lambda one: (bool(one.muted), one.alert.severity != "critical", one.alert.since))
-        )
+        return tuple(sorted(found, key=_urgency))
 
     @property
     def lead(self) -> Finding:
