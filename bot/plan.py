@@ -69,6 +69,9 @@ class Plan(_Data):
     title: str
     target: str = Field(description="what is locked while it runs, such as deployment/novapulse-worker")
     also: tuple[str, ...] = Field(default=(), description="what else it changes, which is locked together with it")
+    touches: tuple[str, ...] = Field(
+        default=(), exclude_if=operator.not_, description="what it changes, where that is not what it locks"
+    )
     changes: tuple[Change, ...]
     facts: dict[str, JsonValue] = Field(default_factory=dict)
     steps: tuple[Step, ...]
@@ -86,6 +89,11 @@ class Plan(_Data):
     def targets(self) -> tuple[str, ...]:
         """All that is locked while it runs, always in the same order, so that no two runs wait for each other."""
         return tuple(sorted({self.target, *self.also}))
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """All that it changes: a later run that touches some of it ends an earlier one's way back."""
+        return frozenset(self.touches or self.targets)
 
     def digest(self, command: str, arguments: dict[str, JsonValue]) -> str:
         """Return the SHA-256 (hex) of what an approval binds, as canonical JSON."""

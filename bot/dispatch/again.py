@@ -11,6 +11,7 @@ from bot.dispatch.proposal import Proposal
 from bot.errors import Refused
 from bot.plan import Plan, Undo
 from bot.request import Decision, Request
+from bot.stores import touched
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.runs import Runs
@@ -74,8 +75,8 @@ class Again:
             pending = await self._plans.undo_pending(connection, stored.id)
             if pending:
                 raise Refused(f"Undoing {stored.id} is under way already: plan {pending}.")
-            if await self._runs.superseded(connection, run):
-                raise Refused(f"A later run has changed {run.target}, so {stored.id} can no longer be undone.")
+            if later := await touched.later_than(connection, run, stored):
+                raise Refused(f"Run {later} has changed the same since, so {stored.id} can no longer be undone.")
         return stored.plan.undo
 
 

@@ -36,7 +36,7 @@ class Neighbour:
 class CardView:
     """Everything a card shows. ``approvers`` may decide; ``notify`` rings them, which only the first posting does.
 
-    ``undoing`` is the plan that would take this run back and has not come to an end, ``ended`` how its effect did.
+    ``no_undo`` is why a run that could be undone is not to be any more, ``ended`` how its effect came to an end.
     """
 
     stored: StoredPlan
@@ -46,7 +46,7 @@ class CardView:
     approvers: tuple[Actor, ...] = ()
     break_glass: bool = False
     undo_offered: bool = False
-    undoing: str = ""
+    no_undo: tuple[Span, ...] = ()
     ended: str = ""
     neighbours: tuple[Neighbour, ...] = ()
     notify: bool = field(default=False)
@@ -84,7 +84,7 @@ def _parts(view: CardView, headline: str) -> Iterator[Part]:
     yield from _changes(stored.plan)
     if view.run is not None:
         yield step_lines(view.run)
-        yield from closing(view.run, stored.plan, undo_offered=view.undo_offered, undoing=view.undoing)
+        yield from closing(view.run, stored.plan, undo_offered=view.undo_offered, no_undo=view.no_undo)
         yield from _decided(view)
         return
     if stored.status in ("waiting", "approved"):
@@ -229,7 +229,7 @@ def _run_buttons(view: CardView) -> Iterator[Button]:
     if view.run is None:
         return
     if view.run.status != "running":
-        if view.undo_offered:
+        if view.undo_offered and not view.no_undo:
             yield Button(label="Undo", action="undo", value=view.run.id)
         return
     asked = next((step for step in view.run.steps if step.status == "running"), None)

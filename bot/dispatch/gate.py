@@ -142,7 +142,7 @@ class Gate:
             run = self._run(stored, now)
             await self._runs.add(connection, run)
             await self._notices.card(connection, stored.id, now)
-            await self._notices.superseded(connection, run, now)
+            await self._notices.superseded(connection, run, stored, now)
         return True
 
     async def _lock(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> Lock | None:

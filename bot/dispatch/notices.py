@@ -10,8 +10,9 @@ from bot.dispatch.cards import CardView, Neighbour, card
 from bot.dispatch.parse import typed
 from bot.masking import mask
 from bot.policy import PolicyInForce
-from bot.reply import Level, Link, Person, Reply, Span, Text, say
+from bot.reply import Code, Level, Link, Person, Reply, Span, Text, say
 from bot.request import Actor, Decision, Request
+from bot.stores import touched
 from bot.stores.database import Database
 from bot.stores.freeze_records import FreezeRecords
 from bot.stores.outbox import ANSWER, CARD, CRITICAL, Message, Outbox
@@ -59,10 +60,9 @@ class Notices:
         if stored is not None and stored.undo_of:
             await self._put_card(connection, stored.undo_of, now)
 
-    async def superseded(self, connection: AsyncConnection, run: StoredRun, now: datetime) -> None:
-        """Bring the card of the target's run before this one up to date: its Undo no longer fits."""
-        previous = await self._runs.latest_on(connection, run.target, before=run.started_at)
-        if previous is not None:
+    async def superseded(self, connection: AsyncConnection, run: StoredRun, stored: StoredPlan, now: datetime) -> None:
+        """Bring the cards of the runs before this one that touched the same up to date: their Undo no longer fits."""
+        for previous in await touched.before(connection, run, stored):
             await self._put_card(connection, previous, now)
 
     async def show(self, plan_id: str) -> Reply:
@@ -124,7 +124,6 @@ class Notices:
         policy = self._policy.current
         approvers = access.approvers(policy, command=stored.command, requester=stored.requester.id)
         run = await self._runs.get(stored.id, connection)
-        undoing = await self._plans.undo_pending(connection, stored.id) if run else None
         ended = await self._freezes.ended(connection, stored.request_id) if run else ""
         return CardView(
             stored=stored,
@@ -134,11 +133,8 @@ class Notices:
             approvers=self._actors(approvers),
             break_glass=stored.command in policy.break_glass.commands,
             ended=ended,
-            undo_offered=run is not None
-            and not undoing
-            and not ended
-            and await self._undo_fits(connection, stored, run),
-            undoing=undoing or "",
+            undo_offered=may_undo(stored, run) and not ended,
+            no_undo=await self._no_undo(connection, stored, run) if run and may_undo(stored, run) else (),
             neighbours=await self._neighbours(connection, stored),
             notify=notify,
         )
@@ -149,8 +145,13 @@ class Notices:
         beside = await self._plans.beside(connection, stored)
         return tuple(Neighbour(it.id, self.line(it), it.requester, runs=it.status == "started") for it in beside)
 
-    async def _undo_fits(self, connection: AsyncConnection, stored: StoredPlan, run: StoredRun) -> bool:
-        return may_undo(stored, run) and not await self._runs.superseded(connection, run)
+    async def _no_undo(self, connection: AsyncConnection, stored: StoredPlan, run: StoredRun) -> tuple[Span, ...]:
+        """Say why what could be undone is not to be any more; nothing where it is."""
+        if undoing := await self._plans.undo_pending(connection, stored.id):
+            return "Undo requested: ", Code(text=undoing)
+        if later := await touched.later_than(connection, run, stored):
+            return "Can no longer be undone: ", Code(text=later), " has changed the same since."
+        return ()
 
     def line(self, stored: StoredPlan) -> str:
         """Return the command line of a plan as somebody would type it, without secrets."""
@@ -182,9 +183,9 @@ def _card_of(stored: StoredPlan) -> Link:
     return Link(text=f"the card of {stored.id}", key=f"plan:{stored.id}")
 
 
-def may_undo(stored: StoredPlan, run: StoredRun) -> bool:
+def may_undo(stored: StoredPlan, run: StoredRun | None) -> bool:
     """Return whether a run left something that its plan knows how to take back."""
-    if stored.plan.undo is None or run.status == "running" or run.undone_by:
+    if run is None or stored.plan.undo is None or run.status == "running" or run.undone_by:
         return False
     begun = (step for step in run.steps if step.status in ("done", "failed") and step.attempts)
     return any(stored.plan.steps[step.number].kind == "do" for step in begun)

@@ -48,8 +48,8 @@ def _detail(step: StoredStep) -> Iterator[Span]:
         yield f" · {step.message}"
 
 
-def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, undoing: str = "") -> Iterator[Part]:
-    """Return what is to be said once a run has ended; nothing while it runs."""
+def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, no_undo: tuple[Span, ...] = ()) -> Iterator[Part]:
+    """Return what is to be said once a run has ended; ``no_undo`` is why what could be undone is not to be any more."""
     if run.status == "running":
         yield Note.of("Running since ", When(at=run.started_at))
         return
@@ -58,9 +58,9 @@ def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, undoing: str = ""
         yield Text.of(Bold(text="How things stand: "), standing(run))
     if run.undone_by:
         yield Text.of("Undone by ", Code(text=run.undone_by))
-    elif undoing:
-        yield Text.of("Undo requested: ", Code(text=undoing))
-    if undo_offered and plan.undo is not None:
+    if no_undo:
+        yield Text.of(*no_undo)
+    elif undo_offered and plan.undo is not None:
         yield Note.of("Undo: ", plan.undo.title, ". It is planned and approved like any other change.")
     elif plan.undo is None:
         yield Note.of("Cannot be undone: ", plan.no_undo or "there is no way back known")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.stores.database import Database
-from bot.stores.tables import locks, plans, run_steps, runs
+from bot.stores.tables import locks, run_steps, runs
 
 RunStatus = Literal["running", "succeeded", "failed"]
 StepStatus = Literal["waiting", "running", "done", "failed", "skipped"]
@@ -74,18 +74,6 @@ class Runs:
     async def running(self) -> list[StoredRun]:
         """Return the runs that have not ended, oldest first."""
         return await self._read(sa.select(runs).where(runs.c.status == "running").order_by(runs.c.started_at))
-
-    async def latest_on(self, connection: AsyncConnection, target: str, *, before: datetime) -> str | None:
-        """Return the id of the newest run on this target that started before then, or None."""
-        query = sa.select(runs.c.id).where(runs.c.target == target, runs.c.started_at < before)
-        return (await connection.execute(query.order_by(runs.c.started_at.desc()))).scalars().first()
-
-    async def superseded(self, connection: AsyncConnection, run: StoredRun) -> bool:
-        """Return whether a later run, other than an attempt to undo this one, has touched the same target."""
-        undoing = sa.select(plans.c.id).where(plans.c.undo_of == run.id)
-        later = sa.and_(runs.c.target == run.target, runs.c.started_at > run.started_at)
-        query = sa.select(runs.c.id).where(later, runs.c.id.not_in(undoing))
-        return (await connection.execute(query)).first() is not None
 
     async def claim(self, run_id: str, *, executor: str, previous: str | None = None) -> bool:
         """Become the executor of a running run, if it still is ``previous``'s where that is given."""

@@ -85,6 +85,7 @@ def _set(new: Freeze, former: Freeze | None, running: list[str]) -> Plan:
     return Plan(
         title=f"Freeze {what} for {elapsed(new.until - new.since)}",
         target=_TARGET,
+        touches=(f"freeze/{new.scope}",),
         changes=(Change(what=what, before=_state(former), after=_state(new)),),
         facts=_fact(new.scope, former),
         steps=(
@@ -113,6 +114,7 @@ def _lift(lifted: list[Freeze], scope: str, by: str) -> Plan:
     return Plan(
         title=f"Lift the freeze of {names}",
         target=_TARGET,
+        touches=tuple(f"freeze/{one.scope}" for one in lifted),
         changes=tuple(Change(what=one.scope, before=_state(one), after=_ALLOWED) for one in lifted),
         facts={name: fact for one in lifted for name, fact in _fact(one.scope, one).items()},
         steps=(

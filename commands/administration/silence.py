@@ -135,6 +135,7 @@ def _start(new: Silence, muted: list[Incident]) -> Plan:
     return Plan(
         title=f"Silence {new.words} {end}",
         target="silences",
+        touches=(f"silence/{new.id}",),
         changes=(Change(what=new.words, before="rings", after=new.sentence()),),
         facts={"silence": new.id},
         steps=(
@@ -168,6 +169,7 @@ def _end(name: str, in_force: Sequence[Silence], request: Request) -> Plan:
     return Plan(
         title=f"End the silence of {found.words}",
         target="silences",
+        touches=(f"silence/{found.id}",),
         changes=(Change(what=found.words, before=found.sentence(), after="rings"),),
         facts={"silence": found.id},
         steps=(

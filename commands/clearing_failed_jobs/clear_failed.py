@@ -78,6 +78,7 @@ def _clearing(choice: Choice, archive: str) -> Plan:
     return Plan(
         title=f"Clear {_jobs(choice.jobs)} of {choice.where}",
         target=TARGET,
+        touches=(f"archive/{archive}",),
         changes=tuple(
             Change(what=choice.said(survey), before="kept", after=f"removed, archived as {archive}")
             for survey in choice.surveys
@@ -166,6 +167,7 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
     return Plan(
         title=f"Bring back {_jobs(jobs)} of {', '.join(one.queue for one in there)}",
         target=TARGET,
+        touches=(f"archive/{name}",),
         changes=tuple(
             Change(what=f"{one.queue}: {_jobs(one.jobs)}", before=f"archive {name}", after="failed") for one in there
         ),

@@ -179,6 +179,7 @@ def _override(new: Override, policy: Policy, rota: Rota) -> Plan:
     return Plan(
         title=f"{name} is on call at level {new.level} {until}",
         target="oncall",
+        touches=(f"override/{new.id}",),
         changes=(Change(what=what, before=_names(policy, turn.people) or "nobody", after=f"{name} {until}"),),
         facts={"override": new.id},
         steps=(
@@ -207,6 +208,7 @@ def _end(name: str, policy: Policy, rota: Rota, request: Request) -> Plan:
     return Plan(
         title=f"End the override: {sentence}",
         target="oncall",
+        touches=(f"override/{found.id}",),
         changes=(Change(what=f"level {found.level}", before=sentence, after="as the rotation says"),),
         facts={"override": found.id},
         steps=(

@@ -117,6 +117,7 @@ def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float, drain: str) -
     return Plan(
         title=f"Drain {names}",
         target="queues/drain",
+        touches=tuple(f"queue/{short}" for short in chosen),
         changes=tuple(Change(what=f"queue {short}", before="worked on", after="paused") for short in chosen),
         facts=found.facts,
         steps=(step,),

@@ -41,6 +41,7 @@ async def pause_queue(
     return Plan(
         title=f"Pause {said}",
         target="queues/pause",
+        touches=tuple(f"queue/{short}" for short in chosen),
         changes=tuple(Change(what=f"queue {short}", before="worked on", after="paused") for short in chosen),
         facts=found.facts,
         steps=pausing_steps(chosen, pause=True),

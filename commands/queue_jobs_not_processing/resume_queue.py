@@ -63,6 +63,7 @@ def _plan(drains: tuple[RunningDrain, ...], found: Pausable | None, warnings: tu
     return Plan(
         title=" and ".join(titles),
         target="queues/resume",
+        touches=tuple(f"queue/{short}" for short in chosen),
         changes=(*map(_aborted, drains), *resumed),
         facts={f"drain {drain.name}": drain.run for drain in drains} | (found.facts if found else {}),
         steps=(*map(_abort, drains), *(pausing_steps(chosen, pause=False) if chosen else ())),

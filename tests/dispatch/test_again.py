@@ -83,7 +83,10 @@ async def test_a_later_run_on_the_target_takes_the_undo_away(running: World) -> 
     second = await ran(running, "/scale 7")
     assert buttons_of(await running.card(first)) == []
     assert buttons_of(await running.card(second)) == ["undo"]
-    assert "A later run has changed" in text_of(await running.reply(await running.click("undo", first, OLGA)))
+    assert f"Can no longer be undone: `{second}` has changed the same since." in words_of(await running.card(first))
+    assert f"Run {second} has changed the same since" in text_of(
+        await running.reply(await running.click("undo", first, OLGA))
+    )
 
 
 @pytest.mark.parametrize("subject", ["nonsense", "waiting"])

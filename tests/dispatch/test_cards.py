@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.dispatch.cards import CardView, Neighbour, card
 from bot.dispatch.run_cards import duration
 from bot.plan import Change, Plan, Step, Undo
-from bot.reply import Buttons, Level, Note, Reply
+from bot.reply import Buttons, Code, Level, Note, Reply
 from bot.stores.plans import PlanStatus, StoredPlan, Vote
 from bot.stores.runs import RunStatus, StepStatus, StoredRun, StoredStep
 from tests.dispatch.world import AMIR, OLGA, OTTO, SANA, START, all_buttons, buttons_of, text_of, words_of
@@ -141,7 +141,9 @@ def test_the_plans_that_compete_are_named_up_to_three() -> None:
 def test_an_undo_and_the_run_it_takes_back_name_each_other() -> None:
     assert "Undoes `first`" in words_of(card(replace(VIEW, stored=replace(STORED, undo_of="first"))))
     done = run("succeeded", "done", "done")
-    assert "Undo requested: `later`" in words_of(card(replace(done, undoing="later")))
+    requested = card(replace(done, undo_offered=True, no_undo=("Undo requested: ", Code(text="later"))))
+    assert "Undo requested: `later`" in words_of(requested)
+    assert buttons_of(requested) == []
     assert done.run is not None
     undone = card(replace(done, run=replace(done.run, undone_by="later")))
     assert "Undone by `later`" in words_of(undone)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.slack_page import Message
-from tests.scenarios.world import PATIENCE, World, labels, text
+from tests.scenarios.world import PATIENCE, World, labels, plan_id, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -74,6 +74,30 @@ async def test_failed_jobs_are_cleared_brought_back_and_retried(world: World) ->
     assert await failed(world) == there
     await approved(world, await world.plan("/retry-failed webhook"))
     assert await failed(world) == 0
+
+
+async def test_another_queue_leaves_the_way_back_and_the_same_one_ends_it_and_says_so(world: World) -> None:
+    first = await approved(world, await world.plan("/pause-queue webhook"))
+    second = await approved(world, await world.plan("/pause-queue report"))
+    assert labels(await world.becomes(first, "Resume webhook")) == labels(second) == ["Undo"]
+    resumed = await approved(world, await world.plan("/resume-queue webhook,report"))
+    ended = await world.becomes(first, "Can no longer be undone", plan_id(resumed), "has changed the same since")
+    assert labels(ended) == []
+    assert labels(await world.becomes(second, "Can no longer be undone")) == []
+
+
+async def test_clearing_another_queue_leaves_what_was_cleared_before_to_be_brought_back(world: World) -> None:
+    await fail(world, JOBS)
+    there = await failed(world)
+    first = await approved(world, await world.plan("/clear-failed webhook"), "Bring them back as failed")
+    await fail(world, JOBS)
+    second = await approved(world, await world.plan("/clear-failed webhook"), "Bring them back as failed")
+    assert labels(second) == ["Undo"]
+    back = await world.press("operator", first, "Undo", f"Bring back {there} failed jobs", "Waits for approval")
+    await approved(world, back)
+    assert await failed(world) == there
+    assert labels(await world.becomes(second, "Bring them back as failed")) == ["Undo"]
+    await approved(world, await world.plan("/retry-failed webhook"))
 
 
 async def test_there_is_nothing_to_clear(world: World) -> None:
