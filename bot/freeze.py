@@ -56,6 +56,16 @@ def scopes(catalog: Catalog) -> tuple[str, ...]:
     return (EVERYTHING, *sorted(changing - set(OWN)))
 
 
+def limits(scope: str, catalog: Catalog) -> str:
+    """Say which commands a freeze of this scope refuses and which it does not; nothing where it refuses all."""
+    if scope == EVERYTHING:
+        return ""
+    changing = {name: resource_of(one) for name, one in catalog.commands.items() if one.changes}
+    refused = sorted(name for name, resource in changing.items() if resource == scope)
+    allowed = sorted(name for name, resource in changing.items() if resource != scope and resource not in OWN)
+    return f"Refused: {', '.join(refused)}. Still allowed, /freeze stops them too: {', '.join(allowed)}"
+
+
 def resource_of(command: Command) -> str:
     """Return what the command is about, as the permission for its changes says."""
     return command.change_permission.partition(":")[0]

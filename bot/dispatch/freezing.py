@@ -11,7 +11,7 @@ from bot.reply import Level, Link, Note, Part, Person, Reply, Span, Text, When, 
 from bot.stores.database import Database
 from bot.stores.freeze_records import FreezeRecord, FreezeRecords
 from bot.stores.freezes import Freezes
-from bot.stores.plans import Plans
+from bot.stores.plans import Plans, StoredPlan
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Freezing:
         key = f"freeze:{freeze.id}"
         async with self._database.transaction() as connection:
             if not record.is_announced and await self._records.announce(connection, freeze.id, now):
-                await self._notices.announce(connection, key, _begun(freeze, plan.id if plan else ""), now)
+                await self._notices.announce(connection, key, _begun(freeze, plan), now)
             if ended_at is None or not await self._records.close(connection, freeze.id, ended_at, now):
                 return
             how = await self._records.ended(connection, freeze.id)
@@ -60,13 +60,14 @@ def _who(freeze: Freeze) -> tuple[Span, ...]:
     return ("Set by ", Person(id=freeze.actor.id, name=freeze.actor.name), " at ", When(at=freeze.since))
 
 
-def _begun(freeze: Freeze, plan_id: str) -> Reply:
+def _begun(freeze: Freeze, plan: StoredPlan | None) -> Reply:
     parts: list[Part] = [
         Text.of(*_who(freeze), ", until ", When(at=freeze.until), ". It ends by itself, or with /freeze off."),
         Note.of("Refused everywhere, also what is approved and has not started. What runs goes on to its end."),
     ]
-    if plan_id:
-        parts.append(Text.of("See ", Link(text=f"the card of {plan_id}", key=f"plan:{plan_id}"), "."))
+    if plan:
+        parts += [Note.of(said) for said in plan.plan.blast_radius[1:]]
+        parts.append(Text.of("See ", Link(text=f"the card of {plan.id}", key=f"plan:{plan.id}"), "."))
     return say(f"Frozen: {_what(freeze)}", *parts, level=Level.WARNING)
 
 

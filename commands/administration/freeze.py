@@ -10,7 +10,7 @@ from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
 from bot.errors import UsageError, UserError
-from bot.freeze import EVERYTHING, Freeze, scopes
+from bot.freeze import EVERYTHING, Freeze, limits, scopes
 from bot.nearest import nearest, shown
 from bot.plan import Change, Plan, Step, Undo
 from bot.request import Request
@@ -55,7 +55,8 @@ async def freeze(  # noqa: PLR0913 - a declaration
     since = request.received_at
     new = Freeze(id=request.id, scope=scope, actor=request.actor, since=since, until=since + length)
     running = [run.target for run in await runs.running() if run.target != _TARGET]
-    return _set(new, next((one for one in in_force if one.scope == scope), None), running)
+    former = next((one for one in in_force if one.scope == scope), None)
+    return _set(new, former, running, limits(scope, catalog))
 
 
 def _sorted_out(scope: str, duration: str, known: tuple[str, ...]) -> tuple[str, str]:
@@ -79,7 +80,7 @@ def _length(text: str) -> timedelta:
     return length
 
 
-def _set(new: Freeze, former: Freeze | None, running: list[str]) -> Plan:
+def _set(new: Freeze, former: Freeze | None, running: list[str], limited: str) -> Plan:
     what = "every changing command" if new.scope == EVERYTHING else f"changing commands of {new.scope}"
     goes_on = f"What runs already goes on to its end: {', '.join(running)}."
     return Plan(
@@ -101,7 +102,10 @@ def _set(new: Freeze, former: Freeze | None, running: list[str]) -> Plan:
             arguments={"scope": new.scope, "duration": _OFF},
             expects=_fact(new.scope, new),
         ),
-        blast_radius=("Everybody, in every channel and on the console; plans that wait are refused when approved.",),
+        blast_radius=(
+            "Everybody, in every channel and on the console; plans that wait are refused when approved.",
+            *((limited,) if limited else ()),
+        ),
         warnings=(goes_on,) if running else (),
     )
 

@@ -133,7 +133,9 @@ async def test_in_a_freeze_nothing_is_planned_and_nothing_approved_before_it_sta
     await world.ask("operator", "/freeze workers 30m", "Refused", "freeze:set")
     known = world.shown("novapulse-alerts")
     frozen = await world.ask("approver", "/freeze workers 30m", "Done after")
-    announced = await world.new("novapulse-alerts", known, "Frozen: changes of workers", "It ends by itself")
+    announced = await world.new(
+        "novapulse-alerts", known, "Frozen: changes of workers", "It ends by itself", "/restart"
+    )
     await world.ask("operator", "/scale-workers 4", "workers is frozen by approver until", "/freeze off")
     await world.click("approver", waits, "Approve")
     await world.becomes(waits, "nothing was changed", "frozen by approver until")

@@ -65,6 +65,15 @@ async def test_what_and_for_how_long(ask: Ask, arguments: tuple[str, ...], title
     assert (await ask(*arguments)).title == title
 
 
+async def test_a_scope_says_which_commands_it_refuses_and_which_it_does_not(ask: Ask) -> None:
+    (_, said) = (await ask("workers")).blast_radius
+    refused, _, allowed = said.partition(". Still allowed, /freeze stops them too: ")
+    assert refused == "Refused: /scale-workers, /set-concurrency"
+    assert {"/restart", "/rollback", "/force-restart-workers", "/clear-failed"} <= set(allowed.split(", "))
+    assert not {"/silence", "/freeze", "/scale-workers"} & set(allowed.split(", "))
+    assert len((await ask()).blast_radius) == 1
+
+
 async def test_planned_again_a_little_later_it_is_the_same(ask: Ask, now: datetime) -> None:
     first, again = await ask("2h"), await ask("2h", at=now + timedelta(seconds=40))
     assert first.digest("/freeze", {}) == again.digest("/freeze", {})
