@@ -34,6 +34,8 @@ _SELECTION_MS: Final = 2000
 # The driver looks after the server too, and cuts what is under way when that look is not answered in time.
 _GIVEN_UP: Final = "operation cancelled"
 
+_DOING_THEIR_PART: Final = ("PRIMARY", "SECONDARY", "ARBITER")
+
 
 @dataclass(frozen=True)
 class Member:
@@ -43,6 +45,11 @@ class Member:
     state: str
     health: bool
     lag_seconds: float | None
+
+    @property
+    def does_its_part(self) -> bool:
+        """Whether it is up and primary, secondary or arbiter; one that recovers or rolls back is up and no help."""
+        return self.health and self.state in _DOING_THEIR_PART
 
 
 class Mongo:

@@ -152,7 +152,7 @@ async def _mongo(mongo: Mongo) -> Line:
         return _line(Level.UNKNOWN, f"{answers}, but its replica set is unknown. {why(members)}")
     if not members:
         return _line(Level.OK, f"{answers}, a single server")
-    ill = [f"{member.name} is {member.state}" for member in members if not member.health]
+    ill = [f"{member.name} is {member.state}" for member in members if not member.does_its_part]
     if not any(member.state == "PRIMARY" for member in members):
         return _line(Level.CRITICAL, f"{answers}, but has no primary; {', '.join(ill)}".rstrip("; "))
     if ill or took > SLOW:

@@ -66,14 +66,17 @@ def _set(state: SetState | BotError | None) -> list[Line]:
     if state is None:
         return [Line(level=Level.WARNING, label=label, value="none: this server is alone, nothing can take over")]
     down = [one.name for one in state.members if not one.health]
+    ill = [f"{one.name} is {one.state}" for one in state.members if one.health and not one.does_its_part]
     behind = [one.name for one in state.members if (one.lag_seconds or 0) > _LAGS]
     blind = [one.name for one in state.members if one.state == "SECONDARY" and one.health and one.lag_seconds is None]
     up = len(state.members) - len(down)
     who = f"{state.primary.name} is primary" if state.primary else "NO PRIMARY: nothing can be written"
     said = f"{state.name}: {who}, {up} of {len(state.members)} members are up"
-    lines = [Line(level=_set_level(state, down), label=label, value=said)]
+    lines = [Line(level=_set_level(state, [*down, *ill]), label=label, value=said)]
     if down:
         lines.append(Line(level=Level.WARNING, label="Down", value=", ".join(down)))
+    if ill:
+        lines.append(Line(level=Level.WARNING, label="Cannot take over", value=f"{', '.join(ill)}"))
     if behind:
         lines.append(Line(level=Level.WARNING, label="Behind", value=f"more than {_LAGS:g} s: {', '.join(behind)}"))
     if blind:
@@ -81,10 +84,10 @@ def _set(state: SetState | BotError | None) -> list[Line]:
     return lines
 
 
-def _set_level(state: SetState, down: Sequence[str]) -> Level:
+def _set_level(state: SetState, ill: Sequence[str]) -> Level:
     if state.primary is None:
         return Level.CRITICAL
-    return Level.WARNING if down else Level.OK
+    return Level.WARNING if ill else Level.OK
 
 
 def _connections(found: ServerState | BotError) -> Line:

@@ -101,6 +101,6 @@ def _warnings(state: SetState, successors: list[str]) -> tuple[str, ...]:
         warnings.append(f"Only {successors[0]} can take over.")
     if state.never_primary is None:
         warnings.append("Which members may be elected is unknown: the bot's user may not read the set's configuration.")
-    if down := [one.name for one in state.members if not one.health]:
-        warnings.append(f"Down: {', '.join(down)}.")
+    if ill := [f"{one.name} is {one.state}" for one in state.members if not one.does_its_part]:
+        warnings.append(f"{', '.join(ill)}.")
     return tuple(warnings)

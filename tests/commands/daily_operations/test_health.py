@@ -187,6 +187,8 @@ async def test_what_is_not_configured_is_unknown(tmp_path: Path, samples: Sample
     [
         ([], Level.OK, "answers in 1 ms, a single server"),
         ([member("SECONDARY")], Level.CRITICAL, "answers in 1 ms, but has no primary"),
+        ([member("PRIMARY"), member("ROLLBACK")], Level.WARNING, "answers in 1 ms; mongo-rollback is ROLLBACK"),
+        ([member("PRIMARY"), member("ARBITER"), member("SECONDARY")], Level.OK, "answers in 1 ms, 3 members"),
         ([member("PRIMARY"), member("DOWN", well=False)], Level.WARNING, "answers in 1 ms; mongo-down is DOWN"),
         (
             Forbidden("MongoDB", "not authorized"),

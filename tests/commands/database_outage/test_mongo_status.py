@@ -93,6 +93,20 @@ async def test_no_primary_is_critical_with_its_members() -> None:
     assert table.rows[1] == ("b:27017", "SECONDARY", "up", "unknown")
 
 
+async def test_members_that_are_up_and_no_help_are_named() -> None:
+    states = {"a:27017": "PRIMARY", "b:27017": "RECOVERING", "c:27017": "ROLLBACK", "d:27017": "ARBITER"}
+    members = [{"name": name, "stateStr": state, "health": 1.0} for name, state in states.items()]
+    async with pretend_mongo() as server:
+        await _forbid(server)
+        server.answers |= {"replSetGetStatus": {"ok": 1.0, "set": "rs0", "term": 4, "members": members}}
+        server.answers |= {"replSetGetConfig": FORBIDDEN}
+        mongo = mongo_at(server.url)
+        reply = await ask(mongo)
+        await mongo.close()
+    assert line(reply, "Replica set").level is Level.WARNING
+    assert line(reply, "Cannot take over").value == "b:27017 is RECOVERING, c:27017 is ROLLBACK"
+
+
 async def test_not_configured() -> None:
     with pytest.raises(NotConfigured, match="MONGO_URL"):
         await ask(NO_MONGO)
