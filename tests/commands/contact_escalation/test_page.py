@@ -142,3 +142,14 @@ async def test_open_pages_are_listed_until_they_are_ended(world: OnCallWorld) ->
 def without_ways(world: OnCallWorld) -> OnCallActions:
     """Return what people do where neither PagerDuty nor mail is set up."""
     return OnCallActions(world.database, lambda: world.policy.current, ways=Ways("C1"), clock=lambda: world.now)
+
+
+async def test_whoever_is_paged_is_mailed_at_their_own_address_too(world: OnCallWorld) -> None:
+    people = dict(world.policy.current.people)
+    people["U0APPROVER"] = people["U0APPROVER"].model_copy(update={"email": "amir@novapulse.com"})
+    world.policy.current = world.policy.current.model_copy(update={"people": people})
+    name = str((await world.do('/page 2 "now"')).facts["page"])
+    await world.do(f"/page end {name}")
+    mails = sorted((one.channel, one.body.level) for one in await world.messages("mail"))
+    levels = (Level.CRITICAL, Level.OK)
+    assert mails == [(to, level) for to in ("alerts@novapulse.com", "amir@novapulse.com") for level in levels]
