@@ -213,7 +213,7 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event, pa
     core = bot.core
     slack = SlackRoom(core.settings.slack, bot.dispatcher, core.catalog, core.policy, core.outbox, clock=clock)
     slack.pace = pace
-    slack.overview = Overview(Plans(core.database), Incidents(core.database), core.policy, clock)
+    slack.overview = Overview(core.database, core.policy, clock)
 
     async def slack_problem(_: datetime) -> str:
         return slack.problem()
