@@ -72,7 +72,7 @@ class _PagerDuty(PagerDuty):
         self._moments = moments
 
     async def _send(self, action: str, dedup_key: str, **properties: Any) -> None:
-        self._moments.pass_by(f"pagerduty: before {action}")
+        self._moments.pass_by(f"pagerduty: {action} not yet sent")
         await super()._send(action, dedup_key, **properties)
         self._moments.pass_by(f"pagerduty: {action} taken, not recorded")
 
@@ -85,7 +85,7 @@ class _MailServer(MailServer):
         self._moments = moments
 
     async def send(self, letter: Letter) -> None:
-        self._moments.pass_by("mail: before it is sent")
+        self._moments.pass_by("mail: not yet sent")
         await super().send(letter)
         self._moments.pass_by("mail: taken, not recorded")
 

@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)
 NEVER = ("never", 1)
 ALL = bool(os.environ.get("KEEP_TABLE"))
 TAKEN = "taken, not recorded"
-# What a default run kills at: the moments after which it cannot be known whether anybody was told.
-DOUBTFUL = ("claimed", TAKEN)
+# What a default run kills at: the moments around a call, after which it cannot be known whether anybody was told.
+DOUBTFUL = ("not yet sent", TAKEN)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -103,8 +103,8 @@ async def test_nothing_is_lost_and_repeats_are_told_as_such(lives: Lives, tmp_pa
         heard = await told(lives, made(tmp_path / str(number)), moment)
         killed += heard.was_killed
         assert_all_told(whole, heard, moment)
-    # What is acknowledged before its page is claimed goes with it, so that a life may come by two moments less.
-    assert killed >= len(moments) - 2 * len(DOUBTFUL)
+    # What is acknowledged before its page is claimed goes with it, so that a life may come by a few moments less.
+    assert killed >= len(moments) - 4
 
 
 def assert_all_told(whole: Heard, heard: Heard, moment: tuple[str, int]) -> None:
