@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.faults.lives import Lives, loaded
+from tests.faults.alert_lives import Lives, loaded
 from tests.faults.moments import ANY
 from tests.slack.stand_in import SlackStandIn
 

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from sandbox.mail import MailServer
 from sandbox.pagerduty import ROUTING_KEY, PagerDuty
-from tests.faults.lives import Lives, loaded
+from tests.faults.alert_lives import Lives, loaded
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
