@@ -94,7 +94,8 @@ async def live_outside(order: dict[str, Any]) -> dict[str, int]:
     """Go through what is left of the story; return how often it saw each moment."""
     directory, moments = Path(order["directory"]), Moments(*order["die_at"])
     database = Database(f"sqlite:///{directory / 'state.db'}")
-    await database.migrate()
+    if not (directory / "done").exists():  # a life that follows one that got anywhere finds its tables
+        await database.migrate()
     moments.watch_database(database)
     settings = PagingSettings(
         pagerduty_routing_key=SecretStr(order["routing_key"]),
