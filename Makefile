@@ -23,7 +23,7 @@ test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint,
 test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
 	@sandbox/packages.sh redis-server
 	KEEP_TABLE=yes $(RUN) -m pytest -m "slow or not slow" tests/faults/test_kill_serve.py \
-		tests/faults/test_kill_points.py tests/faults/test_kill_alerts.py
+		tests/faults/test_kill_points.py tests/faults/test_kill_alerts.py tests/faults/test_kill_receivers.py
 
 test-replicas: .venv/ready sandbox/node_modules/ready ## two and three replicas on one PostgreSQL, one of them killed
 	@sandbox/packages.sh redis-server postgresql

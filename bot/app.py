@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from bot import catalog as declarations
 from bot import log
-from bot.alerting.parts import alerting_parts, oncall_parts, ways_of
+from bot.alerting.parts import alerting_parts, oncall_parts
 from bot.alerting.pipeline import Alerting
 from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
@@ -141,7 +141,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
     paging = core.settings.paging
     alerting, acts = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, paging=paging)
-    shifts = Shifts(database, lambda: policy.current, ways=ways_of(channel, paging), clock=clock)
+    shifts = Shifts(database, lambda: policy.current, channel=channel)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
@@ -150,8 +150,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
     approvals = Approvals(database, notices, policy, reached)
     questions = Questions(database, planner, notices, policy)
-    systems = core.systems | {"alerts": acts, "oncall": shifts}
-    steps = Steps(database, Operations(systems), questions, notices, reached, clock)
+    steps = Steps(database, Operations(core.systems | acts), questions, notices, reached, clock)
     engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
     again = Again(database, planner, approvals)
@@ -214,7 +213,7 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event, pa
     core = bot.core
     slack = SlackRoom(core.settings.slack, bot.dispatcher, core.catalog, core.policy, core.outbox, clock=clock)
     slack.pace = pace
-    slack.overview = Overview(Plans(core.database), Incidents(core.database), core.policy, clock)
+    slack.overview = Overview(core.database, core.policy, clock)
 
     async def slack_problem(_: datetime) -> str:
         return slack.problem()

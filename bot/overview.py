@@ -1,4 +1,4 @@
-"""What needs somebody now, for a person's home tab: the plans that wait for them, the other plans, the incidents."""
+"""What needs somebody now, for a person's home tab: the plans that wait for them, the other plans, what calls."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -11,7 +11,9 @@ from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Bold, Link, Note, Part, Span, Text, When
 from bot.request import Actor
+from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
+from bot.stores.pages import Paged, Pages
 from bot.stores.plans import Plans, StoredPlan
 
 SHOWN: Final = 10
@@ -22,9 +24,8 @@ _T = TypeVar("_T")
 class Overview:
     """Says what waits and what is wrong; what cannot be read is said instead."""
 
-    def __init__(self, plans: Plans, incidents: Incidents, policy: PolicyFile, clock: Callable[[], datetime]) -> None:
-        self._plans = plans
-        self._incidents = incidents
+    def __init__(self, database: Database, policy: PolicyFile, clock: Callable[[], datetime]) -> None:
+        self._plans, self._incidents, self._pages = Plans(database), Incidents(database), Pages(database)
         self.policy = policy
         self._clock = clock
 
@@ -35,10 +36,11 @@ class Overview:
         except Exception:  # noqa: BLE001 - whatever it is, the incidents are still of use
             plans = _unreadable("What waits for approval")
         try:
-            firing = list((await self._incidents.firing()).values())
+            firing, paged = list((await self._incidents.firing()).values()), await self._pages.open()
         except Exception:  # noqa: BLE001 - whatever it is, the plans are still of use
             return (*plans, *_unreadable("Which alerts are firing"))
-        return (*plans, *_listed("Firing", sorted(firing, key=_urgency), _incident)) or (Note.of("Nothing waits."),)
+        fires = (*_listed("Open pages", paged, _page), *_listed("Firing", sorted(firing, key=_urgency), _incident))
+        return (*plans, *fires) or (Note.of("Nothing waits."),)
 
     async def _of_plans(self, actor: Actor) -> tuple[Part, ...]:
         policy, now = self.policy.current, self._clock()
@@ -85,6 +87,13 @@ def _incident(incident: Incident) -> Iterable[Span]:
     yield Link(text=incident.alert.summary, key=f"incident:{incident.id}")
     yield ", since "
     yield When(at=incident.alert.since)
+
+
+def _page(paged: Paged) -> Iterable[Span]:
+    owner = f"{paged.acknowledged_by} has it" if paged.acknowledged_at else "nobody has it"
+    yield Link(text=paged.page.reason, key=f"page:{paged.page.id}")
+    yield f", {paged.page.by.name} called level {paged.page.level}, {owner}, since "
+    yield When(at=paged.page.at)
 
 
 def _urgency(incident: Incident) -> tuple[bool, datetime]:

@@ -26,6 +26,7 @@ _CRON: tuple[tuple[str, range, tuple[str, ...]], ...] = (
     ("month", range(1, 13), MONTHS),
     ("day of week", range(8), WEEKDAYS),
 )
+_ADDRESS = re.compile(r"[^\s@,<>\"]+@[^\s@,<>\"]+")
 _CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d*))?", re.ASCII)
 
 
@@ -48,13 +49,21 @@ class _Section(BaseModel):
 class PersonEntry(_Section):
     """Somebody: the Slack user id is the key. ``console`` is the login name on the machine that runs the console.
 
-    ``email`` and ``phone`` are how ``/oncall`` says to reach them.
+    ``email`` and ``phone`` are how ``/oncall`` says to reach them; whoever is called is mailed there too.
     """
 
     name: str
     email: str = ""
     phone: str = ""
     console: str = ""
+
+    @field_validator("email")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        if value and not _ADDRESS.fullmatch(value):
+            message = "email has to be one address, such as olga@novapulse.com"
+            raise ValueError(message)
+        return value
 
 
 class Role(_Section):

@@ -1,6 +1,7 @@
 """A pretend mail server with an inbox: real SMTP on loopback, every mail kept in the order it came."""
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -17,10 +18,11 @@ _SAID = {"451": "451 4.7.1 Try again later", "550": "550 5.1.1 No such person he
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail as it came."""
+    """One mail as it came, and whether over TLS."""
 
     to: str
     message: EmailMessage
+    over_tls: bool = False
 
     @property
     def subject(self) -> str:
@@ -39,15 +41,21 @@ class Mail:
 
 
 class MailServer(Failing[Trouble]):
-    """The server; ``fail`` says how it fails, for so many mails or until it is mended."""
+    """The server; ``fail`` says how it fails, for so many mails or until it is mended.
 
-    def __init__(self, *, login: tuple[str, str] | None = None) -> None:
+    With ``tls`` it offers STARTTLS, or begins with TLS where it is ``wrapped`` as on port 465.
+    """
+
+    def __init__(
+        self, *, login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None, wrapped: bool = False
+    ) -> None:
         super().__init__()
         self.inbox: list[Mail] = []
+        self.logins: list[bool] = []  # whether each came over TLS
         self.tried = 0
         self.arrived = asyncio.Condition()
         self.port = 0
-        self._login = login
+        self._login, self._tls, self._wrapped = login, tls, wrapped
         self._server: asyncio.Server | None = None
         self._open: set[Any] = set()
 
@@ -60,7 +68,9 @@ class MailServer(Failing[Trouble]):
         """Listen, on the port it had before or on a free one."""
         if self._server is None:
             self.port = self.port or free_port()
-            self._server = await asyncio.get_running_loop().create_server(self._made, "127.0.0.1", self.port)
+            wrapping = self._tls if self._wrapped else None
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._made, "127.0.0.1", self.port, ssl=wrapping)
 
     async def stop(self) -> None:
         """Refuse new connections and drop the open ones."""
@@ -88,7 +98,7 @@ class MailServer(Failing[Trouble]):
                 await asyncio.sleep(3600)
             content = envelope.content if isinstance(envelope.content, bytes) else b""
             message = message_from_bytes(content, policy=policy.default)
-            self.inbox.extend(Mail(to, message) for to in envelope.rcpt_tos)
+            self.inbox.extend(Mail(to, message, _over_tls(server)) for to in envelope.rcpt_tos)
             if trouble == "lose-reply" and server.transport is not None:
                 cast("asyncio.Transport", server.transport).abort()
             return "250 2.0.0 Taken"
@@ -105,10 +115,17 @@ class MailServer(Failing[Trouble]):
             loop=asyncio.get_running_loop(),
             authenticator=authenticator,
             auth_require_tls=False,
+            tls_context=None if self._wrapped else self._tls,
         )
         self._open = {one for one in self._open if one.transport is not None} | {made}
         return made
 
-    def _authenticated(self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any) -> AuthResult:
+    def _authenticated(self, server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any) -> AuthResult:
+        self.logins.append(_over_tls(server))
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
         return AuthResult(success=given == self._login, handled=False)
+
+
+def _over_tls(server: SMTP) -> bool:
+    transport = cast("asyncio.Transport | None", server.transport)
+    return transport is not None and transport.get_extra_info("sslcontext") is not None

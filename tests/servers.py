@@ -11,6 +11,9 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg import sql
+
 from sandbox.ports import free_port
 from sandbox.redis_server import program as redis_program
 
@@ -51,6 +54,13 @@ def postgres_server() -> Iterator[str]:
             yield f"postgresql://bot@127.0.0.1:{port}/postgres"
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+
+
+def empty_database(server: str, name: str) -> str:
+    """Make a database of its own on a PostgreSQL, and return its URL."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return f"{server.rpartition('/')[0]}/{name}"
 
 
 def _postgres_programs() -> Path:

@@ -15,6 +15,7 @@ from bot.reply import Link, Note, Part, Text
 from bot.request import Actor
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
+from bot.stores.pages import Page, Pages
 from bot.stores.plans import Plans, PlanStatus, StoredPlan
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -34,7 +35,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 def overview(database: Database) -> Overview:
     policy = PolicyFile(Path(__file__).parents[1] / "policy.toml", catalog.load())
-    return Overview(Plans(database), Incidents(database), policy, lambda: NOW)
+    return Overview(database, policy, lambda: NOW)
 
 
 async def propose(
@@ -126,7 +127,19 @@ async def test_who_may_not_read_the_plans_sees_their_own_only(database: Database
 
 async def test_what_cannot_be_read_is_said(tmp_path: Path, overview: Overview) -> None:
     empty = Database(f"sqlite:///{tmp_path / 'without tables.db'}")
-    blind = Overview(Plans(empty), Incidents(empty), overview.policy, lambda: NOW)
+    blind = Overview(empty, overview.policy, lambda: NOW)
     said = words(await blind(APPROVER))
     await empty.close()
     assert said == ["What waits for approval could not be read.", "Which alerts are firing could not be read."]
+
+
+async def test_an_open_page_is_shown_until_it_is_ended(database: Database, overview: Overview) -> None:
+    pages, page = Pages(database), Page(id="p1", level=2, people=("U1",), reason="imports hang", by=OPERATOR, at=NOW)
+    async with database.transaction() as connection:
+        await pages.add(page, connection)
+    assert words(await overview(VIEWER)) == [
+        "Open pages (1)\nimports hang, OPERATOR called level 2, nobody has it, since "
+    ]
+    async with database.transaction() as connection:
+        await pages.end("p1", "OPERATOR", NOW, connection)
+    assert words(await overview(VIEWER)) == ["Nothing waits."]

@@ -121,6 +121,7 @@ def test_a_good_file_is_read() -> None:
         ('name = "cyn"', 'nmae = "cyn"', 7, "people.U3.name is missing"),
         ('U1.name = "ann"', "U1.name = 5", 4, "people.U1.name"),
         ('console = "bob"', 'admin = "bob"', 5, "people.U2.admin is not a key"),
+        ('name = "cyn"', 'name = "cyn"\nemail = "cyn, bob"', 9, "people.U3.email: email has to be one address"),
         ('name = "cyn"', 'name = "cyn"\nconsole = "bob"', 9, "the same login name 'bob'"),
         ('members = ["U3"]', 'members = ["U3", "U4"]', 12, "'U4', who is not under [people]"),
         ('permissions = ["queues:read"]', 'permissions = ["queues:raed"]', 11, "the permission 'queues:raed'"),

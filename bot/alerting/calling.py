@@ -10,7 +10,6 @@ from bot.reply import Bold, Button, Buttons, Level, Person, Reply, Span, Text, W
 from bot.stores.escalations import Call
 from bot.stores.incidents import Incident
 from bot.stores.outbox import CARD, CRITICAL, Message
-from bot.stores.pages import Page
 
 # More calls of one tick than this are said in one message.
 TOGETHER_ABOVE: Final = 5
@@ -103,18 +102,3 @@ def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) ->
     )
     key = f"incident:{incident.id}:remind:{since:%Y%m%dT%H%M%S}:{number}"
     return Message(key, channel, body, CARD, thread_of=f"incident:{incident.id}")
-
-
-def page_body(page: Page, policy: Policy) -> Reply:
-    """Return what whoever somebody pages reads, by whatever way."""
-    return say(
-        f"Page: {page.reason}",
-        Text.of(Bold(text=level_named(policy, page.level)), ": ", *people(policy, page.people)),
-        Text.of(f"{page.by.name} calls at ", When(at=page.at), f": {page.reason}"),
-        level=Level.CRITICAL,
-    )
-
-
-def page_message(page: Page, policy: Policy, channel: str) -> Message:
-    """Return what mentions whoever somebody pages."""
-    return Message(f"page:{page.id}", channel, page_body(page, policy), CRITICAL)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.alerting.calling import people
+from bot.alerting.page_card import page_card_key
 from bot.elapsed import elapsed
 from bot.freeze import Freeze
 from bot.policy import Policy
@@ -13,6 +14,7 @@ from bot.reply import Bold, Button, Buttons, Level, Link, Part, Reply, Span, Tex
 from bot.silence import Silence
 from bot.stores.handovers import Handover
 from bot.stores.incidents import Incident
+from bot.stores.pages import Paged
 from bot.stores.plans import StoredPlan
 from bot.stores.runs import StoredRun
 
@@ -29,6 +31,7 @@ class Situation:
     running: list[StoredRun]
     freezes: list[Freeze]
     until: datetime | None
+    paged: list[Paged]
 
 
 def handover_key(handover: str) -> str:
@@ -70,6 +73,7 @@ def overdue(handover: Handover, policy: Policy, now: datetime) -> Reply:
 def _lists(found: Situation, now: datetime) -> Iterator[Part]:
     ending = [one for one in found.silences if found.until is None or one.until <= found.until]
     yield _listed("Alerts", [_alert(one, now) for one in found.firing])
+    yield _listed("Pages that are open", [_page(one, now) for one in found.paged])
     yield _listed("Silences that end within this turn", [(f"{one.words}, {one.sentence()}",) for one in ending])
     yield _listed("Waits for approval", [_plan(one) for one in found.waiting])
     yield _listed("Runs now", [(one.target, ", since ", When(at=one.started_at)) for one in found.running])
@@ -94,6 +98,12 @@ def _alert(one: Incident, now: datetime) -> tuple[Span, ...]:
     age = elapsed(now - one.alert.since)
     link = Link(text=one.alert.summary, key=f"incident:{one.id}")
     return f"{one.severity}: ", link, f", for {age}, {owner}{muted}"
+
+
+def _page(one: Paged, now: datetime) -> tuple[Span, ...]:
+    owner = f"{one.acknowledged_by} has it" if one.acknowledged_at else "nobody has it"
+    link = Link(text=one.page.reason, key=page_card_key(one.page.id))
+    return link, f", by {one.page.by.name}, for {elapsed(now - one.page.at)}, {owner}"
 
 
 def _plan(one: StoredPlan) -> tuple[Span, ...]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.alerting.actions import AlertActions
 from bot.alerting.notify import Ways
+from bot.alerting.oncall_actions import OnCallActions
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.policy_file import PolicyFile
@@ -27,7 +28,7 @@ def alerting_parts(
     channel: str,
     clock: Callable[[], datetime],
     paging: PagingSettings | None = None,
-) -> tuple[Alerting, AlertActions]:
+) -> tuple[Alerting, dict[str, object]]:
     """Return what judges the observations, and what people's steps do; ``channel`` is the alerts channel."""
     stores = Stores(database, Incidents(database), Samples(database), Outbox(database), Silences(database))
     ways = ways_of(channel, paging)
@@ -39,7 +40,8 @@ def alerting_parts(
         pagerduty=ways.pagerduty,
         address=ways.address,
     )
-    return alerting, AlertActions(stores, alerting, clock)
+    oncall = OnCallActions(database, lambda: policy.current, ways=ways, clock=clock)
+    return alerting, {"alerts": AlertActions(stores, alerting, clock), "oncall": oncall}
 
 
 def ways_of(channel: str, paging: PagingSettings | None) -> Ways:

@@ -1,18 +1,13 @@
-"""Watches who has level 1, hands over when it changes, and calls a level when somebody asks for it."""
+"""Watches who has level 1, and hands over when it changes."""
 
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.calling import page_message
-from bot.alerting.handover_card import Situation, accepted, handover_card, handover_key, overdue
-from bot.alerting.notify import Ways
-from bot.alerting.ways import page_elsewhere
-from bot.plan import operation
+from bot.alerting.handover_card import Situation, handover_card, handover_key, overdue
 from bot.policy import Policy
 from bot.rota import Rota, Turn
 from bot.stores.database import Database
@@ -21,7 +16,7 @@ from bot.stores.handovers import Handover, Handovers
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import CARD, Message, Outbox
 from bot.stores.overrides import Overrides
-from bot.stores.pages import Page, Pages
+from bot.stores.pages import Pages
 from bot.stores.plans import Plans
 from bot.stores.runs import Runs
 from bot.stores.silences import Silences
@@ -31,16 +26,12 @@ SETTLES: Final = timedelta(minutes=1)
 
 
 class Shifts:
-    """The tick of the hand-overs, and the operations of ``/oncall accept`` and ``/page``; safe to repeat."""
+    """The tick of the hand-overs; ``channel`` is the alerts channel."""
 
-    def __init__(
-        self, database: Database, policy: Callable[[], Policy], *, ways: Ways, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, database: Database, policy: Callable[[], Policy], *, channel: str) -> None:
         self._database = database
         self._policy = policy
-        self._ways = ways
-        self._channel = ways.channel
-        self._clock = clock
+        self._channel = channel
         self._outbox = Outbox(database)
         self._handovers, self._overrides, self._pages = Handovers(database), Overrides(database), Pages(database)
 
@@ -57,30 +48,6 @@ class Shifts:
             await self._say_overdue(last, policy, now)
         elif await self._is_settled(turn, last, now):
             await self._hand_over(_following(last, turn.people, now), policy, turn.until)
-
-    @operation
-    async def accept(self, handover: str, by: str) -> dict[str, JsonValue]:
-        """Record who has accepted a hand-over, and show it on its card."""
-        now, key = self._clock(), handover_key(handover)
-        async with self._database.transaction() as connection:
-            is_first = await self._handovers.accept(handover, by, now, connection)
-            card = await self._outbox.posted(key, connection)
-            if is_first and card is not None:
-                message = Message(key, self._channel, accepted(card.body, by, now), CARD)
-                await self._outbox.put(message, now, connection=connection)
-        return {"changed": is_first, "message": f"{by} has accepted it" if is_first else "somebody has accepted it"}
-
-    @operation
-    async def page(self, page: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        """Call a level now, by every way there is."""
-        new, now = Page.model_validate(page), self._clock()
-        async with self._database.transaction() as connection:
-            is_new = await self._pages.add(new, connection)
-            policy = self._policy()
-            elsewhere = page_elsewhere(new, policy, self._ways)
-            for message in (page_message(new, policy, self._channel), *elsewhere) if is_new else ():
-                await self._put(message, now, connection)
-        return {"changed": is_new, "message": "called" if is_new else "was called already"}
 
     async def _is_settled(self, turn: Turn, last: Handover, now: datetime) -> bool:
         """Whether a change is no mere difference between two replicas' policies; overrides are the same for all."""
@@ -121,6 +88,7 @@ class Shifts:
             running=await Runs(self._database).running(),
             freezes=await Freezes(self._database).in_force(now),
             until=until,
+            paged=await self._pages.open(),
         )
 
     async def _put(self, message: Message, now: datetime, connection: AsyncConnection) -> None:

@@ -1,39 +1,72 @@
 """What calls people by other ways than Slack: PagerDuty and mail, as far as they are set up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from bot.alerting.calling import TOGETHER_ABOVE, call_body, page_body, together
+from bot.alerting.calling import TOGETHER_ABOVE, call_body, together
 from bot.alerting.notify import Ways
+from bot.alerting.page_card import page_body
 from bot.policy import Policy
 from bot.stores.escalations import Call
 from bot.stores.incidents import Incident
-from bot.stores.message import CRITICAL, Message, mails_of, page_of
-from bot.stores.pages import Page
+from bot.stores.message import CRITICAL, Delivery, Message, mails_of, page_key, page_of
+from bot.stores.pages import Paged
 
 
 def call_elsewhere(due: Iterable[Call], incidents: dict[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
     """Return what calls by the other ways; the first call goes the ways of the policy's routes, where it has any.
 
-    PagerDuty has people of its own, so that it is told even if we know nobody.
+    PagerDuty has people of its own, so that it is told even if we know nobody. Whoever is called and has an address of
+    their own is mailed there too, at each call.
     """
-    calls = [call for call in due if call.number > 1 or not policy.routes]
-    found: list[Message] = []
-    addresses = (ways.address,) if ways.address else ()
-    if len(calls) > TOGETHER_ABOVE:
-        body = together(calls, incidents, policy)
-        found += mails_of(f"calls:{calls[0].at.isoformat()}", "calls", addresses, body, priority=CRITICAL)
-        addresses = ()
-    for call in calls:
-        body = call_body(call, incidents[call.incident], policy)
-        if ways.pagerduty:
-            found.append(page_of("trigger", call.incident, body, "critical"))
-        what = f"call:{call.began_at:%Y%m%dT%H%M%S}:{call.number}"
-        found += mails_of(call.incident, what, addresses, body, priority=CRITICAL)
+    calls = list(due)
+    paged = [call for call in calls if ways.pagerduty and not _goes_by_routes(call, policy)]
+    bodies = {call: call_body(call, incidents[call.incident], policy) for call in calls}
+    found = [page_of("trigger", call.incident, bodies[call], "critical") for call in paged]
+    for address, mine in _mailed(calls, policy, ways).items():
+        if len(mine) > TOGETHER_ABOVE:
+            body, name = together(mine, incidents, policy), f"calls:{mine[0].at.isoformat()}"
+            found += mails_of(name, "calls", (address,), body, priority=CRITICAL)
+            continue
+        for call in mine:
+            what = f"call:{call.began_at:%Y%m%dT%H%M%S}:{call.number}"
+            found += mails_of(call.incident, what, (address,), bodies[call], priority=CRITICAL)
     return found
 
 
-def page_elsewhere(page: Page, policy: Policy, ways: Ways) -> list[Message]:
+def _goes_by_routes(call: Call, policy: Policy) -> bool:
+    return call.number == 1 and bool(policy.routes)
+
+
+def _mailed(calls: Iterable[Call], policy: Policy, ways: Ways) -> dict[str, list[Call]]:
+    """Return what is mailed where: to the alerts address, and to each one's own; nothing where mail is not set up."""
+    found: dict[str, list[Call]] = {}
+    for call in calls if ways.address else ():
+        alerts = () if _goes_by_routes(call, policy) else (ways.address,)
+        for address in dict.fromkeys((*alerts, *_own(call.people, policy))):
+            found.setdefault(address, []).append(call)
+    return found
+
+
+def _own(people: Iterable[str], policy: Policy) -> Iterator[str]:
+    """Return the addresses of those who have one of their own."""
+    known = (policy.people.get(person) for person in people)
+    return (one.email for one in known if one is not None and one.email)
+
+
+def page_elsewhere(paged: Paged, policy: Policy, ways: Ways) -> list[Message]:
     """Return what calls for a page by the other ways; it is an incident of its own there."""
-    body, name = page_body(page, policy), f"page-{page.id}"
+    body, name = page_body(paged, policy), paged.page.incident
     trigger = [page_of("trigger", name, body, "critical")] if ways.pagerduty else []
-    return [*trigger, *mails_of(name, "page", (ways.address,) if ways.address else (), body, priority=CRITICAL)]
+    addresses = (ways.address, *_own(paged.page.people, policy)) if ways.address else ()
+    return [*trigger, *mails_of(name, "page", addresses, body, priority=CRITICAL)]
+
+
+def page_told_elsewhere(paged: Paged, policy: Policy, told: Iterable[Delivery]) -> list[Message]:
+    """Return what tells of a page how it stands, to whom it went before; mails only tell of its end."""
+    body, name, before = page_body(paged, policy), paged.page.incident, list(told)
+    found: list[Message] = []
+    if any(one.key == page_key(name) for one in before):
+        found.append(page_of("resolve" if paged.ended_at else "acknowledge", name, body, "critical"))
+    if paged.ended_at is not None:
+        found += mails_of(name, "resolved", [one.channel for one in before if one.via == "mail"], body)
+    return found

@@ -1,6 +1,7 @@
 """Mail through the server of ``SMTP_URL``: smtp:// with STARTTLS where there is a login, or smtps://."""
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate
@@ -90,6 +91,9 @@ class MailServer:
 
     def _sorted(self, error: Exception) -> NotDelivered:
         """Sort a failure; the server's own words stay, the login does not."""
+        if (refused := _certificate_error(error)) is not None:
+            why = self._clean(refused.verify_message)
+            return NotDelivered("refused", f"the mail server's certificate is refused, nothing was sent: {why}")
         if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and error.recipients:
             error = error.recipients[0]
         if isinstance(error, aiosmtplib.SMTPResponseException):
@@ -106,6 +110,12 @@ class MailServer:
         for secret in (self._url.password, unquote(self._url.password or "")) if self._url else ():
             text = text.replace(secret, STARS) if secret else text
         return cut(" ".join(mask(text).split()), 200)
+
+
+def _certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """Return what was wrong with the server's certificate, bare after STARTTLS and wrapped where TLS comes first."""
+    found = (one for one in (error, error.__cause__) if isinstance(one, ssl.SSLCertVerificationError))
+    return next(found, None)
 
 
 def _read(text: str) -> SplitResult:
@@ -127,7 +137,11 @@ def _asked(url: SplitResult) -> str:
 
 
 def _start_tls(url: SplitResult) -> bool | None:
-    """Return aiosmtplib's word: a login is not sent over a connection that anybody may read unless asked to."""
+    """Return aiosmtplib's word: a login is not sent over a connection that anybody may read unless it says never.
+
+    "auto" would do so wherever somebody on the way hides that the server offers STARTTLS.
+    """
     if url.scheme == "smtps":
         return False
-    return _START_TLS[_asked(url) or ("always" if url.username else "auto")]
+    asked = _asked(url) or "auto"
+    return _START_TLS["always" if url.username and asked != "never" else asked]

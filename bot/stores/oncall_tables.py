@@ -46,7 +46,7 @@ handovers = sa.Table(
     column("overdue_at", Moment, nullable=True),  # when it was said that nobody has accepted it
 )
 
-# Who called whom with /page.
+# Who called whom with /page, who has it in hand, and who said that it is over.
 pages = sa.Table(
     "pages",
     metadata,
@@ -57,4 +57,8 @@ pages = sa.Table(
     column("by_id", sa.String(100), index=True),
     column("by_name", sa.Text),
     column("at", Moment, index=True),
+    column("acknowledged_by", sa.Text, server_default=""),  # a name
+    column("acknowledged_at", Moment, nullable=True),
+    column("ended_by", sa.Text, server_default=""),  # a name
+    column("ended_at", Moment, nullable=True, index=True),
 )

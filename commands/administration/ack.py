@@ -1,6 +1,6 @@
-"""``/ack``: a plan to say that you have an alert in hand."""
+"""``/ack``: a plan to say that you have an alert, or what somebody paged for, in hand."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -10,21 +10,32 @@ from bot.nearest import shown
 from bot.plan import Change, Plan, Step
 from bot.request import Request
 from bot.stores.incidents import Incidents
+from bot.stores.pages import Paged, Pages
+
+_PAGE: Final = "page-"
 
 
 @command(
-    "/ack", permission="alerts:acknowledge", section="Administration", examples=("/ack 3fa91c02d41e55aa-1782900000",)
+    "/ack",
+    permission="alerts:acknowledge",
+    section="Administration",
+    examples=("/ack 3fa91c02d41e55aa-1782900000", "/ack page-5d41402a"),
 )
 async def ack(
-    incident: Annotated[str, Field(description="The alert's id, as its card and /alerts name it")],
+    incident: Annotated[str, Field(description="The alert's id or the page's, as its card and /alerts name it")],
     *,
     incidents: Incidents,
+    pages: Pages,
     request: Request,
 ) -> Plan:
-    """Take an alert in hand: everybody sees who has it, and nobody else is called for it.
+    """Take an alert or a page in hand: everybody sees who has it, and nobody else is called for it.
 
-    It is void when the alert turns from warning to critical. The alert goes on until what it is about is mended.
+    PagerDuty is told so too. It is void when the alert turns from warning to critical. The alert goes on until what it
+    is about is mended, and a page until somebody ends it.
     """
+    paged = await pages.find(incident) if incident.startswith(_PAGE) else None
+    if paged is not None:
+        return _page(paged, request.actor.name)
     found = next((one for one in (await incidents.firing()).values() if one.id == incident), None)
     if found is None:
         raise UserError(f"No alert {shown(incident)} is firing.", hint="/alerts lists those that are.")
@@ -45,4 +56,27 @@ async def ack(
         ),
         no_undo="It ends with the alert, or when that becomes critical.",
         thread=f"incident:{found.id}",
+    )
+
+
+def _page(paged: Paged, by: str) -> Plan:
+    page = paged.page
+    if paged.ended_at is not None:
+        raise UserError(f"It is over since {paged.ended_at:%Y-%m-%d %H:%M} UTC.")
+    if paged.acknowledged_at is not None:
+        raise UserError(f"{paged.acknowledged_by} has it since {paged.acknowledged_at:%H:%M} UTC.")
+    return Plan(
+        title=f"Acknowledge: {page.reason}",
+        target=f"page/{page.id}",
+        changes=(Change(what=page.reason, before="nobody has it", after=f"{by} has it"),),
+        facts={"page": page.id},
+        steps=(
+            Step(
+                title="Show who has it on the page's card, and in PagerDuty",
+                operation="oncall.acknowledge",
+                arguments={"page": page.id, "by": by},
+            ),
+        ),
+        no_undo=f"It ends with /page end {page.id}.",
+        thread=f"page:{page.id}",
     )

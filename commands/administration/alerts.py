@@ -7,11 +7,12 @@ from pydantic import Field
 
 from bot.command import command
 from bot.elapsed import elapsed
-from bot.reply import Level, Note, Part, Reply, Table, say
+from bot.reply import Level, Note, Part, Reply, Table, Text, say
 from bot.silence import Silence
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.message import CRITICAL, Delivery, Via
 from bot.stores.outbox import Outbox
+from bot.stores.pages import Paged, Pages
 from bot.stores.silences import Silences
 
 Show = Literal["firing", "undelivered"]
@@ -27,25 +28,27 @@ async def alerts(
     *,
     incidents: Incidents,
     silences: Silences,
+    pages: Pages,
     outbox: Outbox,
     now: datetime,
 ) -> Reply:
-    """List every alert that fires, the critical ones first, with its age, who has it, and what is silenced.
+    """List what fires, the critical first, with its age and who has it; open pages, and what is silenced.
 
     undelivered lists the bot's messages, pages and mails that have not arrived: where to, since when, and why.
     """
     if show == "undelivered":
         return _undelivered(await outbox.undelivered(now), now)
     firing = sorted((await incidents.firing()).values(), key=lambda one: (one.severity != "critical", one.opened_at))
-    silent = await silences.active(now)
+    silent, paged = await silences.active(now), await pages.open()
     undelivered = sum((await outbox.count_undelivered(now)).values())
     parts: list[Part] = [_table(firing, now)] if firing else []
     if len(firing) > SHOWN:
         parts.append(Note.of(f"{len(firing) - SHOWN:,} more; the worst and oldest are shown."))
+    parts += [Text.of(_page(one, now)) for one in paged[:SHOWN]]
     parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
     if undelivered:
         parts.append(Note.of(f"{undelivered:,} of the bot's messages have not arrived: /alerts undelivered."))
-    return say(_title(firing, silent), *parts, level=_level(firing))
+    return say(_title(firing, silent, len(paged)), *parts, level=_level(firing, paged))
 
 
 def _undelivered(late: list[Delivery], now: datetime) -> Reply:
@@ -92,7 +95,18 @@ def _state(incident: Incident) -> str:
     return f"{standing}, on and off" if incident.flapping else standing
 
 
-def _title(firing: list[Incident], silent: list[Silence]) -> str:
+def _page(one: Paged, now: datetime) -> str:
+    owner = f"{one.acknowledged_by} has it" if one.acknowledged_at else "nobody has it"
+    called = f"{one.page.by.name} called level {one.page.level} {elapsed(now - one.page.at)} ago"
+    return f"Page {one.page.incident}: {one.page.reason}; {called}, {owner}. /page end {one.page.id} ends it."
+
+
+def _title(firing: list[Incident], silent: list[Silence], paged: int) -> str:
+    pages = {0: "", 1: ", 1 page is open"}.get(paged, f", {paged} pages are open")
+    return f"{_said(firing, silent)}{pages}"
+
+
+def _said(firing: list[Incident], silent: list[Silence]) -> str:
     if not firing:
         silences = "1 silence is" if len(silent) == 1 else f"{len(silent)} silences are"
         return f"No alert is firing, {silences} in force" if silent else "No alert is firing"
@@ -101,7 +115,7 @@ def _title(firing: list[Incident], silent: list[Silence]) -> str:
     return f"{number}, {critical:,} critical" if critical else number
 
 
-def _level(firing: list[Incident]) -> Level:
-    if not firing:
-        return Level.OK
-    return Level.CRITICAL if any(one.severity == "critical" for one in firing) else Level.WARNING
+def _level(firing: list[Incident], paged: list[Paged]) -> Level:
+    if any(one.severity == "critical" for one in firing) or any(one.acknowledged_at is None for one in paged):
+        return Level.CRITICAL
+    return Level.WARNING if firing or paged else Level.OK

@@ -227,3 +227,31 @@ async def test_many_ticks_at_one_moment_call_once(bot: Bot) -> None:
         await bot.at(minute)
     assert await bot.mentions() == [(10, "U2")]
     assert await bot.page() == ("trigger", 2)
+
+
+async def test_whoever_is_called_and_has_an_address_is_mailed_there_too(bot: Bot) -> None:
+    people = NAMES | {
+        "U1": {"name": "Ann", "email": "ann@example.com"},
+        "U3": {"name": "Cyn", "email": "c@example.com"},
+    }
+    routes: dict[str, Any] = {"receivers": {"room": {"slack": True}}, "routes": [{"receivers": ["room"]}]}
+    bot.rules = Policy.model_validate(POLICY | routes | {"people": people})
+    for minute in (0, 10, 20):
+        await bot.at(minute)
+    mails = [((mail.created_at - NOW) / MINUTE, mail.channel) for mail in await bot.all("mail")]
+    alerts = "alerts@novapulse.com"
+    assert sorted(mails) == [(0, "ann@example.com"), (10, alerts), (20, alerts), (20, "c@example.com")]
+    await bot.at(21, up=("redis",))
+    told = {mail.channel for mail in await bot.all("mail") if mail.created_at == bot.now}
+    assert told == {"ann@example.com", alerts, "c@example.com"}, "its end is told to whoever was called"
+
+
+async def test_a_storm_is_one_mail_to_whoever_is_called(bot: Bot) -> None:
+    people = NAMES | {"U1": {"name": "Ann", "email": "ann@example.com"}}
+    bot.rules = Policy.model_validate(POLICY | {"people": people})
+    await bot.at(0, *[f"s{number}" for number in range(12)])
+    mails = [(mail.channel, mail.body.title) for mail in await bot.all("mail")]
+    assert sorted(mails) == [
+        ("alerts@novapulse.com", "Critical at once: 12 alerts"),
+        ("ann@example.com", "Critical at once: 12 alerts"),
+    ]

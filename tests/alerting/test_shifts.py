@@ -10,6 +10,7 @@ import pytest
 from bot.alert import Alert
 from bot.alerting.handover_card import Situation, handover_card
 from bot.alerting.notify import Ways
+from bot.alerting.oncall_actions import OnCallActions
 from bot.alerting.shifts import Shifts
 from bot.policy import Policy
 from bot.reply import Buttons, Level
@@ -36,7 +37,8 @@ class Replica:
     def __init__(self, database: Database) -> None:
         self.rules = policy()
         self.now = MONDAY
-        self.shifts = Shifts(database, lambda: self.rules, ways=Ways("C1"), clock=lambda: self.now)
+        self.shifts = Shifts(database, lambda: self.rules, channel="C1")
+        self.acts = OnCallActions(database, lambda: self.rules, ways=Ways("C1"), clock=lambda: self.now)
         self.handovers = Handovers(database)
         self.outbox = Outbox(database)
 
@@ -93,8 +95,8 @@ async def test_it_is_accepted_once_and_the_card_says_by_whom(replicas: tuple[Rep
     await one.at(MONDAY - MINUTE)
     await one.at(MONDAY)
     name = (await one.latest()).id
-    assert await one.shifts.accept(name, "Bob") == {"changed": True, "message": "Bob has accepted it"}
-    assert await one.shifts.accept(name, "Cyn") == {"changed": False, "message": "somebody has accepted it"}
+    assert await one.acts.accept(name, "Bob") == {"changed": True, "message": "Bob has accepted it"}
+    assert await one.acts.accept(name, "Cyn") == {"changed": False, "message": "somebody has accepted it"}
     (card,) = await one.said()
     assert card.body.level is Level.OK
     assert "Accepted by Bob at " in str(card.body)
@@ -146,8 +148,8 @@ def test_the_card_says_what_is_under_way() -> None:
     incident = Incident(
         "i1", "f1", alert, "critical", "firing", 0, MONDAY, acknowledged_by="Ann", acknowledged_at=MONDAY
     )
-    found = Situation([incident], [], [], [], [], MONDAY + timedelta(days=7))
+    found = Situation([incident], [], [], [], [], MONDAY + timedelta(days=7), [])
     text = str(handover_card(Handover("h", MONDAY, ("U1",), ("U2",)), found, policy(), MONDAY))
     assert "text='Redis is unreachable', key='incident:i1'" in text
     assert "for 1 min, Ann has it" in text
-    assert text.count(": none") == 4
+    assert text.count(": none") == 5

@@ -1,22 +1,21 @@
 """Lives of a bot's alerting and sending, each forked from this process, which has loaded all that they need.
 
-A line of input tells of one life: ``{"directory", "slack", "die_at"}``. The life goes through ``STORY`` from where the
-file ``done`` says, and kills itself with SIGKILL at the moment of that number. A moment is the beginning or the end of
-a transaction of the bot's database, or of a call of Slack. A line of output says how it ended and how many moments it
-saw.
+A line of input tells of one life: ``{"directory", "slack", "die_at"}``, or with the addresses of a PagerDuty and a mail
+server in Slack's place. The life goes through a story from where the file ``done`` says, and kills itself with SIGKILL
+at the moment of that name and number. A moment is the beginning or the end of a transaction of the bot's database, or
+of a call; those of PagerDuty's and the mail's senders are named after what the sender does then. A line of output says
+how it ended and how often it saw each moment.
 """
 
 import asyncio
 import json
 import os
-import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import sqlalchemy as sa
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.alerting.pipeline import Alerting, Stores
@@ -32,6 +31,8 @@ from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
 from bot.stores.samples import Samples
 from bot.stores.silences import Silences
+from tests.faults.moments import Moments
+from tests.faults.outside_life import live_outside
 
 CHANNEL = "alerts"
 # What is observed, step by step: how many jobs wait, and whether Redis is up.
@@ -52,36 +53,9 @@ POLICY: dict[str, Any] = {
 }
 
 
-class Moments:
-    """Counts the moments of a life and ends it at one of them."""
-
-    def __init__(self, die_at: int) -> None:
-        self.seen = 0
-        self._die_at = die_at
-
-    def pass_by(self, *_: object) -> None:
-        self.seen += 1
-        if self.seen == self._die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def watch_database(self, database: Database) -> None:
-        for event in ("begin", "commit"):
-            sa.event.listen(database._engine.sync_engine, event, self.pass_by)
-
-    def watch_calls(self) -> aiohttp.TraceConfig:
-        trace = aiohttp.TraceConfig()
-
-        async def passed(*_: object) -> None:
-            self.pass_by()
-
-        trace.on_request_start.append(passed)
-        trace.on_request_end.append(passed)
-        return trace
-
-
-async def live(order: dict[str, Any]) -> int:
-    """Go through what is left of the story; return how many moments that were."""
-    directory, moments = Path(order["directory"]), Moments(order["die_at"])
+async def live(order: dict[str, Any]) -> dict[str, int]:
+    """Go through what is left of the story; return how often it saw each moment."""
+    directory, moments = Path(order["directory"]), Moments(*order["die_at"])
     database = Database(f"sqlite:///{directory / 'state.db'}")
     await database.migrate()
     moments.watch_database(database)
@@ -131,13 +105,14 @@ def main() -> None:
         order = json.loads(line)
         child = os.fork()
         if not child:
-            seen = asyncio.run(live(order))
-            (Path(order["directory"]) / "moments").write_text(str(seen))
+            seen = asyncio.run(live(order) if "slack" in order else live_outside(order))
+            (Path(order["directory"]) / "moments").write_text(json.dumps(seen))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         told = Path(order["directory"]) / "moments"
-        seen = int(told.read_text()) if os.waitstatus_to_exitcode(status) == 0 else 0
-        print(json.dumps({"code": os.waitstatus_to_exitcode(status), "moments": seen}), flush=True)  # noqa: T201
+        code = os.waitstatus_to_exitcode(status)
+        moments = json.loads(told.read_text()) if code == 0 else {}
+        print(json.dumps({"code": code, "moments": moments}), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

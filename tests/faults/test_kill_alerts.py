@@ -3,53 +3,28 @@
 By default every 23rd moment; ``make test-kill`` takes them all.
 """
 
-import asyncio
-import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.faults.alert_lives import Lives, loaded
+from tests.faults.moments import ANY
 from tests.slack.stand_in import SlackStandIn
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 NEVER = 0
 STRIDE = 1 if os.environ.get("KEEP_TABLE") else 23
 
 
-@dataclass
-class Lives:
-    """The process that the lives are forked from."""
-
-    process: asyncio.subprocess.Process
-
-    async def live(self, directory: Path, slack: str, die_at: int) -> dict[str, int]:
-        """Live once; return how it ended and how many moments there were."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        order = {"directory": str(directory), "slack": slack, "die_at": die_at}
-        self.process.stdin.write(json.dumps(order).encode() + b"\n")
-        return dict(json.loads(await self.process.stdout.readline()))
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lives() -> AsyncIterator[Lives]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.alert_program"),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    yield Lives(process)
-    process.kill()
-    await process.communicate()
+    async with loaded() as made:
+        yield made
 
 
 async def told(lives: Lives, directory: Path, die_at: int) -> tuple[int, SlackStandIn]:
@@ -57,13 +32,13 @@ async def told(lives: Lives, directory: Path, die_at: int) -> tuple[int, SlackSt
     slack = SlackStandIn()
     await slack.start()
     try:
-        first = await lives.live(directory, slack.url, die_at)
-        assert first["code"] in (0, -signal.SIGKILL), first
-        if first["code"]:
-            assert (await lives.live(directory, slack.url, NEVER))["code"] == 0
+        first = await lives.live(directory, (ANY, die_at), slack=slack.url)
+        assert first.code in (0, -signal.SIGKILL), first
+        if first.code:
+            assert (await lives.live(directory, (ANY, NEVER), slack=slack.url)).code == 0
     finally:
         await slack.stop()
-    return first["moments"], slack
+    return first.moments.get(ANY, 0), slack
 
 
 def said(slack: SlackStandIn) -> tuple[list[str], set[str]]:

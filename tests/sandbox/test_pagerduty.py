@@ -1,12 +1,14 @@
 """The pretend PagerDuty refuses what the published schema of the Events API v2 refuses."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
+from jsonschema import Draft202012Validator
 
-from sandbox.pagerduty import ROUTING_KEY, PagerDuty
+from sandbox.pagerduty import ROUTING_KEY, SCHEMA, PagerDuty
 
 PAYLOAD = {"summary": "Redis is down", "source": "novapulse", "severity": "critical"}
 TRIGGER: dict[str, Any] = {"routing_key": ROUTING_KEY, "event_action": "trigger", "payload": PAYLOAD}
@@ -41,6 +43,13 @@ async def test_an_event_is_taken_and_gets_a_key(pagerduty: PagerDuty) -> None:
         ({"dedup_key": "x" * 256}, "dedup_key"),
         ({"event_action": "close"}, "event_action"),
         ({"event_action": "resolve"}, "dedup_key"),
+        ({"payload": PAYLOAD | {"timestamp": "yesterday"}}, "timestamp"),
+        ({"payload": PAYLOAD | {"timestamp": "2026-07-01T09:00:00"}}, "timestamp"),
+        ({"payload": PAYLOAD | {"custom_details": "text"}}, "custom_details"),
+        ({"payload": PAYLOAD | {"sumary": "x"}}, "sumary"),
+        ({"links": [{"text": "no address"}]}, "href"),
+        ({"images": [{"src": "picture.png"}]}, "src"),
+        ({"client_url": 5}, "client_url"),
         ({"routing_key": "short"}, "routing_key"),
         ({"routing_key": "W" * 32}, "routing key"),
     ],
@@ -62,3 +71,20 @@ async def test_its_page_shows_the_incidents(pagerduty: PagerDuty) -> None:
     await told(pagerduty, TRIGGER | {"payload": PAYLOAD | {"summary": "<Redis>"}})
     async with aiohttp.ClientSession() as http, http.get(pagerduty.url) as answer:
         assert "&lt;Redis&gt;" in await answer.text()
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+async def test_all_that_the_schema_knows_is_taken(pagerduty: PagerDuty) -> None:
+    link, image = {"href": "https://example.com", "text": "here"}, {"src": "https://example.com/a.png", "alt": "a"}
+    more = {"timestamp": "2026-07-01T09:00:00+00:00", "component": "redis", "group": "g", "class": "c"}
+    whole = {"links": [link], "images": [image], "client": "bot", "client_url": "https://example.com", "dedup_key": "k"}
+    payload = PAYLOAD | more | {"custom_details": {"card": "text"}}
+    assert (await told(pagerduty, TRIGGER | whole | {"payload": payload}))[0] == 202
+
+
+async def test_what_is_no_json_is_refused(pagerduty: PagerDuty) -> None:
+    async with aiohttp.ClientSession() as http, http.post(f"{pagerduty.url}/v2/enqueue", data=b"{") as answer:
+        assert (answer.status, (await answer.json())["errors"]) == (400, ["JSON parse error"])

@@ -34,10 +34,10 @@ def thread(world: World, card: Message) -> list[str]:
     ]
 
 
-def statuses(world: World) -> list[str]:
-    """Return how PagerDuty's incidents about MongoDB stand."""
+def statuses(world: World, words: str = "MongoDB") -> list[str]:
+    """Return how PagerDuty's incidents about something stand."""
     assert world.sandbox.pagerduty is not None
-    return [one["status"] for one in world.sandbox.pagerduty.incidents.values() if "MongoDB" in one["summary"]]
+    return [one["status"] for one in world.sandbox.pagerduty.incidents.values() if words in one["summary"]]
 
 
 def mailed(world: World, words: str) -> list[str]:
@@ -103,3 +103,25 @@ async def test_a_page_mentions_the_level_and_not_without_end(watched: World) -> 
         await world.new(ALERTS, known, f"Page: customers wait {number}", "Team lead*: <@U0APPROVER>")
     await world.ask("operator", '/page 2 "again"', "You have paged 3 times within 10 minutes")
     await world.ask("viewer", '/page 2 "again"', "oncall:page")
+
+
+async def test_a_page_is_taken_in_hand_and_resolved_in_pagerduty_too(watched: World) -> None:
+    world = watched
+    known = world.shown(ALERTS)
+    await world.ask("approver", '/page 1 "the import hangs"', "Page level 1, On-call engineer: oncall")
+    card = await world.new(ALERTS, known, "Page: the import hangs", "approver calls at")
+    assert labels(card) == ["Acknowledge", "Resolved"]
+    await world.until(lambda: statuses(world, "the import hangs") == ["triggered"])
+    await world.press("viewer", card, "Acknowledge", "alerts:acknowledge, which your roles (viewer) do not have")
+    await world.click("oncall", card, "Acknowledge")
+    taken = await world.becomes(card, "Acknowledged by oncall at")
+    assert labels(taken) == ["Resolved"]
+    await world.until(lambda: statuses(world, "the import hangs") == ["acknowledged"])
+    await world.click("oncall", taken, "Resolved")
+    assert labels(await world.becomes(card, "Resolved by oncall at")) == []
+    await world.until(lambda: statuses(world, "the import hangs") == ["resolved"])
+    await world.until(lambda: len(mailed(world, "the import hangs")) == 2)
+    page = world.rows("select id from pages where reason = 'the import hangs'")[0][0]
+    asked = world.rows("select command, actor_name, text from requests order by received_at")
+    said = [(command, by) for command, by, text in asked if "import hangs" in text or page in text]
+    assert said == [("/page", "approver"), ("/ack", "viewer"), ("/ack", "oncall"), ("/page", "oncall")]

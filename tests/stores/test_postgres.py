@@ -1,25 +1,18 @@
 """What has to hold on PostgreSQL as well: several replicas share that."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.dispatch.world import AMIR, OLGA, SANA, World, buttons_of, opened
-from tests.servers import postgres_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres_server() as url:
-        yield url
 
 
 @pytest.fixture
-async def running(server: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with opened(World(tmp_path, url=server, name=tmp_path.name)) as made:
+async def running(postgres_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with opened(World(tmp_path, url=postgres_url, name=tmp_path.name)) as made:
         yield made
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.alert_rule import AlertRule
-from bot.alerting.actions import AlertActions
 from bot.alerting.parts import alerting_parts
 from bot.alerting.pipeline import Alerting
 from bot.catalog import Catalog
@@ -17,6 +16,7 @@ from bot.schedule import Observation
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.outbox import Outbox
+from bot.stores.pages import Pages
 from bot.stores.silences import Silences
 
 
@@ -31,13 +31,13 @@ class AlertWorld:
 
     def __post_init__(self) -> None:
         self.alerting: Alerting
-        self.actions: AlertActions
+        self.actions: dict[str, object]
         channel, clock = "C1", lambda: self.now
         self.alerting, self.actions = alerting_parts(
             self.database, self.policy, self.catalog, channel=channel, clock=clock
         )
         self.incidents, self.silences = Incidents(self.database), Silences(self.database)
-        self.outbox = Outbox(self.database)
+        self.outbox, self.pages = Outbox(self.database), Pages(self.database)
         rules = [
             AlertRule.model_validate(rule.model_dump(by_alias=True) | NO_WAIT) for rule in self.policy.current.alerts
         ]
@@ -64,7 +64,7 @@ class AlertWorld:
 
     async def carry_out(self, plan: Plan) -> list[object]:
         """Do a plan's steps; return what each said."""
-        operations = Operations({"alerts": self.actions})
+        operations = Operations(self.actions)
         return [await operations.find(step)(**step.arguments) for step in plan.steps]
 
     async def rings(self) -> list[str]:

@@ -12,7 +12,8 @@ from tests.commands.administration.alert_world import AlertWorld
 
 
 async def planned(world: AlertWorld, incident: str, actor: Actor) -> Plan:
-    plan = await ack.handler(incident, incidents=world.incidents, request=world.request("/ack", actor))
+    known = {"incidents": world.incidents, "pages": world.pages}
+    plan = await ack.handler(incident, request=world.request("/ack", actor), **known)
     assert isinstance(plan, Plan)
     return plan
 

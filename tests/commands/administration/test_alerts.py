@@ -10,7 +10,12 @@ from tests.commands.administration.alert_world import AlertWorld
 
 async def asked(world: AlertWorld, show: str = "firing") -> Reply:
     reply = await alerts.handler(
-        show, incidents=world.incidents, silences=world.silences, outbox=world.outbox, now=world.now
+        show,
+        incidents=world.incidents,
+        silences=world.silences,
+        pages=world.pages,
+        outbox=world.outbox,
+        now=world.now,
     )
     assert isinstance(reply, Reply)
     return reply

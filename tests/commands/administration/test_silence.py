@@ -46,7 +46,12 @@ async def test_it_says_what_it_mutes_now_and_mutes_it(alert_world: AlertWorld, a
 
 async def test_the_alerts_say_that_it_is_in_force(alert_world: AlertWorld, ask: Ask) -> None:
     await alert_world.carry_out(await ask("queue=email", "30m"))
-    parts = {"incidents": alert_world.incidents, "silences": alert_world.silences, "outbox": alert_world.outbox}
+    parts = {
+        "incidents": alert_world.incidents,
+        "silences": alert_world.silences,
+        "outbox": alert_world.outbox,
+        "pages": alert_world.pages,
+    }
     reply = await alerts.handler("firing", **parts, now=alert_world.now)
     assert isinstance(reply, Reply)
     assert reply.title == "No alert is firing, 1 silence is in force"

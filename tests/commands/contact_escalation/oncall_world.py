@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.alerting.notify import Ways
+from bot.alerting.oncall_actions import OnCallActions
 from bot.alerting.parts import oncall_parts
 from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
@@ -16,7 +17,10 @@ from bot.policy_file import PolicyFile
 from bot.reply import Reply
 from bot.request import Actor, Request
 from bot.stores.database import Database
-from bot.stores.outbox import Delivery, Outbox
+from bot.stores.incidents import Incidents
+from bot.stores.message import Delivery, Via
+from bot.stores.outbox import Outbox
+from bot.stores.silences import Silences
 
 
 @dataclass
@@ -32,7 +36,9 @@ class OnCallWorld:
         def clock() -> datetime:
             return self.now
 
-        self.shifts = Shifts(self.database, lambda: self.policy.current, ways=Ways("C1"), clock=clock)
+        ways = Ways("C1", pagerduty=True, address="alerts@novapulse.com")
+        self.shifts = Shifts(self.database, lambda: self.policy.current, channel="C1")
+        self.acts = OnCallActions(self.database, lambda: self.policy.current, ways=ways, clock=clock)
         self.systems = oncall_parts(self.database)
         self.outbox = Outbox(self.database)
         self.number = 0
@@ -49,8 +55,8 @@ class OnCallWorld:
         self.number += 1
         who = Actor(id=actor, name=self.policy.current.name(actor))
         request = Request(id=f"r{self.number}", actor=who, command=name, text=text, received_at=self.now)
-        known = {type(part): part for part in (self.policy, *self.systems.values())}
-        known |= {Request: request, datetime: self.now}
+        known = {type(part): part for part in (self.policy, Incidents(self.database), *self.systems.values())}
+        known |= {Request: request, datetime: self.now, Outbox: self.outbox, Silences: Silences(self.database)}
         needs = {need: known[kind] for need, kind in command.dependencies.items()}
         answer: Reply | Plan = await command.handler(**bind(command, parse(command, text)), **needs)
         return answer
@@ -65,11 +71,12 @@ class OnCallWorld:
         """Type a command that plans, and carry the plan out."""
         plan = await self.ask(line, actor)
         assert isinstance(plan, Plan)
-        operations = Operations(self.systems | {"oncall": self.shifts})
+        operations = Operations(self.systems | {"oncall": self.acts})
         for step in plan.steps:
             await operations.find(step)(**step.arguments)
         return plan
 
-    async def messages(self) -> list[Delivery]:
-        """Return what waits to be sent, the oldest first."""
-        return sorted(await self.outbox.undelivered(self.now), key=lambda one: one.created_at)
+    async def messages(self, via: Via = "slack") -> list[Delivery]:
+        """Return what waits to be sent by a way, the oldest first."""
+        waiting = [one for one in await self.outbox.undelivered(self.now) if one.via == via]
+        return sorted(waiting, key=lambda one: one.created_at)

@@ -4,9 +4,25 @@ from datetime import timedelta
 
 import pytest
 
+from bot.alerting.notify import Ways
+from bot.alerting.oncall_actions import OnCallActions
 from bot.errors import Refused, UserError
+from bot.reply import Buttons, Level
+from bot.stores.message import Delivery, page_of
 from bot.stores.outbox import CRITICAL
 from tests.commands.contact_escalation.oncall_world import OnCallWorld
+
+
+def buttons(message: Delivery) -> list[str]:
+    rows = [part.buttons for part in message.body.parts if isinstance(part, Buttons)]
+    return [button.value for row in rows for button in row]
+
+
+async def action(world: OnCallWorld) -> str:
+    """Return what PagerDuty is to be told of the only page."""
+    (message,) = await world.messages("pagerduty")
+    assert message.page is not None
+    return message.page.action
 
 
 async def test_whoever_has_the_level_is_mentioned(world: OnCallWorld) -> None:
@@ -20,7 +36,7 @@ async def test_whoever_has_the_level_is_mentioned(world: OnCallWorld) -> None:
 
 async def test_a_step_that_is_repeated_calls_nobody_twice(world: OnCallWorld) -> None:
     plan = await world.do('/page 1 "now"')
-    again = await world.shifts.page(**plan.steps[0].arguments)  # type: ignore[arg-type]
+    again = await world.acts.page(**plan.steps[0].arguments)  # type: ignore[arg-type]
     assert again == {"changed": False, "message": "was called already"}
     assert len(await world.messages()) == 1
 
@@ -45,3 +61,95 @@ async def test_a_level_with_nobody_says_where_somebody_is(world: OnCallWorld) ->
         await world.ask('/page 3 "why"')
     with pytest.raises(UserError, match="needs a reason"):
         await world.ask('/page 1 " "')
+
+
+async def test_a_page_is_taken_in_hand_and_ended_on_its_card_and_in_pagerduty(world: OnCallWorld) -> None:
+    plan = await world.do('/page 2 "customers cannot log in"')
+    name = str(plan.facts["page"])
+    (card,), (paged,) = await world.messages(), await world.messages("pagerduty")
+    assert buttons(card) == [f"/ack page-{name}", f"/page end {name}"]
+    assert (await action(world), paged.incident) == ("trigger", card.incident)
+    taken = await world.do(f"/ack page-{name}", actor="U0APPROVER")
+    assert (taken.title, taken.thread) == ("Acknowledge: customers cannot log in", f"page:{name}")
+    (card,) = await world.messages()
+    assert "Acknowledged by Amir Approver at" in str(card.body)
+    assert (buttons(card), card.body.level, await action(world)) == (
+        [f"/page end {name}"],
+        Level.WARNING,
+        "acknowledge",
+    )
+    await world.do(f"/page end {name}")
+    (card,), (after,) = await world.messages(), await world.messages("pagerduty")
+    assert "Resolved by Olga Operator at" in str(card.body)
+    assert "notify=True" not in str(card.body)
+    assert (buttons(card), card.body.level, await action(world)) == ([], Level.OK, "resolve")
+    assert paged.page is not None
+    assert after.page is not None
+    assert after.page.dedup_key == paged.page.dedup_key == f"page-{name}"
+    assert [one.body.level for one in await world.messages("mail")] == [Level.CRITICAL, Level.OK]
+
+
+async def test_whatever_is_done_twice_is_done_once(world: OnCallWorld) -> None:
+    plan = await world.do('/page 1 "now"')
+    name = str(plan.facts["page"])
+    taken = await world.do(f"/ack page-{name}", actor="U0ONCALL")
+    assert (await world.acts.page(**plan.steps[0].arguments))["changed"] is False  # type: ignore[arg-type]
+    assert (await world.acts.acknowledge(name, "Somebody Else"))["changed"] is False
+    assert await action(world) == "acknowledge"
+    with pytest.raises(UserError, match="Otto Oncall has it since 09:00 UTC"):
+        await world.ask(f"/ack page-{name}")
+    ended = await world.do(f"/page end page-{name}")
+    for again in (plan, taken, ended):
+        operation = getattr(world.acts, again.steps[0].operation.partition(".")[2])
+        assert (await operation(**again.steps[0].arguments))["changed"] is False
+    assert await action(world) == "resolve"
+    with pytest.raises(UserError, match="It is over: Olga Operator said so at 2026-07-01 09:00 UTC"):
+        await world.ask(f"/page end {name}")
+    with pytest.raises(UserError, match="It is over since 2026-07-01 09:00 UTC"):
+        await world.ask(f"/ack page-{name}")
+
+
+async def test_what_pagerduty_was_never_told_it_is_not_told_the_end_of(world: OnCallWorld) -> None:
+    world.acts = without_ways(world)
+    name = str((await world.do('/page 1 "now"')).facts["page"])
+    await world.do(f"/page end {name}")
+    assert await world.messages("pagerduty") == await world.messages("mail") == []
+
+
+async def test_what_went_the_second_path_is_resolved_under_the_same_key(world: OnCallWorld) -> None:
+    world.acts = without_ways(world)
+    name = str((await world.do('/page 1 "now"')).facts["page"])
+    (card,) = await world.messages()
+    await world.outbox.put(page_of("trigger", card.incident, card.body, "critical"), world.now)
+    await world.do(f"/page end {name}")
+    assert await action(world) == "resolve"
+
+
+async def test_open_pages_are_listed_until_they_are_ended(world: OnCallWorld) -> None:
+    name = str((await world.do('/page 2 "the app is slow"')).facts["page"])
+    world.now += timedelta(minutes=5)
+    shown = await world.shown("/alerts")
+    assert (shown.title, shown.level) == ("No alert is firing, 1 page is open", Level.CRITICAL)
+    assert f"Page page-{name}: the app is slow; Olga Operator called level 2 5 min ago, nobody has it" in str(shown)
+    await world.do(f"/ack page-{name}", actor="U0APPROVER")
+    assert (await world.shown("/alerts")).level is Level.WARNING
+    with pytest.raises(UserError, match=f"There is no page “nothing”; open are: {name}"):
+        await world.ask("/page end nothing")
+    await world.do(f"/page end {name}")
+    assert (await world.shown("/alerts")).title == "No alert is firing"
+
+
+def without_ways(world: OnCallWorld) -> OnCallActions:
+    """Return what people do where neither PagerDuty nor mail is set up."""
+    return OnCallActions(world.database, lambda: world.policy.current, ways=Ways("C1"), clock=lambda: world.now)
+
+
+async def test_whoever_is_paged_is_mailed_at_their_own_address_too(world: OnCallWorld) -> None:
+    people = dict(world.policy.current.people)
+    people["U0APPROVER"] = people["U0APPROVER"].model_copy(update={"email": "amir@novapulse.com"})
+    world.policy.current = world.policy.current.model_copy(update={"people": people})
+    name = str((await world.do('/page 2 "now"')).facts["page"])
+    await world.do(f"/page end {name}")
+    mails = sorted((one.channel, one.body.level) for one in await world.messages("mail"))
+    levels = (Level.CRITICAL, Level.OK)
+    assert mails == [(to, level) for to in ("alerts@novapulse.com", "amir@novapulse.com") for level in levels]
