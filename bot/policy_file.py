@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.alert_rule import RULE_READABLE
+from bot.backup import backup_problems
 from bot.catalog import Catalog
 from bot.errors import InvalidPolicy
 from bot.nearest import nearest
@@ -94,6 +95,7 @@ def _problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     for name in policy.schedules:
         if name not in catalog.schedules:
             yield ("schedules", name), f"there is no schedule {name!r}; there are {', '.join(catalog.schedules)}"
+    yield from backup_problems(policy.backups)
     yield from oncall_problems(policy, catalog)
     yield from _login_problems(policy)
     yield from _alert_problems(policy, catalog)
