@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from bot.backup import SYSTEMS
 from bot.clients.platform import CronJobReading
 from bot.clients.redis import RedisServer
 from bot.elapsed import elapsed
 from bot.policy_file import PolicyFile
-from bot.schedule import FOR, Observation, schedule
+from bot.schedule import FOR, Labels, Observation, schedule
 from schedules.backup_sources import Backup, read_backups
 
 METRICS: Final = ("backup_age_seconds", "backup_overdue_seconds", "backup_ok", "backup_readable")
+_LABELS: Final[Labels] = {"backup": tuple(SYSTEMS), "cronjob": ()}
 
 
-@schedule("backup-watch", metrics=METRICS)
+@schedule("backup-watch", metrics=dict.fromkeys(METRICS, _LABELS))
 async def backup_watch(
     cronjobs: CronJobReading, redis: RedisServer, policy: PolicyFile, now: datetime
 ) -> list[Observation]:

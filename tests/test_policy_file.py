@@ -36,7 +36,7 @@ async def morning() -> Reply:
     return say("good morning")
 
 
-@schedule("look", metrics=("queue_waiting", "queue_failed"))
+@schedule("look", metrics={"queue_waiting": {"queue": ()}, "queue_failed": {"queue": ()}})
 async def look() -> list[Observation]:
     """Look at the queues."""
     return []
@@ -174,9 +174,14 @@ def test_a_good_file_is_read() -> None:
             '{ queue = "email" }',
             '{ queue = "emial" }',
             53,
-            "the queue 'emial', which QUEUES does not name; there are email",
+            "the queue 'emial', which QUEUES does not name; did you mean 'email'?",
         ),
-        ('match = { queue = "email" }', 'unless = { queue = "x" }', 53, "the queue 'x', which QUEUES does not name"),
+        (
+            'match = { queue = "email" }',
+            'unless = { queue = "x" }',
+            53,
+            "the queue 'x', which QUEUES does not name; there are email, report",
+        ),
         ('["/scale 5"]', '["/sacle 5"]', 56, "there is no command '/sacle'"),
         ('["/scale 5"]', '[" "]', 56, "there is no command ''"),
         ("next_steps = [", "next_steps = [[", 56, ""),

@@ -34,14 +34,14 @@ async def findings(settings: Settings, name: str, clock: Callable[[], datetime])
     """Return a line for each thing; ``name`` is this process's, for the database's list of who is alive."""
     declared = catalog.load()
     pretend = settings.slack.slack_api_url != SlackSettings.model_fields["slack_api_url"].default
-    policy, said = policy_lines(settings.state.policy_file, declared, pretend=pretend)
+    policy, said = policy_lines(settings.state.policy_file, declared, settings.redis.queues, pretend=pretend)
     state, slack, systems, backups = await asyncio.gather(
         state_lines(settings.state.state_url.get_secret_value(), name, clock()),
         tried("Slack", slack_lines(settings.slack), "Check SLACK_BOT_TOKEN and SLACK_API_URL."),
         _systems(settings, clock),
         _backups(settings.platform, policy),
     )
-    schedules = schedule_lines(policy, declared, tuple(settings.redis.queues)) if policy is not None else ()
+    schedules = schedule_lines(policy, declared) if policy is not None else ()
     ways = paging_lines(settings.paging, policy) + mail_lines(settings.paging)
     return _summary(said + state + slack + systems + backups + schedules + ways)
 
