@@ -1,6 +1,7 @@
 """How a CronJob stands, from the times it keeps and the Jobs that are left, against a scripted API."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,15 @@ async def server() -> AsyncIterator[KubernetesServer]:
 
 @pytest.fixture
 async def cronjobs(server: KubernetesServer, tmp_path: Path) -> AsyncIterator[CronJobs]:
-    settings = PlatformSettings(kubeconfig=server.kubeconfig(tmp_path))
+    async with reading(server, tmp_path) as client:
+        yield client
+
+
+@asynccontextmanager
+async def reading(server: KubernetesServer, directory: Path, seconds: float = 5.0) -> AsyncIterator[CronJobs]:
+    settings = PlatformSettings(kubeconfig=server.kubeconfig(directory))
     connection = ClusterConnection(settings)
-    yield CronJobs(Workloads(settings, connection, seconds=1.0))
+    yield CronJobs(Workloads(settings, connection, seconds=seconds))
     await connection.close()
 
 
@@ -145,10 +152,11 @@ async def test_what_cannot_be_read_says_why(
         await cronjobs.state(NAME)
 
 
-async def test_one_that_hangs_is_given_up_in_time(server: KubernetesServer, cronjobs: CronJobs) -> None:
+async def test_one_that_hangs_is_given_up_in_time(server: KubernetesServer, tmp_path: Path) -> None:
     server.answers[f"GET {JOBS}"] = server.hang
-    with pytest.raises(TimedOut):
-        await cronjobs.state(NAME)
+    async with reading(server, tmp_path, seconds=0.5) as cronjobs:
+        with pytest.raises(TimedOut):
+            await cronjobs.state(NAME)
 
 
 async def test_a_cluster_that_is_not_configured_is_none() -> None:

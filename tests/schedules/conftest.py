@@ -20,6 +20,7 @@ from bot.clients.cluster_workloads import Workloads
 from bot.clients.mongo import Mongo
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.schedule import Observation, Schedule
 from bot.settings import ApiSettings, MongoSettings, PlatformSettings, RedisSettings
 from bot.stores.database import Database
 from sandbox.ports import free_port
@@ -67,6 +68,16 @@ class Systems:
                 await self.raw.zadd(f"{key}:{state}", dict.fromkeys(ids, 0))
             else:
                 await self.raw.rpush(f"{key}:{state}", *ids)
+
+
+def as_declared(declared: Schedule, found: object) -> list[Observation]:
+    """Return what was observed, whose metrics, labels and values are those that the schedule declares."""
+    assert isinstance(found, list)
+    for one in found:
+        labels = declared.metrics[one.metric]
+        assert one.labels.keys() <= labels.keys()
+        assert all(not labels[name] or value in labels[name] for name, value in one.labels.items())
+    return found
 
 
 def dead_url() -> str:
@@ -141,7 +152,7 @@ async def systems(tmp_path: Path, shared_redis: str, raw: Redis) -> AsyncIterato
             redis=RedisServer(redis_settings),
             mongo=Mongo(MongoSettings(mongo_url=SecretStr(mongo_server.url))),
             cluster=Cluster(platform),
-            cronjobs=CronJobs(Workloads(platform, connection, seconds=1.0)),
+            cronjobs=CronJobs(Workloads(platform, connection)),
             raw=raw,
             api_server=api_server,
             mongo_server=mongo_server,

@@ -24,7 +24,7 @@ from bot.settings import PlatformSettings, RedisSettings
 from schedules.backup_watch import METRICS, backup_watch
 from schedules.morning_backups import backup_lines
 from tests.clients.kubernetes_server import CRONJOBS, JOBS, cronjob, job, status
-from tests.schedules.conftest import NOW, Systems, dead_url
+from tests.schedules.conftest import NOW, Systems, as_declared, dead_url
 from tests.servers import ROOT
 
 DEFAULT = (ROOT / "policy.toml").read_text(encoding="utf-8")
@@ -67,8 +67,7 @@ def watch(systems: Systems, tmp_path: Path) -> Watch:
         path.write_text(DEFAULT.replace(NAMED, backups), encoding="utf-8")
         policy = PolicyFile(path, load())
         reading, server = cronjobs or systems.cronjobs, redis or systems.redis
-        found = await backup_watch.handler(reading, server, policy, now)
-        assert isinstance(found, list)
+        found = as_declared(backup_watch, await backup_watch.handler(reading, server, policy, now))
         parts = await backup_lines(reading, server, policy.current, now)
         lines = {part.label: part for part in parts if isinstance(part, Line)}
         return Seen(found, policy.current.alerts, lines)
