@@ -39,30 +39,32 @@ class KnownLabels:
 
 def known_labels(policy: Policy, metrics: Mapping[str, Labels], queues: Collection[str]) -> KnownLabels:
     """Return the labels of the alerts that the rules can make; without ``queues``, any queue."""
-    rules = tuple(rule.name for rule in policy.alerts)
+    rules, of_metric = tuple(rule.name for rule in policy.alerts), _of_metric(policy, metrics, queues)
     found: dict[str, Collection[str] | None] = {"alert": rules, "severity": SEVERITIES}
     for rule in policy.alerts:
         own = {name: (value,) for name, value in rule.labels.items()}
-        for labels in (_of_metric(rule, metrics, queues, rules), own):
+        for labels in (of_metric.get(rule.metric, {}), own):
             for name, values in labels.items():
                 before = found.get(name, ())
                 found[name] = None if before is None or not values else tuple(dict.fromkeys((*before, *values)))
     return KnownLabels(dict(sorted(found.items())))
 
 
-def _of_metric(
-    rule: AlertRule, metrics: Mapping[str, Labels], queues: Collection[str], rules: tuple[str, ...] = ()
-) -> Labels:
-    if rule.metric == RULE_READABLE:
-        return {"rule": rules}
-    return {name: tuple(queues) if name == "queue" else values for name, values in metrics.get(rule.metric, {}).items()}
+def _of_metric(policy: Policy, metrics: Mapping[str, Labels], queues: Collection[str]) -> dict[str, Labels]:
+    """Return the labels of every metric, with what the settings and the policy say of their values."""
+    own = {"queue": tuple(queues)}
+    found: dict[str, Labels] = {
+        metric: {name: own.get(name, values) for name, values in labels.items()} for metric, labels in metrics.items()
+    }
+    return found | {RULE_READABLE: {"rule": tuple(rule.name for rule in policy.alerts)}}
 
 
 def label_problems(policy: Policy, metrics: Mapping[str, Labels], queues: Collection[str]) -> Iterator[Problem]:
     """Say where the policy names a label that no alert has, or a value that its label never has."""
+    of_metric = _of_metric(policy, metrics, queues)
     for index, rule in enumerate(policy.alerts):
         for key, named in (("match", rule.match), ("unless", rule.unless)):
-            for problem in _rule_problems(rule, named, _of_metric(rule, metrics, queues)):
+            for problem in _rule_problems(rule, named, of_metric.get(rule.metric, {})):
                 yield ("alerts", index, key), f"the rule {rule.name!r} names {problem}"
     known = known_labels(policy, metrics, queues)
     for place, matchers in _conditions(policy):

@@ -50,6 +50,7 @@ summary = "down"
 [[alerts]]
 name = "unread"
 metric = "rule_readable"
+match = { rule = "waiting" }
 below = true
 warning = 1
 summary = "unread"
@@ -91,6 +92,7 @@ REFUSED = [
     ('{ queue = "email" }', '{ queue = "emial" }', "match = ", "'waiting' names the queue 'emial'", "email"),
     ('{ queue = "email" }', '{ system = "redis" }', "match = ", "the label 'system', which the metric", ""),
     ('{ system = "mongodb" }', '{ system = "mongo" }', "unless = ", "names the system 'mongo'", "mongodb"),
+    ('{ rule = "waiting" }', '{ rule = "wating" }', "match = ", "names the rule 'wating'", "waiting"),
     ('{ system = "mongodb" }', '{ sytem = "redis" }', "unless = ", "names the label 'sytem'", "system"),
 ]
 
