@@ -7,6 +7,7 @@ from typing import Final
 from bot.backup import SYSTEMS, BackupRule
 from bot.check.tried import Lines, problem, tried
 from bot.clients.platform import CronJobReading
+from bot.errors import Refused
 from bot.reply import Level, Line
 
 _RIGHTS: Final = "Apply deploy/kubernetes/rbac.yaml, and let the bot use its account."
@@ -24,15 +25,18 @@ async def _lines(system: str, rule: BackupRule | None, cronjobs: CronJobReading)
         return (Line(level=Level.INFO, label=label, value="not watched, as the policy says"),)
     if rule is not None and rule.cronjob:
         mend = f"Name the CronJob that makes it under [backups.{system}] in the policy."
-        return await tried(label, _found(rule.cronjob, cronjobs), mend, forbidden=_RIGHTS)
+        return await tried(label, _found(label, rule.cronjob, cronjobs), mend, forbidden=_RIGHTS)
     if system == "redis":
         return ()  # its own snapshot is tried with Redis itself
     mend = f"Name its CronJob under [backups.{system}] in the policy, or set watched = false there."
     return (problem(label, "nothing says what makes it", mend, level=Level.WARNING),)
 
 
-async def _found(name: str, cronjobs: CronJobReading) -> str:
-    found = await cronjobs.state(name)
+async def _found(label: str, name: str, cronjobs: CronJobReading) -> str | Line:
+    try:
+        found = await cronjobs.state(name)
+    except Refused as refusal:  # the platform has none, and works without
+        return problem(label, refusal.message, refusal.hint, level=Level.WARNING)
     success = f"{found.succeeded_at:%Y-%m-%d %H:%M} UTC" if found.succeeded_at else "never"
     suspended = ", and is suspended" if found.suspended else ""
     return f"CronJob {name} is there ({found.schedule}), last succeeded: {success}{suspended}"

@@ -10,6 +10,7 @@ from bot.clients.cluster_connection import ClusterConnection
 from bot.clients.cluster_cronjobs import CronJobs
 from bot.clients.cluster_workloads import Workloads
 from bot.clients.compose_cronjobs import ComposeCronJobs
+from bot.reply import Level
 from bot.settings import PlatformSettings
 from tests.clients.kubernetes_server import CRONJOBS, JOBS, KubernetesServer, cronjob, kubernetes_server, status
 
@@ -63,5 +64,6 @@ async def test_what_nobody_watches_is_said(server: KubernetesServer, tmp_path: P
 
 async def test_on_docker_compose_a_cronjob_cannot_be_read() -> None:
     (line,) = await backup_lines(NAMED, ComposeCronJobs())
+    assert line.level is Level.WARNING
     assert "Docker Compose has no CronJobs" in line.value
     assert "watched = false" in line.value
