@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bot.command import Command
 from bot.errors import InvalidDeclaration
-from bot.schedule import Schedule
+from bot.schedule import Labels, Schedule
 
 UMBRELLA = "/nova"
 
@@ -38,7 +38,12 @@ class Catalog:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Every metric that some schedule observes."""
-        return tuple(dict.fromkeys(metric for schedule in self.schedules.values() for metric in schedule.metrics))
+        return tuple(self.labels)
+
+    @property
+    def labels(self) -> dict[str, Labels]:
+        """The labels of every metric that some schedule observes."""
+        return {metric: labels for each in self.schedules.values() for metric, labels in each.metrics.items()}
 
 
 def load() -> Catalog:

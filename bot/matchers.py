@@ -39,6 +39,17 @@ class Matcher:
         met = bool(self._expression.fullmatch(value)) if self._expression else value == self.value
         return met is not self.operator.startswith("!")
 
+    def impossible(self, values: Iterable[str]) -> str:
+        """Return the part of its value that is none of these, whatever it says of it; empty where each part is one.
+
+        Any label may also be missing, which is the empty value.
+        """
+        there = {*values, ""}
+        if not self.operator.endswith("~"):
+            return "" if self.value in there else self.value
+        words = self.value.split("|")
+        return next((word for word in words if not any(re.fullmatch(word, value) for value in there)), "")
+
     def __str__(self) -> str:
         """Return it as it is written."""
         return f"{self.label}{self.operator}{self.value}"

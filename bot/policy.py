@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bot.alert_rule import AlertRule, Flapping, Inhibition, Notifications
+from bot.backup import BackupRule
 from bot.duration import Duration
 from bot.oncall import Escalation, OnCall
 from bot.routing import Receiver, Route, notified
@@ -148,6 +149,7 @@ class Policy(_Section):
     escalation: Escalation = Escalation()
     limits: dict[Literal["api", "worker"], ScaleLimit]
     schedules: dict[str, ScheduleRule]
+    backups: dict[str, BackupRule] = Field(default_factory=dict)
     alerts: tuple[AlertRule, ...]
     inhibitions: tuple[Inhibition, ...] = ()
     notifications: Notifications = Notifications()

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.alert_rule import RULE_READABLE
+from bot.backup import backup_problems
 from bot.catalog import Catalog
 from bot.errors import InvalidPolicy
+from bot.labels import KnownLabels, known_labels, label_problems
 from bot.nearest import nearest
 from bot.oncall_check import Problem, oncall_problems
 from bot.policy import ApprovalRule, Policy
@@ -28,7 +30,7 @@ _PART = re.compile(r"""["']([^"']*)["']|([\w-]+)""")
 class PolicyFile:
     """The policy in force. A reload that fails leaves the old one in force and says why.
 
-    ``queues`` are those that the alert rules may name; without them, any.
+    ``queues`` are those that the alert rules and their matchers may name; without them, any.
     """
 
     def __init__(self, path: Path, catalog: Catalog, queues: Collection[str] = ()) -> None:
@@ -37,6 +39,11 @@ class PolicyFile:
         self._queues = tuple(queues)
         self._text: str | None = None
         self.current = self._load()
+
+    @property
+    def labels(self) -> KnownLabels:
+        """The labels that alerts can have while this policy is in force."""
+        return known_labels(self.current, self._catalog.labels, self._queues)
 
     def reload(self) -> bool:
         """Read the file again; return whether it changed. Raises ``InvalidPolicy``, and the old one stays."""
@@ -72,7 +79,7 @@ def read(text: str, catalog: Catalog, queues: Collection[str] = ()) -> Policy:
         first = error.errors(include_url=False)[0]
         where = tuple(part for part in first["loc"] if part != "[key]")
         raise InvalidPolicy(_sentence(first, where), line=line_of(text, where)) from error
-    for location, problem in chain(_problems(policy, catalog), _queue_problems(policy, queues)):
+    for location, problem in chain(_problems(policy, catalog), label_problems(policy, catalog.labels, queues)):
         raise InvalidPolicy(problem, line=line_of(text, location))
     return policy
 
@@ -94,6 +101,7 @@ def _problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     for name in policy.schedules:
         if name not in catalog.schedules:
             yield ("schedules", name), f"there is no schedule {name!r}; there are {', '.join(catalog.schedules)}"
+    yield from backup_problems(policy.backups)
     yield from oncall_problems(policy, catalog)
     yield from _login_problems(policy)
     yield from _alert_problems(policy, catalog)
@@ -120,15 +128,6 @@ def _alert_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
             first = next(iter(step.split()), "")
             if first not in catalog.commands:
                 yield ("alerts", index, "next_steps"), f"there is no command {first!r}"
-
-
-def _queue_problems(policy: Policy, queues: Collection[str]) -> Iterator[Problem]:
-    for index, rule in enumerate(policy.alerts):
-        for key, labels in (("match", rule.match), ("unless", rule.unless)):
-            name = labels.get("queue")
-            if queues and name is not None and name not in queues:
-                problem = f"the rule {rule.name!r} names the queue {name!r}, which QUEUES does not name"
-                yield ("alerts", index, key), f"{problem}; there are {', '.join(queues)}"
 
 
 def _unknown_metric(metric: str, known: tuple[str, ...]) -> str:

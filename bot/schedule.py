@@ -1,7 +1,7 @@
 """How a schedule is declared, and what it observes. When it fires is the policy's to say, under its name."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, get_type_hints
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from bot.errors import InvalidDeclaration
 from bot.reply import Reply
 
+# The labels of what a metric observes, each with every value that it can have; none is any value.
+Labels = Mapping[str, tuple[str, ...]]
 # Stands in an observation's summary for how long a rule waits before it fires.
 FOR: Final = "{for}"
 
@@ -40,13 +42,13 @@ ScheduleHandler = Callable[..., Awaitable[Reply | list[Observation]]]
 class Schedule:
     """A declared schedule: a reply goes to the alerts channel, observations go through the alert rules.
 
-    ``metrics`` are the names of what it observes; an alert rule about any other is refused.
+    ``metrics`` are the names of what it observes with their labels; whatever in the policy names others is refused.
     """
 
     name: str
     description: str
     dependencies: dict[str, Any]
-    metrics: tuple[str, ...]
+    metrics: Mapping[str, Labels]
     handler: ScheduleHandler
 
     @property
@@ -62,10 +64,12 @@ class Schedules(Protocol):
         """Run the schedule of this name; raises ``KeyError`` where there is none."""
 
 
-def schedule(name: str, *, metrics: tuple[str, ...] = ()) -> Callable[[ScheduleHandler], Schedule]:
+def schedule(
+    name: str, *, metrics: tuple[str, ...] | Mapping[str, Labels] = ()
+) -> Callable[[ScheduleHandler], Schedule]:
     """Declare a schedule whose handler asks for its dependencies by type; raises ``InvalidDeclaration``.
 
-    A handler that observes names its ``metrics``.
+    A handler that observes names its ``metrics``, and the labels of those that have any.
     """
 
     def declare(handler: ScheduleHandler) -> Schedule:
@@ -82,6 +86,7 @@ def schedule(name: str, *, metrics: tuple[str, ...] = ()) -> Callable[[ScheduleH
             raise InvalidDeclaration(f"{name}: the handler must be async")
         if missing := inspect.signature(handler).parameters.keys() - hints.keys():
             raise InvalidDeclaration(f"{name}: {', '.join(sorted(missing))} has no type to look it up by")
-        return Schedule(name, description, hints, metrics, handler)
+        labels = metrics if isinstance(metrics, Mapping) else {metric: {} for metric in metrics}
+        return Schedule(name, description, hints, labels, handler)
 
     return declare

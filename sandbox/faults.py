@@ -29,6 +29,7 @@ FAULTS = {
     "mail-down": "the mail server refuses connections",
     "workers-crash": "worker pods crash as soon as they start",
     "poison-jobs": "every job fails",
+    "backup-fails": "the runs of MongoDB's backup fail, one of them now; switched off, one succeeds at once",
 }
 SLOW_SECONDS = 6.0
 """Longer than the bot waits for one answer of MongoDB or the cluster."""
@@ -62,6 +63,7 @@ class Faults:
             "mail-down": self._mail_down,
             "workers-crash": self._workers_crash,
             "poison-jobs": self._poison_jobs,
+            "backup-fails": self._backup_fails,
         }
 
     async def switch(self, name: str, on: bool) -> None:
@@ -146,6 +148,9 @@ class Faults:
 
     async def _poison_jobs(self, on: bool) -> None:
         await _there(self._sandbox.workers).poison(on)
+
+    async def _backup_fails(self, on: bool) -> None:
+        _there(self._sandbox.cluster).fail_backups(on)
 
 
 def _there(part: T | None) -> T:

@@ -33,7 +33,10 @@ _SILENT: Final = f"NovaPulse's metrics carry no sample of {_REQUESTS}, so nobody
 Series = Mapping[str, Sequence[Sample]]
 
 
-@schedule("api-watch", metrics=("api_error_percent", "api_p95_ms", "api_metrics_readable"))
+@schedule(
+    "api-watch",
+    metrics={"api_error_percent": {"source": ("metrics", "log")}, "api_p95_ms": {}, "api_metrics_readable": {}},
+)
 async def api_watch(metrics: MetricsReader, cluster: Platform, samples: Samples, now: datetime) -> list[Observation]:
     """Read the counters of every replica; where they carry no sample, the share of 5xx entries in the API's log.
 

@@ -1,49 +1,49 @@
-"""Whether Redis' nightly snapshot is there; of MongoDB's dump nothing that the bot can ask knows anything."""
+"""Whether the backups are there: the CronJobs that the policy names, and Redis' own snapshot."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from bot.attempt import attempt, is_missing, why
-from bot.clients.redis import RedisInfo, RedisServer
-from bot.errors import BotError
-from bot.schedule import Observation, schedule
+from bot.backup import SYSTEMS
+from bot.clients.platform import CronJobReading
+from bot.clients.redis import RedisServer
+from bot.elapsed import elapsed
+from bot.policy_file import PolicyFile
+from bot.schedule import FOR, Labels, Observation, schedule
+from schedules.backup_sources import Backup, read_backups
 
-METRICS: Final = ("backup_age_seconds", "backup_ok")
-_NO_SOURCE: Final = "no system that the bot can ask knows of MongoDB's dump; see to it by hand"
+METRICS: Final = ("backup_age_seconds", "backup_overdue_seconds", "backup_ok", "backup_readable")
+_LABELS: Final[Labels] = {"backup": tuple(SYSTEMS), "cronjob": ()}
 
 
-@schedule("backup-watch", metrics=METRICS)
-async def backup_watch(redis: RedisServer, now: datetime) -> list[Observation]:
-    """Ask Redis how old its snapshot is and whether the last one was written.
+@schedule("backup-watch", metrics=dict.fromkeys(METRICS, _LABELS))
+async def backup_watch(
+    cronjobs: CronJobReading, redis: RedisServer, policy: PolicyFile, now: datetime
+) -> list[Observation]:
+    """Look how old each backup is and how its last run ended; one that is not watched is not observed."""
+    found = await read_backups(policy.current.backups, cronjobs, redis, now)
+    return [one for backup in found if backup.watched for one in observations(backup, now)]
 
-    A snapshot that nothing was written after is as good as one from now. While Redis has written none since it
-    started, the snapshot is as old as that at least.
-    """
-    info = await attempt(redis.info())
-    found = [
-        Observation(
-            metric=metric, labels={"backup": "mongodb"}, value=None, at=now, reason=_NO_SOURCE, is_expected=False
+
+def observations(backup: Backup, now: datetime) -> Iterator[Observation]:
+    """Say what is observed of a backup; of one that could not be read only that, and why."""
+    written = None if backup.written is None else float(backup.written)
+    readable = float(not backup.unread) if backup.expects else None
+    behind = "; ".join([f"expected every {elapsed(backup.every)}", *backup.notes])
+    how_old = f"{backup.age_said}; {behind}"
+    for metric, value, said, is_bad in (
+        ("backup_age_seconds", backup.age, how_old, False),
+        ("backup_overdue_seconds", backup.overdue, how_old, bool(backup.overdue)),
+        ("backup_ok", written, "; ".join([backup.failure or backup.age_said, *backup.notes]), bool(backup.failure)),
+        ("backup_readable", readable, "", readable == 0),
+    ):
+        unknown = f"unknown for {FOR}: {backup.unread}"
+        yield Observation(
+            metric=metric,
+            labels=backup.labels,
+            value=value,
+            at=now,
+            reason=backup.unread or said,
+            summary=f"{backup.title}: {said or unknown}" if is_bad else "",
+            is_expected=backup.expects,
         )
-        for metric in METRICS
-    ]
-    if isinstance(info, BotError):
-        return [*found, *(_redis(metric, None, now, why(info), expected=not is_missing(info)) for metric in METRICS)]
-    age, said = _age(info, now)
-    written = None if info.persistence_ok is None else float(info.persistence_ok)
-    reason = "" if written is not None else "Redis does not say whether its last snapshot was written"
-    return [*found, _redis("backup_age_seconds", age, now, said), _redis("backup_ok", written, now, reason)]
-
-
-def _age(info: RedisInfo, now: datetime) -> tuple[float | None, str]:
-    if info.changes_since_save == 0:
-        return 0.0, "Nothing was written after the last snapshot."
-    if info.saved_at is not None:
-        return max(0.0, (now - info.saved_at).total_seconds()), ""
-    if info.uptime is not None:
-        return float(info.uptime), "Redis has written no snapshot since it started."
-    return None, "Redis does not say when it wrote its last snapshot"
-
-
-def _redis(metric: str, value: float | None, now: datetime, reason: str, *, expected: bool = True) -> Observation:
-    labels = {"backup": "redis"}
-    return Observation(metric=metric, labels=labels, value=value, at=now, reason=reason, is_expected=expected)

@@ -14,7 +14,7 @@ from bot.attempt import is_missing, why
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.mongo import Mongo
-from bot.clients.platform import Platform
+from bot.clients.platform import CronJobReading, Platform
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.errors import BotError, Forbidden, TimedOut, Unavailable
@@ -27,14 +27,17 @@ from bot.stores.fires import Fire, Fires
 from bot.stores.plans import Plans
 from bot.stores.samples import Samples
 from schedules import morning_checks as checks
+from schedules.morning_backups import NOT_WATCHED, backup_lines
 
 NAME: Final = "morning-checklist"
 # No check may hold the checklist up longer than this; the clients' own deadlines end most of them earlier.
 SECONDS: Final = 25.0
 COLOURS: Final = {Level.CRITICAL: "red", Level.WARNING: "amber", Level.UNKNOWN: "unknown", Level.OK: "green"}
-# Their values are milliseconds, which are others every day.
-_TIMED: Final = ("Redis", "MongoDB")
+# How the labels begin whose values are milliseconds or moments, which are others every day.
+_TIMED: Final = ("Redis", "MongoDB", "Backup of ")
 _SHOWN_CHANGES: Final = 15
+# How the value of a line begins that has no part in the result.
+_LEFT_OUT: Final = (checks.NOT_MEASURED, NOT_WATCHED)
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +62,7 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
     redis: RedisServer,
     mongo: Mongo,
     cluster: Platform,
+    cronjobs: CronJobReading,
     fires: Fires,
     plans: Plans,
     samples: Samples,
@@ -81,6 +85,7 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
         Check(f"Worker {pod}s", lambda: checks.pods(cluster, "worker", now), ("/rollout-status worker",)),
         Check("Queues", lambda: checks.queue_lines(api, queues, policy.current, catalog), ("/queue-stats",)),
         Check("Metrics", lambda: checks.metrics(api, policy.current), ()),
+        Check("Backups", lambda: backup_lines(cronjobs, redis, policy.current, now), ()),
         Check("Break-glass", lambda: checks.break_glass(plans, now), ("/runs",)),
         Check("API error log", lambda: checks.error_log(cluster, now), ("/rollout-status api",)),
     ]
@@ -94,11 +99,12 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
 
 
 def _reply(lines: list[Line], parts: list[Part]) -> Reply:
-    measured = [line for line in lines if not line.value.startswith(checks.NOT_MEASURED)]
+    left_out = {words: [line for line in lines if line.value.startswith(words)] for words in _LEFT_OUT}
+    measured = [line for line in lines if not line.value.startswith(_LEFT_OUT)]
     counts = [(sum(line.level is level for line in measured), colour) for level, colour in COLOURS.items()]
     level = worst(line.level for line in measured)
     colours = ["green"] if level is Level.OK else [f"{count} {colour}" for count, colour in counts if count]
-    left = [f"{len(lines) - len(measured)} {checks.NOT_MEASURED}"] if len(measured) < len(lines) else []
+    left = [f"{len(found)} {words}" for words, found in left_out.items() if found]
     said = ", ".join([*colours, *left])
     return say(f"Morning checklist: {said}", *parts, level=level)
 
@@ -163,7 +169,7 @@ def _change(before: Line | None, now: Line) -> str:
     if before.level is not now.level:
         colours = f"was {COLOURS.get(before.level, before.level)}, is now {COLOURS.get(now.level, now.level)}"
         return f"{now.label}: {colours} ({now.value})"
-    is_no_news = now.level is Level.UNKNOWN or (now.level is Level.OK and now.label in _TIMED)
+    is_no_news = now.level is Level.UNKNOWN or (now.level is Level.OK and now.label.startswith(_TIMED))
     if is_no_news or before.value == now.value:
         return ""
     still = f"still {COLOURS[now.level]}, " if now.level in COLOURS else ""

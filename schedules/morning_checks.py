@@ -74,7 +74,7 @@ def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | Missing
     levels, said = [], []
     for metric, value in _readings(counts).items():
         word = metric.removeprefix("queue_")
-        severity = None if value is None else _severity(policy, metric, {"queue": short}, value)
+        severity = None if value is None else severity_of(policy, metric, {"queue": short}, value)
         levels.append(Level.UNKNOWN if value is None else Level(severity or Level.OK))
         number = "unknown" if value is None else f"{value:,}"
         more = " or more" if word == "failed" and (value or 0) >= FAILED_KEPT else ""
@@ -121,14 +121,15 @@ def _sizes(samples: list[MetricSample], policy: Policy) -> Line:
     levels, said = [], []
     for sample in samples:
         is_number = math.isfinite(sample.value)
-        severity = _severity(policy, WAITING, sample.labels, sample.value) if is_number else None
+        severity = severity_of(policy, WAITING, sample.labels, sample.value) if is_number else None
         levels.append(Level(severity or Level.OK) if is_number else Level.UNKNOWN)
         size = f"{sample.value:,.0f}" if is_number else "unknown"
         said.append(f"{sample.labels.get('queue', '')} {size}{f' ({severity})' if severity else ''}".strip())
     return Line(level=worst(levels), label=QUEUE_SIZE, value=f"{', '.join(said)}, by the replica that answered")
 
 
-def _severity(policy: Policy, metric: str, labels: Mapping[str, str], value: float) -> Severity | None:
+def severity_of(policy: Policy, metric: str, labels: Mapping[str, str], value: float) -> Severity | None:
+    """Return the worst severity of the policy's rules that a value is beyond, or None."""
     found = {rule.severity_of(value) for rule in _passed(policy, metric, labels, value)}
     return "critical" if "critical" in found else next(iter(found), None)
 

@@ -14,9 +14,10 @@ from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.errors import BotError, Forbidden, TimedOut, Unavailable
-from bot.schedule import FOR, Observation, schedule
+from bot.schedule import FOR, Labels, Observation, schedule
 from bot.stores.samples import Sample, Samples, series_of
 
+SYSTEMS: Final = ("redis", "mongodb", "api", "cluster")
 # What is read of each queue; the last three are for the forecast, and to know a queue of plain lists again.
 QUEUE_METRICS: Final = (
     "queue_waiting",
@@ -30,7 +31,11 @@ QUEUE_METRICS: Final = (
     "queue_added",
     "queue_plain",
 )
-METRICS: Final = (*QUEUE_METRICS, "system_up", "system_readable")
+_OF_SYSTEMS: Final = {"system_up": SYSTEMS, "system_readable": (*SYSTEMS, "queues")}
+METRICS: Final[Mapping[str, Labels]] = {
+    **{metric: {"queue": ()} for metric in QUEUE_METRICS},
+    **{metric: {"system": systems} for metric, systems in _OF_SYSTEMS.items()},
+}
 
 Readings = Mapping[str, float | None]
 

@@ -16,7 +16,7 @@ _METRICS: Final = {"pod_memory_percent": "memory", "pod_cpu_percent": "cpu"}
 _PERCENT: Final = 100
 
 
-@schedule("usage-watch", metrics=tuple(_METRICS))
+@schedule("usage-watch", metrics={metric: {"app": (), "pod": ()} for metric in _METRICS})
 async def usage_watch(reading: PodReading, samples: Samples, now: datetime) -> list[Observation]:
     """Read what every pod uses of its limits; one without a limit has no share of it."""
     pods, used = await asyncio.gather(attempt(reading.pods()), attempt(reading.usage()))

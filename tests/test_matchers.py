@@ -34,6 +34,23 @@ def test_what_a_matcher_matches(text: str, is_met: bool) -> None:
     assert Matcher(text).matches(EMAIL) is is_met
 
 
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("queue=email", ""),
+        ("queue=emial", "emial"),
+        ("queue!=emial", "emial"),
+        ("queue=", ""),
+        ("queue=~em.+|report", ""),
+        ("queue=~email|reprot", "reprot"),
+        ("queue!~mail.*", "mail.*"),
+        ("queue=~.*", ""),
+    ],
+)
+def test_the_part_that_is_none_of_the_values_is_found(text: str, part: str) -> None:
+    assert Matcher(text).impossible(("email", "report")) == part
+
+
 def test_all_of_them_have_to_match() -> None:
     assert matches([Matcher("queue=email"), Matcher("severity=warning")], EMAIL)
     assert not matches([Matcher("queue=email"), Matcher("severity=critical")], EMAIL)

@@ -36,7 +36,7 @@ async def morning() -> Reply:
     return say("good morning")
 
 
-@schedule("look", metrics=("queue_waiting", "queue_failed"))
+@schedule("look", metrics={"queue_waiting": {"queue": ()}, "queue_failed": {"queue": ()}})
 async def look() -> list[Observation]:
     """Look at the queues."""
     return []
@@ -175,9 +175,14 @@ def test_a_good_file_is_read() -> None:
             '{ queue = "email" }',
             '{ queue = "emial" }',
             53,
-            "the queue 'emial', which QUEUES does not name; there are email",
+            "the queue 'emial', which QUEUES does not name; did you mean 'email'?",
         ),
-        ('match = { queue = "email" }', 'unless = { queue = "x" }', 53, "the queue 'x', which QUEUES does not name"),
+        (
+            'match = { queue = "email" }',
+            'unless = { queue = "x" }',
+            53,
+            "the queue 'x', which QUEUES does not name; there are email, report",
+        ),
         ('["/scale 5"]', '["/sacle 5"]', 56, "there is no command '/sacle'"),
         ('["/scale 5"]', '[" "]', 56, "there is no command ''"),
         ("next_steps = [", "next_steps = [[", 56, ""),
@@ -281,8 +286,9 @@ def test_the_policies_that_come_with_the_bot_are_good(name: str) -> None:
         "high-memory": ("pod_memory_percent", {}, 85, 95),
         "high-cpu": ("pod_cpu_percent", {}, 80, 95),
         "webhook-failures": ("webhook_failed_percent", {}, 20, 50),
-        "backup-old": ("backup_age_seconds", {}, 90_000, None),
+        "backup-old": ("backup_overdue_seconds", {}, 3600, None),
         "backup-failed": ("backup_ok", {}, None, 1),
+        "backup-unknown": ("backup_readable", {}, 1, None),
         "rule-unknown": ("rule_readable", {}, 1, None),
     }
     assert {name: (limit.maximum, limit.step) for name, limit in policy.limits.items()} == {
@@ -378,3 +384,29 @@ def test_whoever_has_level_one_may_acknowledge_and_accept(tmp_path: Path) -> Non
     ) as raised:
         PolicyFile(path, catalog.load())
     assert raised.value.line == text.splitlines().index(people) + 1
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("[backups.mongo]", "there is no backup of 'mongo' to watch; did you mean 'mongodb'?"),
+        ("[backups.postgres]", "there is no backup of 'postgres' to watch; there are mongodb, redis"),
+        ('[backups.mongodb]\nevery = "daily"', "backups.mongodb.every: a duration is a number and a unit, such as 30s"),
+        ('[backups.mongodb]\nevery = "0s"', "backups.mongodb.every: every has to be longer than 0 s"),
+        ('[backups.mongodb]\ncronjob = "Mongo Backup"', "'Mongo Backup' is no name of a CronJob: small letters"),
+        ('[backups.mongodb]\ncron = "mongo-backup"', "backups.mongodb.cron is not a key that the policy knows"),
+        ('[backups.redis]\nwatched = "no thanks"', "backups.redis.watched"),
+    ],
+)
+def test_what_is_wrong_with_a_backup_is_said_with_its_line(section: str, said: str) -> None:
+    text = f"{GOOD}\n{section}\n"
+    with pytest.raises(InvalidPolicy) as raised:
+        read(text, CATALOG)
+    assert said in str(raised.value)
+    assert raised.value.line == len(text.splitlines())
+
+
+def test_a_backup_is_expected_every_day_where_nothing_else_is_said() -> None:
+    policy = read(f'{GOOD}\n[backups.mongodb]\ncronjob = "mongo-backup"\n', CATALOG)
+    backup = policy.backups["mongodb"]
+    assert (backup.cronjob, backup.every.days, backup.watched) == ("mongo-backup", 1, True)

@@ -7,18 +7,24 @@ from datetime import datetime
 from typing import Final
 
 from bot import catalog
+from bot.check.backups import backup_lines
 from bot.check.compose import compose_lines
 from bot.check.own import mail_lines, paging_lines, policy_lines, schedule_lines, state_lines
 from bot.check.systems import api_lines, cluster_lines, mongo_lines, redis_lines
 from bot.check.tried import Lines, tried
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
+from bot.clients.cluster_connection import ClusterConnection
+from bot.clients.cluster_cronjobs import CronJobs
+from bot.clients.cluster_workloads import Workloads
 from bot.clients.compose import Compose
+from bot.clients.compose_cronjobs import ComposeCronJobs
 from bot.clients.mongo import Mongo
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.policy import Policy
 from bot.reply import Level, Reply
-from bot.settings import Settings, SlackSettings
+from bot.settings import PlatformSettings, Settings, SlackSettings
 from bot.slack.check import check as slack_lines
 
 _WORST_FIRST: Final = (Level.CRITICAL, Level.UNKNOWN, Level.WARNING)
@@ -28,15 +34,16 @@ async def findings(settings: Settings, name: str, clock: Callable[[], datetime])
     """Return a line for each thing; ``name`` is this process's, for the database's list of who is alive."""
     declared = catalog.load()
     pretend = settings.slack.slack_api_url != SlackSettings.model_fields["slack_api_url"].default
-    policy, said = policy_lines(settings.state.policy_file, declared, pretend=pretend)
-    state, slack, systems = await asyncio.gather(
+    policy, said = policy_lines(settings.state.policy_file, declared, settings.redis.queues, pretend=pretend)
+    state, slack, systems, backups = await asyncio.gather(
         state_lines(settings.state.state_url.get_secret_value(), name, clock()),
         tried("Slack", slack_lines(settings.slack), "Check SLACK_BOT_TOKEN and SLACK_API_URL."),
         _systems(settings, clock),
+        _backups(settings.platform, policy),
     )
-    schedules = schedule_lines(policy, declared, tuple(settings.redis.queues)) if policy is not None else ()
+    schedules = schedule_lines(policy, declared) if policy is not None else ()
     ways = paging_lines(settings.paging, policy) + mail_lines(settings.paging)
-    return _summary(said + state + slack + systems + schedules + ways)
+    return _summary(said + state + slack + systems + backups + schedules + ways)
 
 
 async def _systems(settings: Settings, clock: Callable[[], datetime]) -> Lines:
@@ -53,6 +60,18 @@ async def _systems(settings: Settings, clock: Callable[[], datetime]) -> Lines:
             compose_lines(cluster) if isinstance(cluster, Compose) else cluster_lines(cluster, platform),
         )
     return tuple(line for lines in found for line in lines)
+
+
+async def _backups(platform: PlatformSettings, policy: Policy | None) -> Lines:
+    if policy is None:
+        return ()
+    if platform.platform == "compose":
+        return await backup_lines(policy.backups, ComposeCronJobs())
+    connection = ClusterConnection(platform)
+    try:
+        return await backup_lines(policy.backups, CronJobs(Workloads(platform, connection)))
+    finally:
+        await connection.close()
 
 
 def _summary(lines: Lines) -> Reply:

@@ -1,6 +1,6 @@
 """The bot's own parts: its policy, its database, its schedules and alert rules."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -17,10 +17,12 @@ from bot.stores.database import Database, file_to_come
 from bot.stores.executors import Executors
 
 
-def policy_lines(path: Path, catalog: Catalog, *, pretend: bool) -> tuple[Policy | None, Lines]:
+def policy_lines(
+    path: Path, catalog: Catalog, queues: Collection[str] = (), *, pretend: bool
+) -> tuple[Policy | None, Lines]:
     """Read the policy file; None where it would stop the start. ``pretend``: this is a sandbox's Slack."""
     try:
-        policy = PolicyFile(path, catalog).current
+        policy = PolicyFile(path, catalog, queues).current
     except InvalidPolicy as error:
         return None, (problem("Policy", f"{path}: {error}", "The bot does not start with it."),)
     words = f"{path}: {len(policy.people)} people, {len(policy.roles)} roles, {len(policy.alerts)} alert rules"
@@ -31,9 +33,9 @@ def policy_lines(path: Path, catalog: Catalog, *, pretend: bool) -> tuple[Policy
     return policy, (found, problem("Policy", what, "Leave it out, except in a sandbox.", level=Level.WARNING))
 
 
-def schedule_lines(policy: Policy, catalog: Catalog, queues: tuple[str, ...]) -> Lines:
-    """Say what would never fire: a schedule without a time, an alert rule about a queue that is not configured."""
-    found = tuple(_silent(policy, catalog, queues))
+def schedule_lines(policy: Policy, catalog: Catalog) -> Lines:
+    """Say what would never fire: a schedule without a time, alerts without a rule."""
+    found = tuple(_silent(policy, catalog))
     if found:
         return found
     times = ", ".join(f"{name} {_time(rule)}" for name, rule in policy.schedules.items())
@@ -44,18 +46,13 @@ def _time(rule: ScheduleRule) -> str:
     return rule.cron if rule.every is None else f"every {rule.every.total_seconds():g} s"
 
 
-def _silent(policy: Policy, catalog: Catalog, queues: tuple[str, ...]) -> Iterator[Line]:
+def _silent(policy: Policy, catalog: Catalog) -> Iterator[Line]:
     for name in catalog.schedules:
         if name not in policy.schedules:
             mend = f"Add [schedules.{name}] to the policy."
             yield problem("Schedules", f"{name} never fires", mend, level=Level.WARNING)
     if not policy.alerts:
         yield problem("Alerts", "there is no rule, so nothing is ever an alert", "Add [[alerts]] to the policy.")
-    for rule in policy.alerts:
-        queue = rule.match.get("queue")
-        if queue is not None and queue not in queues:
-            what = f"the rule {rule.name} watches the queue {queue}, which QUEUES does not name"
-            yield problem("Alerts", what, f"There are {', '.join(queues)}.")
 
 
 def paging_lines(paging: PagingSettings, policy: Policy | None) -> Lines:

@@ -25,6 +25,7 @@ LOADED: Final = (
     client.AppsV1Api,
     client.AuthorizationV1Api,
     client.AutoscalingV2Api,
+    client.BatchV1Api,
     client.CoreV1Api,
     client.CustomObjectsApi,
     client.VersionApi,

@@ -8,6 +8,7 @@ from bot.clients.aftermath import Aftermath
 from bot.clients.cluster_changes import ClusterChanges
 from bot.clients.cluster_configuration import Configuration, Vault
 from bot.clients.cluster_connection import ClusterConnection
+from bot.clients.cluster_cronjobs import CronJobs
 from bot.clients.cluster_pod_changes import PodChanges
 from bot.clients.cluster_restarts import Restarts
 from bot.clients.cluster_revisions import Revisions
@@ -38,6 +39,7 @@ def cluster_parts(
         "revisions": revisions,
         "changes": ClusterChanges(workloads, revisions),
         "configuration": Configuration(workloads, vault),
+        "cronjobs": CronJobs(workloads),
         "pod_metrics": metrics,
         "pods": pods,
         "working_jobs": jobs,

@@ -56,6 +56,8 @@ def rights_needed(settings: PlatformSettings) -> tuple[Right, ...]:
         Right("list", "", "events"),
         Right("list", "autoscaling", "horizontalpodautoscalers"),
         Right("list", "keda.sh", "scaledobjects"),
+        Right("get", "batch", "cronjobs"),
+        Right("list", "batch", "jobs"),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from bot.clients.cluster_configuration import ConfigMap
+from bot.clients.cluster_cronjobs import CronJobState
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Feed, PodLog, PodState, Rollout
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.cluster_workloads import WorkloadObject
@@ -113,6 +114,13 @@ class PodReading(Protocol):
 
     async def usage(self) -> list[PodUsage]:
         """Return what each pod uses."""
+
+
+class CronJobReading(Protocol):
+    """Reads what runs by the clock; see ``bot.clients.cluster_cronjobs.CronJobs``."""
+
+    async def state(self, name: str) -> CronJobState:
+        """Return how a CronJob stands; Refused where the platform has none."""
 
 
 class PodChanging(Protocol):

@@ -14,8 +14,17 @@ from bot.clients.cluster_workloads import Workloads
 from bot.clients.compose import Compose
 from bot.clients.compose_changes import ComposePods, ComposeRestarts, ComposeWorkloads
 from bot.clients.compose_configuration import ComposeConfiguration
+from bot.clients.compose_cronjobs import ComposeCronJobs
 from bot.clients.compose_recent import ComposeChanges
-from bot.clients.platform import Configuring, Platform, PodChanging, PodReading, Restarting, WorkloadReading
+from bot.clients.platform import (
+    Configuring,
+    CronJobReading,
+    Platform,
+    PodChanging,
+    PodReading,
+    Restarting,
+    WorkloadReading,
+)
 from bot.clients.platform_changes import ChangeReading
 from bot.clients.working_jobs import WorkingJobs
 from bot.errors import Refused
@@ -25,6 +34,7 @@ _PROTOCOLS: Final[Mapping[str, type]] = {
     "cluster": Platform,
     "workloads": WorkloadReading,
     "pod_metrics": PodReading,
+    "cronjobs": CronJobReading,
     "pods": PodChanging,
     "restarts": Restarting,
     "configuration": Configuring,
@@ -60,6 +70,7 @@ def platform_parts(
         "revisions": _kubernetes_only(),
         "changes": ComposeChanges(compose.project),
         "configuration": ComposeConfiguration(compose.project, vault),
+        "cronjobs": ComposeCronJobs(),
         "pod_metrics": pods,
         "pods": pods,
         "working_jobs": jobs,

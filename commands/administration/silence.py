@@ -73,7 +73,7 @@ async def silence(  # noqa: PLR0913 - four arguments of the command, five things
     firing = list((await incidents.firing()).values())
     new = _new(what, duration, firing, request)
     new = new.model_copy(update={"reason": _reason(reason), "only_new": maintenance})
-    return _start(new, _muted_now(new, firing, policy.current))
+    return _start(new, _muted_now(new, firing, policy.current), _unknown(new, firing, policy))
 
 
 def _reason(text: str) -> str:
@@ -127,10 +127,16 @@ def _muted_now(new: Silence, firing: list[Incident], policy: Policy) -> list[Inc
     ]
 
 
-def _start(new: Silence, muted: list[Incident]) -> Plan:
+def _unknown(new: Silence, firing: list[Incident], policy: PolicyFile) -> tuple[str, ...]:
+    """Say which conditions name what no alert can have; what fires now has its labels, whatever the policy knows."""
+    there = {pair for one in firing for pair in one.alert.labels.items()}
+    found = [policy.labels.problem(one) for one in new.matchers if (one.label, one.value) not in there]
+    return tuple(words if words.endswith("?") else f"{words}." for words in found if words)
+
+
+def _start(new: Silence, muted: list[Incident], unknown: tuple[str, ...]) -> Plan:
     names = [f"{one.severity}: {one.alert.summary}" for one in muted[:_NAMED]]
     names += [f"{len(muted) - _NAMED} more"] if len(muted) > _NAMED else []
-    critical = sum(one.severity == "critical" for one in muted)
     end = "until it is resolved" if new.until_resolved else f"for {elapsed(new.until - new.since)}"
     return Plan(
         title=f"Silence {new.words} {end}",
@@ -152,13 +158,15 @@ def _start(new: Silence, muted: list[Incident]) -> Plan:
             expects={"silence": new.id},
         ),
         blast_radius=(f"It mutes now: {'; '.join(names)}." if names else "It mutes nothing that fires now.",),
-        warnings=(
-            f"{critical} of these {'is' if critical == 1 else 'are'} critical: nobody is called for them any more.",
-        )
-        if critical
-        else (),
+        warnings=(*unknown, *_critical(muted)),
         thread=f"incident:{muted[0].id}" if len(muted) == 1 else "",
     )
+
+
+def _critical(muted: list[Incident]) -> tuple[str, ...]:
+    number = sum(one.severity == "critical" for one in muted)
+    are = "is" if number == 1 else "are"
+    return (f"{number} of these {are} critical: nobody is called for them any more.",) if number else ()
 
 
 def _end(name: str, in_force: Sequence[Silence], request: Request) -> Plan:

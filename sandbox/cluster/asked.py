@@ -59,6 +59,13 @@ def selector_of(request: web.Request) -> Callable[[Object], bool]:
     return fits
 
 
+def page_of(request: web.Request, found: list[Object]) -> tuple[list[Object], Object]:
+    """Return what ``limit`` and ``continue`` leave of a list, and what its metadata says of the rest."""
+    start = int(request.query.get("continue", "0"))
+    end = start + (int(request.query.get("limit", "0")) or len(found))
+    return found[start:end], {"continue": str(end)} if end < len(found) else {}
+
+
 def _field(found: Any, path: str) -> Any:
     for part in path.split("."):
         found = found.get(part, "") if isinstance(found, dict) else ""

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox.cluster import autoscaler, rollout
+from sandbox.cluster import autoscaler, cronjobs, rollout
 from sandbox.cluster.asked import Asked
 from sandbox.cluster.kubelet import Kubelet, Starter
-from sandbox.cluster.objects import API, NAMESPACE, WORKER, create_all
+from sandbox.cluster.objects import API, BACKUP, NAMESPACE, WORKER, create_all
 from sandbox.cluster.pods import active, is_ready
 from sandbox.cluster.server import TOKEN, ClusterServer
 from sandbox.cluster.store import ApiError, ObjectStore, labels_fit
@@ -40,6 +40,7 @@ class Cluster:
         self._part = HttpPart(self._server.application)
         self._pace = pace
         self._tasks: list[asyncio.Task[None]] = []
+        self._backups_fail = False
 
     @property
     def url(self) -> str:
@@ -79,6 +80,11 @@ class Cluster:
     def has_metrics(self, yes: bool) -> None:
         """Have a metrics server, or none."""
         self._server.has_metrics = yes
+
+    def fail_backups(self, on: bool) -> None:
+        """Have the runs of the backup fail, or succeed again; one is begun now either way."""
+        self._backups_fail = on
+        cronjobs.run(self.store, self.store.get("cronjobs", self.namespace, BACKUP), self.store.now(), failed=on)
 
     def changes(self) -> list[dict[str, Any]]:
         """Return the requests that changed something, oldest first; what controllers did is not among them."""
@@ -132,6 +138,7 @@ class Cluster:
             while True:
                 try:
                     rollout.reconcile(self.store, self.namespace, self._pace)
+                    cronjobs.reconcile(self.store, self.namespace, failed=self._backups_fail)
                 except (ApiError, KeyError, TypeError, ValueError):
                     _log.exception("the controllers could not make sense of what was written")
                 await _next(events, seconds=1.0)

@@ -8,6 +8,7 @@ from sandbox.cluster.store import Object, ObjectStore
 NAMESPACE = "novapulse"
 API = "novapulse-api"
 WORKER = "novapulse-worker"
+BACKUP = "mongo-backup"
 IMAGES = {"api": "registry.novapulse.example/api:2.14.0", "worker": "registry.novapulse.example/worker:2.14.0"}
 API_REPLICAS = 3
 WORKER_REPLICAS = 2
@@ -24,6 +25,7 @@ def create_all(store: ObjectStore, addresses: dict[str, str]) -> None:
     store.create("deployments", NAMESPACE, _deployment(WORKER, "worker", WORKER_REPLICAS))
     store.create("statefulsets", NAMESPACE, _redis())
     store.create("horizontalpodautoscalers", NAMESPACE, _autoscaler())
+    store.create("cronjobs", NAMESPACE, _backup())
 
 
 def _configuration() -> Object:
@@ -96,4 +98,21 @@ def _autoscaler() -> Object:
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
         },
         "status": {"currentReplicas": API_REPLICAS, "desiredReplicas": API_REPLICAS},
+    }
+
+
+def _backup() -> Object:
+    dump = {"name": "dump", "image": "mongo:7", "command": ["sh", "-c", "mongodump --uri=$MONGO_URI --out=/backup"]}
+    pod = {"containers": [dump], "restartPolicy": "Never"}
+    return {
+        "metadata": {"name": BACKUP},
+        "spec": {
+            "schedule": "0 2 * * *",
+            "concurrencyPolicy": "Forbid",
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 1,
+            "suspend": False,
+            "jobTemplate": {"spec": {"backoffLimit": 2, "template": {"spec": pod}}},
+        },
+        "status": {},
     }

@@ -26,5 +26,7 @@ RESOURCES = {
     "deployments": Resource("apps", "v1", "Deployment"),
     "replicasets": Resource("apps", "v1", "ReplicaSet"),
     "statefulsets": Resource("apps", "v1", "StatefulSet"),
+    "cronjobs": Resource("batch", "v1", "CronJob"),
+    "jobs": Resource("batch", "v1", "Job"),
     "horizontalpodautoscalers": Resource("autoscaling", "v2", "HorizontalPodAutoscaler"),
 }

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.cluster import streams
-from sandbox.cluster.asked import Asked, address_of, resource_of, selector_of, verb_of
+from sandbox.cluster.asked import Asked, address_of, page_of, resource_of, selector_of, verb_of
 from sandbox.cluster.kubelet import Kubelet
 from sandbox.cluster.managed import sign
 from sandbox.cluster.patches import MERGE, patched
@@ -135,13 +135,13 @@ class ClusterServer:
         return web.json_response({"kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "items": items})
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        resource = resource_of(request)
-        fits = selector_of(request)
+        resource, fits = resource_of(request), selector_of(request)
         if request.query.get("watch") in ("true", "1"):
             return await streams.watch(request, self._store, resource, fits)
-        kind = RESOURCES[resource]
-        found = [each for each in self._store.list(resource, request.match_info.get("namespace")) if fits(each)]
-        metadata = {"resourceVersion": str(self._store.version)}
+        kind, namespace = RESOURCES[resource], request.match_info.get("namespace")
+        every = [each for each in self._store.list(resource, namespace) if fits(each)]
+        found, more = page_of(request, every)
+        metadata = {"resourceVersion": str(self._store.version)} | more
         body = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata, "items": found}
         return web.json_response(body)
 

@@ -48,8 +48,9 @@ CASES = [
     ("high-cpu", "critical", 95, 96, 70, 600),
     ("webhook-failures", "warning", 20, 21, 10, 300),
     ("webhook-failures", "critical", 50, 51, 10, 300),
-    ("backup-old", "warning", 90_000, 90_001, 90_000, 1800),
+    ("backup-old", "warning", 3600, 3601, 3600, 1800),
     ("backup-failed", "critical", 1, 0, 1, 0),
+    ("backup-unknown", "warning", 1, 0, 1, 1800),
 ]
 
 

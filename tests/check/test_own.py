@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 CATALOG = load()
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NAME = f"{CONSOLE}check"
-QUEUES = ("email", "webhook", "workflow", "report")
 
 
 def default() -> Policy:
@@ -57,19 +56,26 @@ def test_anybody_in_anybodys_place_is_for_a_sandbox(pretend: bool, levels: list[
     assert [line.level for line in lines] == levels
 
 
+def test_a_rule_about_a_queue_that_is_not_configured_would_stop_the_start() -> None:
+    policy, lines = policy_lines(ROOT / "policy.toml", CATALOG, ("webhook",), pretend=False)
+    assert policy is None
+    line = (ROOT / "policy.toml").read_text(encoding="utf-8").splitlines().index('match = { queue = "email" }') + 1
+    words = f"line {line}: the rule 'email-queue' names the queue 'email', which QUEUES does not name"
+    assert words in said(lines)
+
+
 def test_every_schedule_and_rule_can_fire() -> None:
-    lines = schedule_lines(default(), CATALOG, QUEUES)
+    lines = schedule_lines(default(), CATALOG)
     assert [line.level for line in lines] == [Level.OK]
     assert "threshold-alerts every 30 s" in said(lines)
 
 
 def test_what_would_never_fire() -> None:
     policy = default().model_copy(update={"schedules": {}})
-    lines = said(schedule_lines(policy, CATALOG, ("webhook",)))
+    lines = said(schedule_lines(policy, CATALOG))
     assert "warning Schedules: threshold-alerts never fires. Add [schedules.threshold-alerts]" in lines
-    assert "critical Alerts: the rule email-queue watches the queue email, which QUEUES does not name" in lines
     none = default().model_copy(update={"alerts": ()})
-    assert "critical Alerts: there is no rule" in said(schedule_lines(none, CATALOG, QUEUES))
+    assert "critical Alerts: there is no rule" in said(schedule_lines(none, CATALOG))
 
 
 def test_a_way_that_a_receiver_needs_and_nobody_set_up_is_warned_about() -> None:

@@ -220,7 +220,7 @@ async def test_a_cluster_that_grants_everything_or_refuses_the_account(tmp_path:
         server.answers[f"POST {REVIEWS}"] = {"kind": "SelfSubjectAccessReview", "status": {"allowed": True}}
         server.answers[f"GET {DEPLOYMENTS}/novapulse-worker"] = status(403, "deployments is forbidden")
         found = await cluster_said(settings)
-        assert found[1] == "ok Cluster rights: all 19 are granted in namespace novapulse"
+        assert found[1] == "ok Cluster rights: all 21 are granted in namespace novapulse"
         assert "deployments is forbidden. Apply deploy/kubernetes/rbac.yaml" in found[3]
         server.answers["GET /version/"] = status(401, "Unauthorized")
         (refused,) = await cluster_said(settings)

@@ -128,6 +128,7 @@ async def _create(api: Any, namespace: str) -> None:
             client.AutoscalingV2Api(api).create_namespaced_horizontal_pod_autoscaler,
             client.V2HorizontalPodAutoscaler,
         ),
+        "cronjobs": (client.BatchV1Api(api).create_namespaced_cron_job, client.V1CronJob),
     }
     declared = _Declared()
     create_all(declared, {"MONGO_URI": "mongodb://mongodb/novapulse"})  # type: ignore[arg-type]

@@ -18,6 +18,8 @@ DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 HPAS = f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers"
 SCALED_OBJECTS = f"/apis/keda.sh/v1alpha1/namespaces/{NAMESPACE}/scaledobjects"
+CRONJOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/cronjobs"
+JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 Answer = web.Response | dict[str, Any] | Callable[["Asked"], Any]
@@ -168,3 +170,29 @@ def pod(name: str, *, ready: bool = True, **changes: Any) -> dict[str, Any]:
     for part, values in changes.items():
         found[part] = {**found[part], **values}
     return found
+
+
+def cronjob(name: str, **changes: Any) -> dict[str, Any]:
+    """Return a CronJob that succeeded on the last night of June 2026; changes are merged into its parts."""
+    found: dict[str, Any] = {
+        "kind": "CronJob",
+        "metadata": {"name": name, "uid": f"uid-of-{name}", "creationTimestamp": "2026-06-01T00:00:00Z"},
+        "spec": {"schedule": "0 2 * * *", "suspend": False},
+        "status": {"lastScheduleTime": "2026-06-30T02:00:00Z", "lastSuccessfulTime": "2026-06-30T02:04:00Z"},
+    }
+    for part, values in changes.items():
+        found[part] = {**found[part], **values}
+    return found
+
+
+def job(name: str, *, failed: str = "", completed: str = "", owner: str = "uid-of-mongo-backup") -> dict[str, Any]:
+    """Return a Job that is under way, or ended at one of these times."""
+    condition = {"type": "Complete", "status": "True", "lastTransitionTime": completed}
+    if failed:
+        condition = {"type": "Failed", "status": "True", "lastTransitionTime": failed, "reason": "BackoffLimitExceeded"}
+        condition["message"] = "Job has reached the specified backoff limit"
+    ended = {"conditions": [condition]} | ({"completionTime": completed} if completed else {})
+    return {
+        "metadata": {"name": name, "uid": f"uid-of-{name}", "ownerReferences": [{"kind": "CronJob", "uid": owner}]},
+        "status": ended if failed or completed else {"active": 1},
+    }

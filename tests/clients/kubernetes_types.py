@@ -17,6 +17,7 @@ GROUPS = (
     client.AppsV1Api,
     client.AuthorizationV1Api,
     client.AutoscalingV2Api,
+    client.BatchV1Api,
     client.CoreV1Api,
     client.VersionApi,
 )

@@ -13,6 +13,7 @@ from bot.clients.cluster import Cluster
 from bot.clients.cluster_changes import ClusterChanges
 from bot.clients.cluster_configuration import Configuration
 from bot.clients.cluster_connection import ClusterConnection
+from bot.clients.cluster_cronjobs import CronJobs
 from bot.clients.cluster_pod_changes import PodChanges
 from bot.clients.cluster_restarts import Restarts
 from bot.clients.cluster_revisions import Revisions
@@ -21,6 +22,7 @@ from bot.clients.cluster_usage import PodMetrics
 from bot.clients.cluster_workloads import Workloads
 from bot.clients.working_jobs import WorkingJobs
 from bot.settings import RedisSettings
+from sandbox.cluster.objects import BACKUP
 from tests.clients.any_cluster import AnyCluster
 from tests.clients.kubernetes_types import described, others
 
@@ -61,6 +63,7 @@ async def read_everything(cluster: Cluster, workloads: Workloads, world: AnyClus
     await Configuration(workloads, OneSecret()).config_map()
     await PodMetrics(workloads).pods()
     await PodMetrics(workloads).usage()
+    await CronJobs(workloads).state(BACKUP)
     await ClusterChanges(workloads, Revisions(workloads)).since(datetime.now(UTC))
     assert pods
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from bot.clients.cluster import Cluster
-from bot.clients.cluster_connection import LOADED
+from bot.clients.cluster_connection import LOADED, ClusterConnection
+from bot.clients.cluster_cronjobs import CronJobs
 from bot.clients.cluster_rights import rights_needed
 from bot.clients.cluster_state import Feed
+from bot.clients.cluster_workloads import Workloads
 from bot.errors import Forbidden, Unavailable
 from bot.settings import PlatformSettings
 from sandbox.cluster.cluster import API, NAMESPACE
+from sandbox.cluster.objects import BACKUP
 from tests.clients.any_cluster import SAID, AnyCluster
 
 
@@ -92,6 +95,26 @@ async def test_hands_over_the_log_from_before_a_restart_in_a_feed_of_its_own(
     (restart,) = [log.restart for log in found if log.before_restart]
     assert restart is not None
     assert (restart.reason, restart.count, restart.waits) == ("OOMKilled", 1, False)
+
+
+async def test_tells_how_the_last_runs_of_the_backup_ended(world: AnyCluster) -> None:
+    sandbox, connection = world.sandbox, ClusterConnection(world.settings)
+    cronjobs, events = CronJobs(Workloads(world.settings, connection)), sandbox.store.listen()
+    try:
+        while (await cronjobs.state(BACKUP)).succeeded_at is None:
+            await events.get()
+        sandbox.fail_backups(True)
+        failed = (await cronjobs.state(BACKUP)).failed
+        assert failed is not None
+        assert failed.reason == "BackoffLimitExceeded: Job has reached the specified backoff limit"
+        sandbox.fail_backups(False)
+        assert (await cronjobs.state(BACKUP)).failed is None
+        sandbox.forbid(True)
+        with pytest.raises(Forbidden):
+            await cronjobs.state(BACKUP)
+    finally:
+        sandbox.store.unlisten(events)
+        await connection.close()
 
 
 async def test_has_every_right_it_needs_until_they_are_taken(world: AnyCluster, cluster: Cluster) -> None:

@@ -14,17 +14,24 @@ from redis.asyncio import Redis
 
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
+from bot.clients.cluster_connection import ClusterConnection
+from bot.clients.cluster_cronjobs import CronJobs
+from bot.clients.cluster_workloads import Workloads
 from bot.clients.mongo import Mongo
 from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
+from bot.schedule import Observation, Schedule
 from bot.settings import ApiSettings, MongoSettings, PlatformSettings, RedisSettings
 from bot.stores.database import Database
 from sandbox.ports import free_port
 from tests.clients.kubernetes_server import (
+    CRONJOBS,
     DEPLOYMENTS,
+    JOBS,
     PODS,
     Asked,
     KubernetesServer,
+    cronjob,
     deployment,
     kubernetes_server,
     pod,
@@ -45,6 +52,7 @@ class Systems:
     redis: RedisServer
     mongo: Mongo
     cluster: Cluster
+    cronjobs: CronJobs
     raw: Redis
     api_server: PretendApi
     mongo_server: PretendMongo
@@ -60,6 +68,16 @@ class Systems:
                 await self.raw.zadd(f"{key}:{state}", dict.fromkeys(ids, 0))
             else:
                 await self.raw.rpush(f"{key}:{state}", *ids)
+
+
+def as_declared(declared: Schedule, found: object) -> list[Observation]:
+    """Return what was observed, whose metrics, labels and values are those that the schedule declares."""
+    assert isinstance(found, list)
+    for one in found:
+        labels = declared.metrics[one.metric]
+        assert one.labels.keys() <= labels.keys()
+        assert all(not labels[name] or value in labels[name] for name, value in one.labels.items())
+    return found
 
 
 def dead_url() -> str:
@@ -117,25 +135,31 @@ async def systems(tmp_path: Path, shared_redis: str, raw: Redis) -> AsyncIterato
             kubernetes.answers[f"GET {DEPLOYMENTS}/{name}"] = deployment(name)
         kubernetes.answers[f"GET {PODS}"] = pods
         kubernetes.answers["GET /version/"] = {"gitVersion": "v1.33.1", "major": "1", "minor": "33"}
+        backup = {"lastScheduleTime": "2026-07-01T02:00:00Z", "lastSuccessfulTime": "2026-07-01T02:04:00Z"}
+        kubernetes.answers[f"GET {CRONJOBS}/mongo-backup"] = cronjob("mongo-backup", status=backup)
+        kubernetes.answers[f"GET {JOBS}"] = {"kind": "JobList", "items": []}
         for name in ("api-a", "api-b"):
             log(kubernetes, name, "")
         redis_settings = RedisSettings(redis_url=SecretStr(shared_redis))
         database = Database(f"sqlite:///{tmp_path / 'state.db'}")
         await database.migrate()
+        platform = PlatformSettings(kubeconfig=kubernetes.kubeconfig(tmp_path))
+        connection = ClusterConnection(platform)
         login: dict[str, Any] = {"novapulse_email": EMAIL, "novapulse_password": SecretStr(PASSWORD)}
         found = Systems(
             api=NovaPulseApi(ApiSettings(novapulse_api_url=api_server.url, **login)),
             queues=Queues(redis_settings),
             redis=RedisServer(redis_settings),
             mongo=Mongo(MongoSettings(mongo_url=SecretStr(mongo_server.url))),
-            cluster=Cluster(PlatformSettings(kubeconfig=kubernetes.kubeconfig(tmp_path))),
+            cluster=Cluster(platform),
+            cronjobs=CronJobs(Workloads(platform, connection)),
             raw=raw,
             api_server=api_server,
             mongo_server=mongo_server,
             kubernetes=kubernetes,
             database=database,
         )
-        for client in (found.api, found.queues, found.redis, found.mongo, found.cluster, database):
+        for client in (found.api, found.queues, found.redis, found.mongo, found.cluster, connection, database):
             stack.push_async_callback(client.close)
         yield found
 

@@ -13,7 +13,7 @@ from sandbox.ports import free_port
 from schedules.api_watch import api_watch
 from tests.clients.kubernetes_server import PODS, status
 from tests.clients.pretend_api import EMAIL, PASSWORD, wrapped
-from tests.schedules.conftest import NOW, Systems, log
+from tests.schedules.conftest import NOW, Systems, as_declared, log
 
 TICK = timedelta(seconds=30)
 Found = dict[str, Observation]
@@ -24,8 +24,7 @@ async def watch(systems: Systems, at: datetime = NOW, api: NovaPulseApi | None =
         novapulse_api_url=systems.api_server.url, novapulse_email=EMAIL, novapulse_password=SecretStr(PASSWORD)
     )
     reader = MetricsReader(api or systems.api, systems.cluster, settings)
-    found = await api_watch.handler(reader, systems.cluster, Samples(systems.database), at)
-    assert isinstance(found, list)
+    found = as_declared(api_watch, await api_watch.handler(reader, systems.cluster, Samples(systems.database), at))
     return {f"{one.metric}{''.join(f'/{value}' for value in one.labels.values())}": one for one in found}
 
 

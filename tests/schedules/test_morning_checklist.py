@@ -2,6 +2,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from bot.stores.fires import Fires
 from bot.stores.plans import Plans, StoredPlan, Vote
 from bot.stores.samples import Sample, Samples
 from schedules.morning_checklist import morning_checklist
-from tests.clients.kubernetes_server import PODS, status
+from tests.clients.kubernetes_server import JOBS, PODS, job, status
 from tests.clients.pretend_api import COUNTERS, failure, wrapped
 from tests.schedules.conftest import NOW, Systems, api_pod, cut_off_redis, dead_url, log
 from tests.servers import ROOT
@@ -59,7 +60,7 @@ async def calm(systems: Systems, shared_redis: str) -> AsyncIterator[Systems]:
 
 
 async def run(systems: Systems, catalog: Catalog, **changes: Any) -> Reply:
-    asked = {name: getattr(systems, name) for name in ("api", "queues", "redis", "mongo", "cluster")} | {
+    asked = {name: getattr(systems, name) for name in ("api", "queues", "redis", "mongo", "cluster", "cronjobs")} | {
         "fires": Fires(systems.database),
         "plans": Plans(systems.database),
         "samples": Samples(systems.database),
@@ -101,6 +102,7 @@ async def test_a_calm_morning(calm: Systems, catalog: Catalog) -> None:
     assert green == {
         *("API health", "API live", "API ready", "Redis", "MongoDB", "API pods", "Worker pods", "API error log"),
         *(f"Queue {name}" for name in QUEUES),
+        *("Backup of MongoDB", "Backup of Redis"),
         "Break-glass",
     }
     assert found["API health"].value == "mongodb up, redis up"
@@ -126,6 +128,22 @@ async def test_a_metric_without_a_sample_is_unknown_and_says_why(calm: Systems, 
     assert (await run(calm, catalog)).title == "Morning checklist: green"
 
 
+async def test_what_is_not_watched_is_counted_apart_and_no_failure(
+    calm: Systems, catalog: Catalog, tmp_path: Path
+) -> None:
+    path, text = tmp_path / "policy.toml", (ROOT / "policy.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace('cronjob = "mongo-backup"', "watched = false"), encoding="utf-8")
+    reply = await run(calm, catalog, policy=PolicyFile(path, catalog))
+    assert (reply.title, reply.level) == ("Morning checklist: green, 1 not measured, 1 not watched", Level.OK)
+
+
+async def test_a_backup_that_failed_is_red(calm: Systems, catalog: Catalog) -> None:
+    calm.kubernetes.answers[f"GET {JOBS}"] = {"items": [job("mongo-backup-77", failed="2026-07-01T07:10:00Z")]}
+    reply = await run(calm, catalog)
+    assert lines(reply)["Backup of MongoDB"].level is Level.CRITICAL
+    assert reply.title.startswith("Morning checklist: 1 red")
+
+
 async def test_the_sizes_that_the_api_measures_are_judged_queue_by_queue(calm: Systems, catalog: Catalog) -> None:
     sizes = "# TYPE queue_size gauge\n" + "".join(
         f'queue_size{{queue="{name}"}} {size}\n'
@@ -140,9 +158,9 @@ async def test_the_sizes_that_the_api_measures_are_judged_queue_by_queue(calm: S
 async def test_what_is_not_measured_is_counted_beside_what_fails(calm: Systems, catalog: Catalog) -> None:
     calm.api_server.answers["/queue/stats"] = stats(email={"waiting": 501})
     reply = await run(calm, catalog)
-    assert (reply.title, reply.level) == ("Morning checklist: 1 amber, 12 green, 1 not measured", Level.WARNING)
+    assert (reply.title, reply.level) == ("Morning checklist: 1 amber, 14 green, 1 not measured", Level.WARNING)
     calm.api_server.answers["/metrics"] = failure(500, "no")
-    assert (await run(calm, catalog)).title == "Morning checklist: 1 amber, 1 unknown, 12 green"
+    assert (await run(calm, catalog)).title == "Morning checklist: 1 amber, 1 unknown, 14 green"
 
 
 @pytest.mark.parametrize(
@@ -219,6 +237,8 @@ async def test_what_is_down_is_red_or_unknown_and_holds_nothing_up(calm: Systems
         "Worker pods": Level.UNKNOWN,
         "Queues": Level.UNKNOWN,
         "Metrics": Level.UNKNOWN,
+        "Backup of MongoDB": Level.OK,
+        "Backup of Redis": Level.UNKNOWN,
         "Break-glass": Level.OK,
         "API error log": Level.UNKNOWN,
     }

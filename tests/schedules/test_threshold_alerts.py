@@ -16,7 +16,7 @@ from sandbox.ports import free_port
 from schedules.threshold_alerts import METRICS, QUEUE_METRICS, threshold_alerts
 from tests.clients.kubernetes_server import status
 from tests.clients.pretend_api import failure
-from tests.schedules.conftest import NOW, Systems, cut_off_redis
+from tests.schedules.conftest import NOW, Systems, as_declared, cut_off_redis
 
 Found = dict[tuple[str, str], Observation]
 
@@ -24,8 +24,7 @@ Found = dict[tuple[str, str], Observation]
 async def observe(systems: Systems, **changes: Any) -> Found:
     names = ("queues", "redis", "mongo", "api", "cluster")
     asked = {name: getattr(systems, name) for name in names} | {"samples": Samples(systems.database), "now": NOW}
-    found = await threshold_alerts.handler(**(asked | changes))
-    assert isinstance(found, list)
+    found = as_declared(threshold_alerts, await threshold_alerts.handler(**(asked | changes)))
     assert all(observation.at == NOW for observation in found)
     assert {observation.metric for observation in found} == set(METRICS)
     return {(one.metric, next(iter(one.labels.values()))): one for one in found}

@@ -10,6 +10,7 @@ from bot.schedule import Observation
 from bot.stores.database import Database
 from bot.stores.samples import Samples
 from schedules.usage_watch import usage_watch
+from tests.schedules.conftest import as_declared
 
 NOW = datetime(2026, 7, 1, 8, tzinfo=UTC)
 
@@ -53,11 +54,9 @@ async def observe(tmp_path: Path, pods: Pods) -> list[Observation]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
     await database.migrate()
     try:
-        found = await usage_watch.handler(pods, Samples(database), NOW)
+        return as_declared(usage_watch, await usage_watch.handler(pods, Samples(database), NOW))
     finally:
         await database.close()
-    assert isinstance(found, list)
-    return found
 
 
 async def test_each_pod_with_a_limit_has_its_share(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from bot.stores.samples import Samples
 from sandbox.api.webhooks import ACTIVE, OF_ANOTHER_COMPANY
 from schedules.webhook_watch import webhook_watch
 from tests.commands.novapulse_data import NO_MONGO, Data, novapulse_data
+from tests.schedules.conftest import as_declared
 
 
 async def observe(tmp_path: Path, data: Data, webhooks: Webhooks | None = None) -> Observation:
@@ -18,8 +19,7 @@ async def observe(tmp_path: Path, data: Data, webhooks: Webhooks | None = None) 
         found = await webhook_watch.handler(webhooks or data.webhooks(), Samples(database), data.now)
     finally:
         await database.close()
-    assert isinstance(found, list)
-    return found[0]
+    return as_declared(webhook_watch, found)[0]
 
 
 async def test_attempts_of_all_webhooks_are_counted_and_not_rows(tmp_path: Path) -> None:

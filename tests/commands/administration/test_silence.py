@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.catalog import Catalog
 from bot.errors import UsageError, UserError
 from bot.plan import Plan
 from bot.policy_file import PolicyFile
@@ -14,6 +15,7 @@ from bot.request import Actor
 from commands.administration.alerts import alerts
 from commands.administration.silence import silence
 from tests.commands.administration.alert_world import AlertWorld
+from tests.servers import ROOT
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -118,6 +120,38 @@ async def test_what_is_wrong_is_said_beside_the_field(
     with pytest.raises(UsageError, match=words) as caught:
         await ask(*arguments)
     assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize(
+    ("what", "warnings"),
+    [
+        ("queue=email", ()),
+        ("quue=email", ("“quue=email” names the label “quue”, which no alert has; did you mean 'queue'?",)),
+        (
+            "queue!=emial",
+            ("“queue!=emial” names the queue “emial”, which QUEUES does not name; did you mean 'email'?",),
+        ),
+        ("alert=~queue-.*|zzzz", ("names the alert “zzzz”, which no alert has; there are email-queue, queue-depth",)),
+        ("zzzz=1,queue=report", ("“zzzz=1” names the label “zzzz”, which no alert has; there are alert, app, backup",)),
+    ],
+)
+async def test_what_no_alert_can_have_is_said_beside_the_plan(
+    alert_world: AlertWorld, operator: Actor, catalog: Catalog, what: str, warnings: tuple[str, ...]
+) -> None:
+    policy = PolicyFile(ROOT / "policy.toml", catalog, ("email", "report"))
+    plan = await silence.handler(
+        what, "1h", "load test", incidents=alert_world.incidents, silences=alert_world.silences, policy=policy,
+        request=alert_world.request("/silence", operator), now=alert_world.now,
+    )  # fmt: skip
+    assert isinstance(plan, Plan)
+    assert plan.blast_radius == ("It mutes nothing that fires now.",)
+    assert len(plan.warnings) == len(warnings)
+    assert all(words in said for words, said in zip(warnings, plan.warnings, strict=True))
+
+
+async def test_what_fires_now_is_known_whatever_the_policy_says(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.waiting(email=700)
+    assert (await ask((await alert_world.firing())["email"].id)).warnings == ()
 
 
 async def test_the_list_is_empty_and_planning_twice_is_the_same(ask: Ask) -> None:

@@ -1,0 +1,139 @@
+"""Bad input to the policy that comes with the bot: refused at the start with its line; on reload the old one stays."""
+
+from pathlib import Path
+
+import pytest
+
+from bot import catalog
+from bot.errors import InvalidPolicy
+from bot.policy_file import PolicyFile
+
+DEFAULT = (Path(__file__).parents[1] / "policy.toml").read_text(encoding="utf-8")
+CATALOG = catalog.load()
+QUEUES = ("email", "webhook", "workflow", "report")
+
+ROTATION = """
+[[oncall.rotations]] # again
+level = 1
+people = ["U0ONCALL"]
+starts = 2026-03-02T09:00:00
+zone = "Europe/Berlin"
+"""
+
+OF_NO_SUCH_LABEL = "the rule 'email-queue' names the label 'queu', which the metric 'queue_waiting' does not have"
+# What is edited, which line is at fault (its text), and the whole sentence.
+BAD = {
+    "a rule about an unknown queue": (
+        'match = { queue = "email" }',
+        'match = { queue = "mail" }',
+        'match = { queue = "mail" }',
+        "the rule 'email-queue' names the queue 'mail', which QUEUES does not name; did you mean 'email'?",
+    ),
+    "a rule about an unknown system": (
+        'match = { system = "redis" }',
+        'match = { system = "reddis" }',
+        'match = { system = "reddis" }',
+        "the rule 'redis-down' names the system 'reddis', which is never observed; did you mean 'redis'?",
+    ),
+    "a rule about an unknown label": (
+        'match = { queue = "email" }',
+        'match = { queu = "email" }',
+        'match = { queu = "email" }',
+        f"{OF_NO_SUCH_LABEL}; did you mean 'queue'?",
+    ),
+    "a rule of an unknown metric": (
+        'metric = "queue_failed"',
+        'metric = "queue_faild"',
+        'metric = "queue_faild"',
+        "no schedule observes the metric 'queue_faild'; did you mean 'queue_failed'?",
+    ),
+    "a rule in an unknown unit": (
+        'unit = "ms"',
+        'unit = "msec"',
+        'unit = "msec"',
+        "alerts.12.unit: 'msec' is no unit; there are jobs, %, s, ms, replicas, workers, rules",
+    ),
+    "a route to an unknown receiver": (
+        'matchers = ["severity=critical"]\nreceivers = ["oncall"]',
+        'matchers = ["severity=critical"]\nreceivers = ["onclal"]',
+        'receivers = ["onclal"]',
+        "there is no receiver 'onclal'; did you mean 'oncall'?",
+    ),
+    "a second path to an unknown receiver": (
+        'second_path = "oncall"',
+        'second_path = "pager"',
+        'second_path = "pager"',
+        "there is no receiver 'pager'; there are room, oncall",
+    ),
+    "a route that matches no alert": (
+        '["alert=~high-.*", "severity=critical"]',
+        '["alert=~hihg-.*", "severity=critical"]',
+        'matchers = ["alert=~hihg-.*", "severity=critical"]',
+        "“alert=~hihg-.*” names the alert “hihg-.*”, which no alert has; did you mean 'high-cpu'?",
+    ),
+    "an inhibition by no alert": (
+        'source = ["alert=no-workers"]',
+        'source = ["alert=no-worker"]',
+        'source = ["alert=no-worker"]',
+        "“alert=no-worker” names the alert “no-worker”, which no alert has; did you mean 'no-workers'?",
+    ),
+    "an inhibition of a queue that there is not": (
+        'target = ["queue=~.+"]',
+        'target = ["queue=mail"]',
+        'target = ["queue=mail"]',
+        "“queue=mail” names the queue “mail”, which QUEUES does not name; did you mean 'email'?",
+    ),
+    "alerts grouped by no label": (
+        'group_by = ["alert"] # all',
+        'group_by = ["allert"] # all',
+        'group_by = ["allert"] # all pods that are beyond it share one card',
+        "group_by names the label “allert”, which no alert has; did you mean 'alert'?",
+    ),
+    "a backup of an unknown system": (
+        "[backups.mongodb]",
+        "[backups.mongo]",
+        "[backups.mongo]",
+        "there is no backup of 'mongo' to watch; did you mean 'mongodb'?",
+    ),
+    "overlapping rotations": (
+        'zone = "Europe/Berlin"\n',
+        f'zone = "Europe/Berlin"\n{ROTATION}',
+        "[[oncall.rotations]] # again",
+        "the rotations 1 and 2 are both of level 1 and overlap from 2026-03-02 08:00 UTC on",
+    ),
+    "an escalation to nobody": (
+        'title = "CTO"\npeople = ["U0VIEWER"]',
+        'title = "CTO"\npeople = []',
+        'after = ["10m", "20m", "30m"]',
+        "the escalation calls level 4, where oncall names nobody",
+    ),
+    "an escalation to a level that there is not": (
+        'after = ["10m", "20m", "30m"]',
+        'after = ["10m", "20m", "30m", "40m"]',
+        'after = ["10m", "20m", "30m", "40m"]',
+        "the escalation calls level 5, where oncall names nobody",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "place", "sentence"), BAD.values(), ids=BAD.keys())
+def test_it_is_refused_at_the_start_and_on_reload_the_old_one_stays(
+    tmp_path: Path, old: str, new: str, place: str, sentence: str
+) -> None:
+    assert DEFAULT.count(old) >= 1
+    bad = DEFAULT.replace(old, new, 1)
+    line = next(number for number, text in enumerate(bad.splitlines(), 1) if text.startswith(place))
+    path = tmp_path / "policy.toml"
+    path.write_text(bad, encoding="utf-8")
+    with pytest.raises(InvalidPolicy) as at_start:
+        PolicyFile(path, CATALOG, QUEUES)
+    assert (str(at_start.value), at_start.value.line) == (f"line {line}: {sentence}", line)
+
+    path.write_text(DEFAULT, encoding="utf-8")
+    file = PolicyFile(path, CATALOG, QUEUES)
+    before = file.current
+    path.write_text(bad, encoding="utf-8")
+    with pytest.raises(InvalidPolicy) as on_reload:
+        file.reload()
+    assert str(on_reload.value) == str(at_start.value)
+    assert file.current is before
