@@ -65,6 +65,7 @@ class SlackGate:
         self.refuse_sockets = False
         self.silent_sockets = False
         self.repeat_envelopes = False
+        self._deaf: list[web.WebSocketResponse] = []
         self._sockets: list[web.WebSocketResponse] = []
         self.connected = asyncio.Event()  # set once the app has had a socket
         self._delivered: deque[str] = deque(maxlen=REMEMBERED)
@@ -110,6 +111,10 @@ class SlackGate:
         for socket in list(self._sockets):
             if socket._req is not None and socket._req.transport is not None:  # noqa: SLF001 - a cut, not a close frame
                 socket._req.transport.abort()  # noqa: SLF001
+
+    def deafen(self, on: bool) -> None:
+        """Let the connections that are open now stay open and swallow what Slack hands to them; a new one delivers."""
+        self._deaf = list(self._sockets) if on else []
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=LARGEST_BODY)
@@ -211,7 +216,9 @@ class SlackGate:
         if self.silent_sockets or not self._sockets:
             return
         text = self._through_here(json.dumps(envelope))
-        await random.choice(self._sockets).send_str(text)
+        if (chosen := random.choice(self._sockets)) in self._deaf:
+            return
+        await chosen.send_str(text)
         if self.repeat_envelopes:
             again = json.loads(text) | {"retry_attempt": 1, "retry_reason": "timeout"}
             await random.choice(self._sockets).send_str(json.dumps(again))
