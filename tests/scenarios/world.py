@@ -268,6 +268,7 @@ async def _slack_over_http(sandbox: Sandbox, stack: AsyncExitStack) -> None:
     stack.push_async_callback(sandbox.slack.stop)
     await sandbox.slack.start()
     sandbox.gate = SlackGate(sandbox.slack.url)
+    sandbox.gate.request_url = url
     stack.push_async_callback(sandbox.gate.stop)
     await sandbox.gate.start()
 

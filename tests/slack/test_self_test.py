@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.policy import Policy
 from bot.slack.pace import EDIT_BURST, Pace
 from bot.slack.self_test import SelfTest
 from bot.stores.database import Database
@@ -37,13 +36,10 @@ class Socket:
         self.distrusted.append(why)
 
 
-class Held(FixedPolicy):
-    def __init__(self, **changed: Any) -> None:
-        self._policy = FixedPolicy().current.model_copy(update=changed)
-
-    @property
-    def current(self) -> Policy:
-        return self._policy
+def held(**changed: Any) -> FixedPolicy:
+    policy = FixedPolicy()
+    policy.current = policy.current.model_copy(update=changed)
+    return policy
 
 
 @dataclass
@@ -68,7 +64,7 @@ class Bench:
     def replica(self, name: str = "one", *, socket: bool = True, **policy: Any) -> Replica:
         pace, way_in = Pace(self.clock.seconds), Socket()
         store = SelfTests(self.database)
-        test = SelfTest(store, Held(**policy), pace, name=name, channel="#alerts", clock=self.clock)
+        test = SelfTest(store, held(**policy), pace, name=name, channel="#alerts", clock=self.clock)
         test.connect(self.client, way_in if socket else None, lambda: BOT)
         return Replica(test, way_in, pace)
 
