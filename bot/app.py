@@ -56,6 +56,7 @@ from bot.scheduler import Scheduler, ScheduleStores, Work
 from bot.settings import Settings
 from bot.slack.app import EVENTS_PATH, SlackRoom
 from bot.slack.pace import Pace
+from bot.slack.self_test import SelfTest
 from bot.stores.archive import Archive
 from bot.stores.baselines import Baselines
 from bot.stores.database import Database
@@ -71,6 +72,7 @@ from bot.stores.pruning import prunings
 from bot.stores.requests import Requests
 from bot.stores.runs import Runs
 from bot.stores.samples import Samples
+from bot.stores.self_tests import SelfTests
 from bot.stores.silences import Silences
 from bot.stores.vault import Vault
 from bot.watch import Watch
@@ -214,19 +216,17 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event, pa
     slack = SlackRoom(core.settings.slack, bot.dispatcher, core.catalog, core.policy, core.outbox, clock=clock)
     slack.pace = pace
     slack.overview = Overview(core.database, core.policy, clock)
-
-    async def slack_problem(_: datetime) -> str:
-        return slack.problem()
-
     channel, stores = core.settings.slack.alerts_channel, (core.database, core.outbox)
+    slack.self_test = SelfTest(SelfTests(core.database), core.policy, pace, name=bot.name, channel=channel, clock=clock)
     reload = Reload(core.policy, bot.scheduler, core.outbox, channel=channel)
     receivers = Receivers(
         core.settings.paging, stores, policy=lambda: core.policy.current, channel=channel, clock=clock
     )
     ticks: dict[str, Tick] = {"engine": bot.engine.tick, "approvals": bot.clocks.tick, "inbox": bot.dispatcher.tick}
+    ticks["self-test"] = slack.self_test.tick
     pulse = Pulse(ticks | {"policy": reload.tick, "second path": receivers.tick, "shifts": bot.shifts.tick}, clock)
     registry = CollectorRegistry()
-    problems = {"slack": slack_problem, "schedules": bot.scheduler.problem, "receivers": receivers.problem}
+    problems = {"slack": slack.unwell, "schedules": bot.scheduler.problem, "receivers": receivers.problem}
     watched = (core.outbox, Plans(core.database), Runs(core.database))
     watch = Watch(watched, pulse, problems, registry, clock)
     deadman = Pulse({"deadman": Deadman(DeadmanSwitch(core.settings.paging), watch.vitals).tick}, clock)

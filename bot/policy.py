@@ -28,6 +28,7 @@ _CRON: tuple[tuple[str, range, tuple[str, ...]], ...] = (
     ("day of week", range(8), WEEKDAYS),
 )
 _ADDRESS = re.compile(r"[^\s@,<>\"]+@[^\s@,<>\"]+")
+_RAREST_SELF_TEST = timedelta(minutes=10)
 _CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d*))?", re.ASCII)
 
 
@@ -136,7 +137,8 @@ class Policy(_Section):
 
     ``console_as_anybody`` lets whoever is at the terminal take anybody's place (``python -m bot run --as NAME``);
     it is for a pretend system. ``second_path`` is the receiver of what is critical and Slack has not confirmed within
-    ``second_path_after``.
+    ``second_path_after``. Every ``self_test_every`` (0s: never) the bot edits a message of its own in
+    ``self_test_channel`` (empty: the alerts channel) to prove that Slack delivers to it.
     """
 
     timezone: str = "UTC"
@@ -158,11 +160,21 @@ class Policy(_Section):
     routes: tuple[Route, ...] = ()
     second_path: str = ""
     second_path_after: Duration = timedelta(minutes=1)
+    self_test_every: Duration = timedelta(minutes=1)
+    self_test_channel: str = ""
 
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
         return known_zone(value)
+
+    @field_validator("self_test_every")
+    @classmethod
+    def _not_too_rare(cls, value: timedelta) -> timedelta:
+        if value > _RAREST_SELF_TEST:
+            message = "self_test_every is 10m at most; 0s switches the test off"
+            raise ValueError(message)
+        return value
 
     def approval(self, command: str) -> ApprovalRule:
         """Return the rule for this command, else the one named ``default``; its presence is checked at load."""

@@ -24,6 +24,7 @@ FAULTS = {
     "slack-500": "Slack answers every call with 500",
     "slack-drop-socket": "Slack cuts the socket and takes no new one",
     "slack-silent-socket": "Slack's socket is open and delivers nothing",
+    "slack-deaf-socket": "the socket that is open now delivers nothing any more; a new one does",
     "pagerduty-429": "PagerDuty answers every event with 429 and Retry-After",
     "pagerduty-down": "PagerDuty refuses connections",
     "mail-down": "the mail server refuses connections",
@@ -58,6 +59,7 @@ class Faults:
             "slack-500": self._slack_500,
             "slack-drop-socket": self._slack_drop_socket,
             "slack-silent-socket": self._slack_silent_socket,
+            "slack-deaf-socket": self._slack_deaf_socket,
             "pagerduty-429": self._pagerduty_429,
             "pagerduty-down": self._pagerduty_down,
             "mail-down": self._mail_down,
@@ -133,6 +135,9 @@ class Faults:
 
     async def _slack_silent_socket(self, on: bool) -> None:
         _there(self._sandbox.gate).silent_sockets = on
+
+    async def _slack_deaf_socket(self, on: bool) -> None:
+        _there(self._sandbox.gate).deafen(on)
 
     async def _pagerduty_429(self, on: bool) -> None:
         _there(self._sandbox.pagerduty).fail("429" if on else "")

@@ -1,7 +1,8 @@
 """The gate between the bot and local-slack: what Slack does to an app on a bad day, and what local-slack leaves out.
 
 As Slack does and local-slack does not, it refuses unknown tokens, names the granted scopes, hands each Socket Mode
-envelope to one of the connections, and takes an answer by ``response_url`` for the one person unless told otherwise.
+envelope to one of the connections, tells the app of its own edits, and takes an answer by ``response_url`` for the one
+person unless told otherwise.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ import aiohttp
 from aiohttp import web
 
 from sandbox.http_part import LARGEST_BODY, HttpPart
-from sandbox.slack import APP_TOKEN, BOT_TOKEN
 from sandbox.slack_dialect import translated
+from sandbox.slack_echo import enveloped, message_changed, posted
+from sandbox.slack_tokens import refusal
 
 Kind = Literal["429", "500", "hang", "lose-reply"]
 RESPONSE_URL = "response_url"
@@ -65,6 +67,8 @@ class SlackGate:
         self.refuse_sockets = False
         self.silent_sockets = False
         self.repeat_envelopes = False
+        self.request_url = ""  # where an app without a socket gets its events
+        self._deaf: list[web.WebSocketResponse] = []
         self._sockets: list[web.WebSocketResponse] = []
         self.connected = asyncio.Event()  # set once the app has had a socket
         self._delivered: deque[str] = deque(maxlen=REMEMBERED)
@@ -111,6 +115,10 @@ class SlackGate:
             if socket._req is not None and socket._req.transport is not None:  # noqa: SLF001 - a cut, not a close frame
                 socket._req.transport.abort()  # noqa: SLF001
 
+    def deafen(self, on: bool) -> None:
+        """Let the connections that are open now stay open and swallow what Slack hands to them; a new one delivers."""
+        self._deaf = list(self._sockets) if on else []
+
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_get("/socket/{connection}", self._socket)
@@ -121,8 +129,8 @@ class SlackGate:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        if (refusal := await _refusal(request, method)) is not None:
-            return web.json_response({"ok": False, "error": refusal})
+        if (error := await refusal(request, method)) is not None:
+            return web.json_response({"ok": False, "error": error})
         response = await self._troubled(request, method)
         if method == "auth.test":
             response.headers["X-OAuth-Scopes"] = SCOPES
@@ -144,6 +152,8 @@ class SlackGate:
         if trouble is None or trouble.kind == "lose-reply":
             response = await self._pass(request)
             self.calls.append(Call(method, body, response.status))
+            if method == "chat.update":
+                await self._tell_of_edit(response)
         if trouble is None:
             return response
         if trouble.kind in ("hang", "lose-reply"):
@@ -166,6 +176,15 @@ class SlackGate:
         if answer.content_type == "application/json":
             body = self._through_here(body.decode()).encode()
         return web.Response(status=answer.status, body=body, headers=kept)
+
+    async def _tell_of_edit(self, response: web.StreamResponse) -> None:
+        event = message_changed(response)
+        if event is None or self.silent_sockets:
+            return
+        if self.request_url and self._client is not None:
+            await posted(self._client, self.request_url, event)
+        else:
+            await self._deliver(enveloped(event))
 
     def _through_here(self, text: str) -> str:
         """Point local-slack's own addresses, where the app will call back, to this gate."""
@@ -211,7 +230,9 @@ class SlackGate:
         if self.silent_sockets or not self._sockets:
             return
         text = self._through_here(json.dumps(envelope))
-        await random.choice(self._sockets).send_str(text)
+        if (chosen := random.choice(self._sockets)) in self._deaf:
+            return
+        await chosen.send_str(text)
         if self.repeat_envelopes:
             again = json.loads(text) | {"retry_attempt": 1, "retry_reason": "timeout"}
             await random.choice(self._sockets).send_str(json.dumps(again))
@@ -221,14 +242,3 @@ async def _up(socket: web.WebSocketResponse, upstream: aiohttp.ClientWebSocketRe
     async for message in socket:
         if message.type is aiohttp.WSMsgType.TEXT:
             await upstream.send_str(message.data)
-
-
-async def _refusal(request: web.Request, method: str) -> str | None:
-    """Return the error that Slack gives to this token, None for the right one."""
-    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not token and request.content_type != "application/json":
-        token = str((await request.post()).get("token", ""))
-    if token not in (BOT_TOKEN, APP_TOKEN):
-        return "invalid_auth" if token else "not_authed"
-    wanted = APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN
-    return None if token == wanted else "not_allowed_token_type"

@@ -1,5 +1,6 @@
 """The policy file: every refusal names the line, and a bad reload changes nothing."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -410,3 +411,10 @@ def test_a_backup_is_expected_every_day_where_nothing_else_is_said() -> None:
     policy = read(f'{GOOD}\n[backups.mongodb]\ncronjob = "mongo-backup"\n', CATALOG)
     backup = policy.backups["mongodb"]
     assert (backup.cronjob, backup.every.days, backup.watched) == ("mongo-backup", 1, True)
+
+
+def test_the_self_test_is_sent_every_minute_unless_the_policy_says_otherwise() -> None:
+    assert read(GOOD, CATALOG, QUEUES).self_test_every == timedelta(minutes=1)
+    assert not read('self_test_every = "0s"\n' + GOOD, CATALOG, QUEUES).self_test_every
+    with pytest.raises(InvalidPolicy, match="line 1: self_test_every: self_test_every is 10m at most; 0s switches"):
+        read('self_test_every = "1h"\n' + GOOD, CATALOG, QUEUES)

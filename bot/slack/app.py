@@ -25,7 +25,8 @@ from bot.slack.home import Home, Overview, nothing
 from bot.slack.links import Links
 from bot.slack.listeners import Dispatching, Listeners
 from bot.slack.pace import Pace
-from bot.slack.payloads import Reader
+from bot.slack.payloads import Payload, Reader
+from bot.slack.self_test import SelfTest
 from bot.slack.sender import Sender
 from bot.slack.socket import Socket
 from bot.stores.outbox import Outbox
@@ -38,7 +39,7 @@ _INTRODUCE_EVERY: Final = 5.0
 class SlackRoom:
     """Slack's side of the bot. Raises NotConfigured where the tokens for either way in are missing.
 
-    ``overview`` may be set before the start: what a person's home tab shows first. So may ``pace``.
+    ``overview`` may be set before the start: what a person's home tab shows first. So may ``pace`` and ``self_test``.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class SlackRoom:
         self._log = structlog.get_logger("bot.slack")
         self.overview: Overview = nothing
         self.pace = Pace()
+        self.self_test: SelfTest | None = None
         self.bot_user = ""
 
     @property
@@ -84,6 +86,10 @@ class SlackRoom:
         """Say whether there is no problem."""
         return not self.problem()
 
+    async def unwell(self, now: datetime) -> str:
+        """Return what is wrong, or why it is not proved that Slack delivers; the empty string where all is well."""
+        return self.problem() or (await self.self_test.problem(now) if self.self_test else "")
+
     async def start(self) -> None:
         """Start sending and listening; returns at once, also where Slack is down."""
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DEADLINE))
@@ -95,10 +101,13 @@ class SlackRoom:
         await self._sender.start(alone=not self._outbox.is_shared)
         self._app = self._bolt(client)
         self._listeners(client).register(self._app)
+        self._app.event("message")(self._on_message)
         self._introduction = asyncio.create_task(self._introduce(client), name="slack auth.test")
         if self._settings.slack_app_token is not None:
             self._socket = Socket(self._app, self._settings.slack_app_token.get_secret_value(), self._client(None))
             await self._socket.start()
+        if self.self_test is not None:
+            self.self_test.connect(client, self._socket, lambda: self.bot_user)
 
     async def stop(self) -> None:
         """Stop listening, finish what was taken, send what is due, and close. Drain the dispatcher before."""
@@ -150,7 +159,12 @@ class SlackRoom:
             signing_secret=secret.get_secret_value() if secret else "",
             authorize=authorize,
             process_before_response=True,  # a listener only records and acknowledges
+            ignoring_self_events_enabled=False,  # the self-test waits for one
         )
+
+    async def _on_message(self, body: Payload) -> None:
+        if self.self_test is not None:
+            await self.self_test.on_message(body)
 
     def _listeners(self, client: AsyncWebClient) -> Listeners:
         home = Home(client, self._catalog, self._policy, self.overview, Links(self._outbox, client))

@@ -7,7 +7,7 @@ from bot.catalog import UMBRELLA, Catalog
 from bot.errors import UserError
 
 SCOPES: Final = (
-    "channels:history",  # finding out whether a message whose answer was lost is there
+    "channels:history",  # finding out whether a message whose answer was lost is there; the self-test's events
     "channels:read",  # the id of the alerts channel
     "chat:write",
     "chat:write.public",  # answers in channels that the bot was not invited to
@@ -17,7 +17,11 @@ SCOPES: Final = (
     "groups:read",
     "im:history",
 )
-EVENTS: Final = ("app_home_opened",)
+EVENTS: Final = (
+    "app_home_opened",
+    "message.channels",  # the self-test: the bot is told of the edit that it makes itself
+    "message.groups",
+)
 MOST_COMMANDS: Final = 50
 LONGEST_NAME: Final = 32
 _DESCRIPTION: Final = 2_000

@@ -45,6 +45,7 @@ class Socket:
         self._tasks: list[asyncio.Task[Any]] = []
         self._session: object = None
         self._greeted = False
+        self._distrusted = ""
         self._mute_since = self._heard_at = clock()
         self._replaced_at = float("-inf")
 
@@ -80,6 +81,10 @@ class Socket:
     def connected(self) -> bool:
         """Whether the present connection has said anything."""
         return self._greeted
+
+    def distrust(self, why: str) -> None:
+        """Have the connection replaced although it is open: what should have come over it did not."""
+        self._distrusted = why
 
     async def _hear(self, _: object, message: dict[str, Any], __: str | None) -> None:
         self._heard_at = self._clock()
@@ -119,11 +124,14 @@ class Socket:
             return "it was cut"
         if not self._greeted:
             return "it never greeted" if now - max(self._mute_since, self._replaced_at) > HELLO_WITHIN else ""
+        if self._distrusted:
+            return self._distrusted
         return "it fell silent" if now - self._heard_at > QUIET_AT_MOST else ""
 
     async def _replace(self, client: SocketModeClient, why: str) -> None:
         structlog.get_logger("bot.slack").warning("the socket is replaced", why=why)
         self._lose()
+        self._distrusted = ""
         self._heard_at = self._replaced_at = self._clock()
         # The library's own attempts share the address: without one, each of them asks for a new one too.
         client.wss_uri = None

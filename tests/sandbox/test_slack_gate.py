@@ -128,3 +128,28 @@ async def test_an_answer_by_response_url_is_for_one_person(slack: Sandbox, page:
             assert answer.status == 200
         assert (await page.wait_message("ops", "for you"))["subtype"] == "ephemeral"
         await socket.close()
+
+
+async def test_an_app_is_told_of_its_own_edit(slack: Sandbox) -> None:
+    async with aiohttp.ClientSession() as http:
+        socket = await connected(slack, http)
+        posted = await client(slack).chat_postMessage(channel="#ops", text="one")
+        await client(slack).chat_update(channel=posted["channel"], ts=posted["ts"], text="two")
+        envelope = await socket.receive_json(timeout=10)
+        event = envelope["payload"]["event"]
+        assert (envelope["type"], event["subtype"]) == ("events_api", "message_changed")
+        assert (event["message"]["user"], event["message"]["text"]) == ("U0NOVABOT", "two")
+        await socket.close()
+
+
+async def test_a_deaf_socket_swallows_what_comes_and_stays_open(slack: Sandbox) -> None:
+    async with aiohttp.ClientSession() as http:
+        deaf = await connected(slack, http)
+        await slack.fault("slack-deaf-socket", on=True)
+        posted = await client(slack).chat_postMessage(channel="#ops", text="one")
+        await client(slack).chat_update(channel=posted["channel"], ts=posted["ts"], text="swallowed")
+        await deaf.ping()
+        await slack.fault("slack-deaf-socket", on=False)
+        await client(slack).chat_update(channel=posted["channel"], ts=posted["ts"], text="heard")
+        assert (await deaf.receive_json(timeout=10))["payload"]["event"]["message"]["text"] == "heard"
+        await deaf.close()

@@ -198,3 +198,17 @@ async def test_a_replacement_that_does_not_come_about_is_begun_again(sockets: So
     await sockets.wait(2)
     await greeted(socket)
     await socket.stop()
+
+
+async def test_a_connection_that_is_open_and_deaf_is_replaced_when_that_is_said(sockets: Sockets) -> None:
+    clock = Clock()
+    socket = make(sockets, clock)
+    await socket.start()
+    await greeted(socket)
+    socket.distrust("it is deaf")
+    await sockets.wait(2)
+    await greeted(socket)
+    clock.now += REPLACE_EVERY + 1
+    assert socket.problem == ""
+    await socket.stop()
+    assert sockets.opened == 2

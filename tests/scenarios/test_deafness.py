@@ -1,0 +1,109 @@
+"""Slack's socket is open and no event comes over it: the bot notices by itself, says so, and makes a new one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from tests.scenarios.bot import Record
+from tests.scenarios.world import QUIET, UNTESTED, Edit, World, opened, text
+
+EVERY_SECOND: Edit = (UNTESTED[1], 'self_test_every = "1s"')
+DEAF = "Slack has not delivered an event of the bot's own"
+PATIENCE = 60.0
+
+
+class Outside:
+    """Whoever rings when the pings stay away."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._pinged = asyncio.Event()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        application = web.Application()
+        application.router.add_get("/ping", self._ping)
+        application.router.add_post("/ping", self._ping)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/ping"
+        yield
+        await runner.cleanup()
+
+    @property
+    def was_pinged(self) -> bool:
+        return self._pinged.is_set()
+
+    async def pinged(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await self._pinged.wait()
+
+    async def _ping(self, _: web.Request) -> web.Response:
+        self._pinged.set()
+        return web.Response()
+
+
+async def health(world: World, fits: Callable[[int, str], bool]) -> None:
+    """Wait until ``/healthz`` answers like this: its status, and what it says of Slack."""
+    url = f"http://127.0.0.1:{world.bot.environment['PORT']}/healthz"
+    vitals: dict[str, str] = {}
+    async with aiohttp.ClientSession() as session:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    async with session.get(url) as answer:
+                        vitals = (await answer.json())["vitals"]
+                        if fits(answer.status, vitals["slack"]):
+                            return
+                    await asyncio.sleep(0.05)  # it is asked, and tells nobody
+        except TimeoutError:
+            raise AssertionError(vitals) from None
+
+
+def is_well(status: int, slack: str) -> bool:
+    return (status, slack) == (200, "ok")
+
+
+def is_deaf(status: int, slack: str) -> bool:
+    return status == 503 and slack.startswith(DEAF)
+
+
+def is_replaced_for_deafness(record: Record) -> bool:
+    return record["event"] == "the socket is replaced" and "it is deaf" in record["why"]
+
+
+async def test_a_deaf_socket_is_noticed_said_and_made_anew(tmp_path: Path) -> None:
+    outside = Outside()
+    edits = (QUIET, EVERY_SECOND)
+    async with outside.listening(), opened(tmp_path, parts={"slack"}, edits=edits, started=False) as world:
+        world.bot.environment["DEADMAN_URL"] = outside.url
+        async with world.fault("slack-silent-socket"):
+            await world.start()
+            await health(world, is_deaf)
+            await world.bot.wait_log(lambda record: record.get("problem") == "not pinged, not well: slack")
+            await world.bot.wait_log(is_replaced_for_deafness)
+            assert not outside.was_pinged
+        await health(world, is_well)
+        await outside.pinged()
+        after = len(world.bot.records)
+        async with world.fault("slack-deaf-socket"):
+            await health(world, is_deaf)
+            await world.bot.wait_log(is_replaced_for_deafness, after=after)
+            await health(world, is_well)
+        tests = [message for message in world.page.messages("novapulse-alerts") if "still delivers" in text(message)]
+        assert len(tests) == 1
+
+
+async def test_over_http_requests_that_do_not_come_are_noticed(tmp_path: Path) -> None:
+    edits = (QUIET, EVERY_SECOND)
+    async with opened(tmp_path, parts={"slack"}, door="http", edits=edits, started=False) as world:
+        await world.start()
+        await health(world, is_well)
+        async with world.fault("slack-silent-socket"):
+            await health(world, is_deaf)
+        await health(world, is_well)
