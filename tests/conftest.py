@@ -12,7 +12,7 @@ LONG = (*ONE_WORLD, "tests/faults/", "tests/page/", "tests/test_main.py")
 """What begins first: the rest is many short files, so that the workers end at the same time."""
 
 
-class Rooms(LoadFileScheduling):
+class Rooms(LoadFileScheduling):  # type: ignore[misc]
     """Gives a worker one file after the other, and a folder with one world as a whole, in the order of the run."""
 
     def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:

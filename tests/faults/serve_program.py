@@ -12,9 +12,12 @@ from pathlib import Path
 
 import uvloop
 
-from bot import app
-from bot.settings import Settings
-from bot.slack.pace import Pace
+from bot.loading import loading
+
+with loading():
+    from bot import app
+    from bot.settings import Settings
+    from bot.slack.pace import Pace
 
 
 class KilledAt:
