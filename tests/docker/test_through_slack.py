@@ -27,7 +27,9 @@ FOREIGN = re.compile(
 
 @pytest.fixture(scope="module")
 def project(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return Engine(engine, tmp_path_factory.mktemp("project"))
+    made = Engine(engine, tmp_path_factory.mktemp("project"))
+    made.clear()
+    return made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
