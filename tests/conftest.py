@@ -8,7 +8,10 @@ from xdist.scheduler import LoadFileScheduling
 
 ONE_WORLD = ("tests/scenarios/", "tests/docker/")
 """Folders whose tests share what takes long to start: one worker does them all, and it is started once."""
-LONG = (*ONE_WORLD, "tests/faults/", "tests/page/", "tests/test_main.py")
+LONG = (
+    *(*ONE_WORLD, "tests/faults/", "tests/page/", "tests/test_main.py", "tests/sandbox/test_main.py"),
+    *("tests/clients/test_cluster_target.py", "tests/scheduler/test_processes.py", "tests/slack/test_app_socket.py"),
+)
 """What begins first: the rest is many short files, so that the workers end at the same time."""
 
 
