@@ -32,6 +32,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rooms |
     return Rooms(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(trylast=True)  # after those that are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes long first, and in it the files with the most tests."""
     tests = Counter(item.path for item in items)
