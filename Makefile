@@ -2,6 +2,8 @@
 PYTHON ?= python3
 UV := .uv/bin/uv
 RUN := .venv/bin/python
+# Where the environment says that Python shall not keep what it compiled, every start of the bot would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help sandbox test tour pictures test-kill test-replicas test-slow test-mongo test-cluster bench check lint docs lock clean

@@ -12,6 +12,7 @@ from bot.outages import Outages
 from bot.reply import Level, Line
 from bot.stores.database import Database
 from bot.stores.samples import Sample, Samples
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 
@@ -19,7 +20,7 @@ NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 @pytest.fixture
 async def outages(tmp_path: Path) -> AsyncIterator[Outages]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     samples = Samples(database)
     for system in ("redis", "cluster"):
         await samples.add(

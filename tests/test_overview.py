@@ -17,6 +17,7 @@ from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.pages import Page, Pages
 from bot.stores.plans import Plans, PlanStatus, StoredPlan
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 OPERATOR, APPROVER, VIEWER, STRANGER = (
@@ -27,7 +28,7 @@ OPERATOR, APPROVER, VIEWER, STRANGER = (
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

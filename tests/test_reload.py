@@ -17,6 +17,7 @@ from bot.scheduler import Scheduler, ScheduleStores, Work
 from bot.stores.database import Database
 from bot.stores.fires import Fires
 from bot.stores.outbox import Outbox
+from tests.own_database import with_tables
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -63,7 +64,7 @@ class Place:
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     yield Place(tmp_path / "policy.toml", database)
     await database.close()
 

@@ -8,6 +8,7 @@ from bot.running_drains import PAUSING, SCALING, RunningDrain, running_drains
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.runs import Runs, StoredRun, StoredStep
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 STEPS = (
@@ -28,7 +29,7 @@ RUN = StoredRun("r1", "queues/drain", "running", "", "one", NOW, None, None, ())
 
 async def test_only_what_has_not_ended_and_can_be_given_up(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     runs, plans = Runs(database), Plans(database)
     assert await running_drains(runs, plans) == ()
     steps = tuple(StoredStep(number, step.title, "waiting", "", 0, None, None) for number, step in enumerate(STEPS))

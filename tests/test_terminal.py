@@ -27,6 +27,7 @@ from bot.stores.runs import Runs
 from bot.terminal import Click, Login, actor_of, check, decide, manifest, run_line, write_documents
 from sandbox.ports import free_port
 from tests.clients.kubernetes_server import DEPLOYMENTS, PODS, KubernetesServer, deployment, kubernetes_server, pod
+from tests.own_database import with_tables
 
 ROOT = Path(__file__).parents[1]
 WORKER = f"GET {DEPLOYMENTS}/novapulse-worker"
@@ -97,7 +98,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         server.answers[f"GET {PODS}"] = {"kind": "PodList", "items": [pod("worker-a"), pod("worker-b")]}
         settings = environment(tmp_path, KUBECONFIG=str(server.kubeconfig(tmp_path)))
         database = Database(settings.state.state_url.get_secret_value())
-        await database.migrate()
+        await with_tables(database)
         yield Desk(settings, database, server)
         await database.close()
 

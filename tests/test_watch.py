@@ -13,6 +13,7 @@ from bot.stores.outbox import Message, Outbox
 from bot.stores.plans import Plans
 from bot.stores.runs import Runs
 from bot.watch import Watch
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -20,7 +21,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

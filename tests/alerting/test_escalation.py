@@ -20,6 +20,7 @@ from bot.stores.outbox import Delivery, Outbox
 from bot.stores.overrides import Overrides
 from bot.stores.samples import Samples
 from bot.stores.silences import Silences
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -103,7 +104,7 @@ class Bot:
 @pytest.fixture
 async def bot(tmp_path: Path) -> AsyncIterator[Bot]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     yield Bot(database)
     await database.close()
 

@@ -28,6 +28,7 @@ from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from bot.stores.samples import Sample, Samples
 from bot.stores.silences import Silences
 from bot.stores.tables import alert_states, messages
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 TICK = timedelta(seconds=30)
@@ -133,7 +134,7 @@ def waiting(queue: str, value: float | None, at: datetime = NOW, reason: str = "
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 
@@ -477,7 +478,7 @@ async def test_incidents_are_listed_newest_first(bot: Bot) -> None:
 
 async def test_replicas_ticking_at_once_open_one_incident(tmp_path: Path) -> None:
     databases = [Database(f"sqlite:///{tmp_path / 'state.db'}") for _ in range(4)]
-    await databases[0].migrate()
+    await with_tables(databases[0])
     bots = [Bot(database, policy()) for database in databases]
     await asyncio.gather(*(bot.email(0, 501) for bot in bots))
     assert (await bots[0].card()).version == 1

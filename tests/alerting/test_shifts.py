@@ -18,6 +18,7 @@ from bot.stores.database import Database
 from bot.stores.handovers import Handover, Handovers
 from bot.stores.incidents import Incident
 from bot.stores.outbox import Delivery, Outbox
+from tests.own_database import with_tables
 
 MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -58,7 +59,7 @@ class Replica:
 @pytest.fixture
 async def replicas(tmp_path: Path) -> AsyncIterator[tuple[Replica, Replica]]:
     databases = [Database(f"sqlite:///{tmp_path / 'state.db'}") for _ in range(2)]
-    await databases[0].migrate()
+    await with_tables(databases[0])
     one, other = map(Replica, databases)
     yield one, other
     for database in databases:

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,10 +35,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
-def functions(path: Path) -> Iterator[Function]:
-    for found in ast.walk(ast.parse(path.read_text())):
-        if isinstance(found, Function):
-            yield found
+@cache
+def functions(path: Path) -> tuple[Function, ...]:
+    return tuple(found for found in ast.walk(ast.parse(path.read_text())) if isinstance(found, Function))
 
 
 def lines(function: Function) -> int:

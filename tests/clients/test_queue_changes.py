@@ -22,6 +22,7 @@ from bot.settings import RedisSettings
 from bot.stores.archive import Archive
 from bot.stores.database import Database
 from sandbox.tcp_gate import TcpGate
+from tests.own_database import with_tables
 from tests.servers import NodeQueues, node_queues
 
 EMAIL = "nova-email"
@@ -67,7 +68,7 @@ class BreakingArchive(Archive):
 @pytest.fixture
 async def archive(tmp_path: Path) -> AsyncIterator[BreakingArchive]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     yield BreakingArchive(database, SecretStr("a-key"))
     await database.close()
 

@@ -43,6 +43,7 @@ from tests.clients.kubernetes_server import (
 )
 from tests.clients.pretend_api import EMAIL, PASSWORD, PretendApi, pretend_api
 from tests.commands.novapulse_data import Data, novapulse_data
+from tests.own_database import with_tables
 from tests.servers import ROOT, NodeQueues, node_queues, redis_server
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -84,7 +85,7 @@ def viewer() -> Actor:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

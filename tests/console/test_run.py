@@ -13,6 +13,7 @@ from bot.reply import Level, Reply, say
 from bot.request import Actor, Decision, Request
 from bot.stores.database import Database
 from bot.stores.outbox import Message, Outbox
+from tests.own_database import with_tables
 
 NOW = datetime(2025, 11, 3, 9, tzinfo=UTC)
 ACTOR = Actor(id="U1", name="Ana")
@@ -38,7 +39,7 @@ class Answering:
 @pytest.fixture
 async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     yield Outbox(database)
     await database.close()
 

@@ -42,6 +42,7 @@ from bot.stores.plans import Plans, StoredPlan
 from bot.stores.requests import AuditEntry, Requests
 from bot.stores.runs import Locks, Runs, StoredRun
 from bot.stores.vault import Vault
+from tests.own_database import with_tables
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SECTION = "Adding a New Worker"
@@ -451,7 +452,7 @@ async def opened(world: World, *, engine: bool = True) -> AsyncIterator[World]:
     """Open the world's store and engine, and close them."""
     async with AsyncExitStack() as stack:
         stack.push_async_callback(world.database.close)
-        await world.database.migrate()
+        await with_tables(world.database)
         if engine:
             stack.push_async_callback(world.engine.close)
             await world.engine.launch(world.url)

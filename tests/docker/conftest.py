@@ -128,18 +128,38 @@ class World:
     def client(self) -> APIClient:
         return docker.APIClient(self.engine, version="auto", timeout=30)
 
+    def containers(self) -> dict[str, tuple[object, ...]]:
+        """Return every container there is, with all that becomes another when somebody touches it."""
+        client = self.client()
+        there = [client.inspect_container(one["Id"]) for one in client.containers(all=True)]
+        client.close()
+        return {one["Id"]: (one["Name"], one["RestartCount"], *one["State"].values()) for one in there}
+
+    def clear(self) -> None:
+        """Remove every container, whoever made it."""
+        client = self.client()
+        for container in client.containers(all=True):
+            client.remove_container(container["Id"], force=True)
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def as_made() -> dict[str, tuple[object, ...]]:
+    """The containers of ``world`` as they were made, for the next test to see whether they still are."""
+    return {}
+
 
 @pytest.fixture
-def world(engine: str, tmp_path: Path) -> Iterator[World]:
-    """A project of two workers and one API, as the runbook has it, made anew for each test."""
+def world(engine: str, as_made: dict[str, tuple[object, ...]], tmp_path: Path) -> World:
+    """A project of two workers and one API, as the runbook has it: made anew unless the last test touched nothing."""
     made = World(engine, tmp_path)
     made.write(worker={"environment": {"NAME": "worker"}}, backend={"environment": {"NAME": "api"}})
-    made.compose("up", "-d", "--scale", "worker=2")
-    yield made
-    client = made.client()
-    for container in client.containers(all=True):
-        client.remove_container(container["Id"], force=True)
-    client.close()
+    if not as_made or made.containers() != as_made:
+        made.clear()
+        made.compose("up", "-d", "--scale", "worker=2")
+        as_made.clear()
+        as_made.update(made.containers())
+    return made
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from bot.stores.vault import Vault
 from commands.emergency_procedures.set_env import set_env
 from tests.docker.conftest import World
 from tests.docker.test_compose import ids, until
+from tests.own_database import with_tables
 
 VALUE = "mongodb://nova:pa$$word@new-primary/${novapulse}: 'x'"
 
@@ -26,7 +27,7 @@ VALUE = "mongodb://nova:pa$$word@new-primary/${novapulse}: 'x'"
 @pytest.fixture
 async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     kept = Vault(database, SecretStr("signing secret"))
     await kept.keep("kept:1", SecretStr(VALUE), datetime.now(UTC))
     yield kept

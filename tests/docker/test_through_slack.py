@@ -1,5 +1,6 @@
 """The bot as a process with ``PLATFORM=compose``: Slack's page on one side, a real Docker Engine on the other."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -27,7 +28,9 @@ FOREIGN = re.compile(
 
 @pytest.fixture(scope="module")
 def project(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return Engine(engine, tmp_path_factory.mktemp("project"))
+    made = Engine(engine, tmp_path_factory.mktemp("project"))
+    made.clear()
+    return made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,9 +50,10 @@ async def running(project: Engine, tmp_path_factory: pytest.TempPathFactory) -> 
 async def world(running: World, project: Engine) -> AsyncIterator[World]:
     """Two workers and one API, as the runbook has it."""
     project.write(worker={"command": ["sh", "-c", RUN]}, backend={"environment": {"NAME": "api"}})
-    project.compose("up", "-d", "--remove-orphans", "--scale", "worker=2")
+    # In a thread: the way to Slack is served by this loop.
+    await asyncio.to_thread(project.compose, "up", "-d", "--remove-orphans", "--scale", "worker=2")
     yield running
-    project.compose("down", "--timeout", "1")
+    await asyncio.to_thread(project.compose, "down", "--timeout", "1")
     assert running.forgotten_plans() == 0
 
 

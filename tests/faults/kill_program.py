@@ -1,13 +1,14 @@
-"""A process of the bot that kills itself with SIGKILL at a named moment: ``DIRECTORY NAME MOMENT [take-over]``."""
+"""Lives of the bot that kill themselves with SIGKILL at a named moment: ``[DIRECTORY, NAME, MOMENT, "take-over"?]``."""
 
 import asyncio
+import json
 import os
 import signal
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.dispatch.world import World, opened
+from tests.faults.forking import Forking
 
 
 class KilledAt:
@@ -55,5 +56,11 @@ async def main(directory: Path, name: str, moment: str, *, taking_over: bool) ->
         await (take_over(world) if taking_over else first_life(world, killed))
 
 
+def live(order: str) -> int:
+    directory, name, moment, *more = json.loads(order)
+    asyncio.run(main(Path(directory), name, moment, taking_over=bool(more)))
+    return 0
+
+
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], taking_over=len(sys.argv) > 4))
+    Forking(live).serve()

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,11 +15,11 @@ from bot.stores.outbox import Outbox
 from bot.stores.plans import Plans
 from bot.stores.requests import AuditEntry, Requests
 from bot.stores.runs import Locks, Runs, StoredRun
-from sandbox import processes
 from sandbox.cluster.cluster import WORKER
 from sandbox.site import Sandbox, running
 from sandbox.slack_gate import SlackGate
 from sandbox.slack_page import Message, SlackPage, button, buttons
+from tests.faults.lives import Lives
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHANNEL = "ops"
@@ -28,45 +27,25 @@ FEW, MANY = 2, 3  # how many workers there are in turn
 SPEED = 20.0
 
 
-@dataclass
-class Bot:
-    """The bot's process and, loaded beside it, the one that follows it."""
+class Bot(Lives):
+    """The bot, which is loaded once and lives again after each kill."""
 
-    directory: Path
-    environment: dict[str, str]
-    order: Path
-    _serving: processes.Process | None = None
-    _next: processes.Process | None = None
+    def __init__(self, directory: Path, environment: dict[str, str], order: Path) -> None:
+        super().__init__()
+        self.order = order
+        self._directory, self._environment = directory, environment
 
     async def start(self) -> None:
-        """Let the loaded process serve, and load the one that will follow it."""
-        self._serving = self._next or await self._loaded()
-        self._next = None
-        await self._serving.write("serve")
-        self._next = await self._loaded()
+        """Load it, the first time, and let it serve."""
+        if not self.is_loaded:
+            log = self._directory / "bot.log"
+            await self.load("tests.faults.serve_program", str(self.order), environment=self._environment, log=log)
+        await self.begin("serve")
 
     async def killed(self) -> None:
-        """Return once the process has been killed; raises ``AssertionError`` where it ended in another way."""
-        assert self._serving is not None
-        code = await self._serving.wait()
-        assert code == -signal.SIGKILL, f"it ended with {code}\n{self._serving.last_lines}"
-
-    async def kill(self) -> None:
-        """Kill the process from outside."""
-        assert self._serving is not None
-        self._serving.signal(signal.SIGKILL)
-        await self.killed()
-
-    async def stop(self) -> None:
-        """End both."""
-        for process in (self._serving, self._next):
-            if process is not None:
-                await process.stop()
-
-    async def _loaded(self) -> processes.Process:
-        command = (sys.executable, "-m", "tests.faults.serve_program", str(self.order))
-        program = processes.Program("bot", command, "loaded", self.environment, ROOT)
-        return await processes.start(program, on_line=processes.to_file(self.directory / "bot.log"), seconds=60)
+        """Return once it has been killed; raises ``AssertionError`` where it ended in another way."""
+        code = await self.ended()
+        assert code == -signal.SIGKILL, f"it ended with {code}\n{self.last_lines}"
 
 
 @dataclass(frozen=True)
@@ -116,7 +95,8 @@ class Stage:
         async def death() -> None:
             while held.left or (kind != "hang" and not any(call.method == method for call in self.gate.calls)):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-            await self.bot.kill()
+            self.bot.kill()
+            await self.bot.killed()
 
         self.gate.calls.clear()
         try:

@@ -1,7 +1,7 @@
-"""The real bot, loaded and waiting for a line on its input, then serving: ``ORDER``.
+"""The real bot, loaded once, and serving for each line on its input until it is killed: ``ORDER``.
 
 It kills itself with SIGKILL when it reaches the moment that the file ORDER names, and takes that order away first, so
-that the next process lives.
+that the next one lives.
 """
 
 import asyncio
@@ -12,9 +12,13 @@ from pathlib import Path
 
 import uvloop
 
-from bot import app
-from bot.settings import Settings
-from bot.slack.pace import Pace
+from bot.loading import loading
+from tests.faults.forking import Forking
+
+with loading():
+    from bot import app
+    from bot.settings import Settings
+    from bot.slack.pace import Pace
 
 
 class KilledAt:
@@ -32,9 +36,7 @@ class KilledAt:
         return self._order.read_text(encoding="utf-8") if self._order.exists() else ""
 
 
-def main(order: Path) -> int:
-    print("loaded", flush=True)  # noqa: T201 - the one who started it waits for this line
-    sys.stdin.readline()
+def live(order: Path) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         # The table's seconds are those of the deployed bot; the proof needs no waits for limits that this Slack lacks.
         pace = None if os.environ.get("KEEP_TABLE") else Pace(times=20.0)
@@ -42,4 +44,4 @@ def main(order: Path) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    Forking(lambda _: live(Path(sys.argv[1]))).serve()

@@ -1,19 +1,25 @@
 """kill -9 at every step boundary of a scale run, in a real process with real files; then the next start goes on."""
 
 import asyncio
+import json
 import signal
-import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bot.stores.executors import Executors
 from bot.stores.runs import StoredRun
 from tests.dispatch.world import World, buttons_of, opened, text_of
 from tests.faults.kill_program import later
+from tests.faults.lives import Lives, loaded
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PROGRAM = "tests.faults.kill_program"
+Both = tuple[Lives, Lives]
 STEPS = (1, 2, 3)
 MOMENTS = (
     "accepted",
@@ -24,15 +30,21 @@ MOMENTS = (
     "before the end",
     "after the end",
 )
-# Each costs the start of a process; ``make test-kill`` takes them all.
+# Each lives two lives; ``make test-kill`` takes them all.
 BY_DEFAULT = frozenset({"accepted", "approved", "before step 1", "step 1 operated", "after step 3", "after the end"})
 
 
-async def live(directory: Path, name: str, moment: str, *more: str) -> int:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.faults.kill_program", str(directory), name, moment, *more, cwd=ROOT
-    )
-    return await process.wait()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lives(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Both]:
+    """Two, of which each lives one life at a time."""
+    log = tmp_path_factory.mktemp("lives") / "log"
+    async with loaded(PROGRAM, log) as one, loaded(PROGRAM, log) as other:
+        yield one, other
+
+
+async def live(lives: Lives, directory: Path, name: str, moment: str, *more: str) -> int:
+    await lives.begin(json.dumps([str(directory), name, moment, *more]))
+    return await lives.ended()
 
 
 async def go_on(world: World) -> StoredRun:
@@ -56,8 +68,10 @@ def interrupted(moment: str, step: int) -> bool:
 @pytest.mark.parametrize(
     "moment", [pytest.param(name, marks=() if name in BY_DEFAULT else pytest.mark.slow) for name in MOMENTS]
 )
-async def test_after_a_kill_the_run_goes_on_and_repeats_no_finished_step(tmp_path: Path, moment: str) -> None:
-    assert await live(tmp_path, "one", moment) == -signal.SIGKILL
+async def test_after_a_kill_the_run_goes_on_and_repeats_no_finished_step(
+    lives: Both, tmp_path: Path, moment: str
+) -> None:
+    assert await live(lives[0], tmp_path, "one", moment) == -signal.SIGKILL
     async with opened(World(tmp_path, name="one", clock=lambda: datetime.now(UTC))) as world:
         run = await go_on(world)
         assert run.status == "succeeded"
@@ -77,9 +91,11 @@ async def the_rest_is_right(world: World, run: StoredRun) -> None:
     assert (entry.status, entry.outcome) == ("done", "succeeded")
 
 
-async def test_a_run_of_a_replica_that_is_gone_is_taken_over_by_exactly_one(tmp_path: Path) -> None:
-    assert await live(tmp_path, "one", "step 1 operated") == -signal.SIGKILL
-    others = [live(tmp_path, name, "never", "take-over") for name in ("two", "three")]
+async def test_a_run_of_a_replica_that_is_gone_is_taken_over_by_exactly_one(lives: Both, tmp_path: Path) -> None:
+    assert await live(lives[0], tmp_path, "one", "step 1 operated") == -signal.SIGKILL
+    others = [
+        live(one, tmp_path, name, "never", "take-over") for one, name in zip(lives, ("two", "three"), strict=True)
+    ]
     assert await asyncio.gather(*others) == [0, 0]
     async with opened(World(tmp_path, name="four"), engine=False) as world:
         [run] = await world.runs.recent()
@@ -91,8 +107,8 @@ async def test_a_run_of_a_replica_that_is_gone_is_taken_over_by_exactly_one(tmp_
         await the_rest_is_right(world, run)
 
 
-async def test_a_run_that_died_with_whoever_was_taking_it_over_is_taken_over_again(tmp_path: Path) -> None:
-    assert await live(tmp_path, "one", "after step 1") == -signal.SIGKILL
+async def test_a_run_that_died_with_whoever_was_taking_it_over_is_taken_over_again(lives: Both, tmp_path: Path) -> None:
+    assert await live(lives[0], tmp_path, "one", "after step 1") == -signal.SIGKILL
     async with opened(World(tmp_path, name="three", clock=later)) as world:
         stored = await world.plans.of_request("the-request")
         assert stored is not None

@@ -7,12 +7,13 @@ from bot.stores.database import Database
 from bot.stores.outbox import Outbox
 from sandbox.mail import MailServer
 from sandbox.pagerduty import PagerDuty
+from tests.own_database import with_tables
 
 
 @pytest.fixture
 async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield Outbox(opened)
     await opened.close()
 

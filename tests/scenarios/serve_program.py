@@ -7,9 +7,12 @@ import asyncio
 
 import uvloop
 
-from bot import app
-from bot.settings import Settings
-from bot.slack.pace import Pace
+from bot.loading import loading
+
+with loading():
+    from bot import app
+    from bot.settings import Settings
+    from bot.slack.pace import Pace
 
 TIMES = 20.0
 

@@ -222,7 +222,7 @@ CASES = {
         "/promote-delayed report", gone(scenes.delayed_reports, "delayed"), "No job is delayed in report"
     ),
     "/rebuild-indexes": Case("/rebuild-indexes webhooklogs", dropped, "webhookId_1_createdAt_-1"),
-    "/restart": Case("/restart worker", restarted, "last restart was never, is now 2026-07-01T09:00:00Z"),
+    "/restart": Case("/restart worker", restarted, ", is now 2026-07-01T09:00:00Z"),
     "/resume-queue": Case("/resume-queue report", resumed, "Not paused: report."),
     "/retry-failed": Case("/retry-failed report", gone(one_failed, "failed"), "No job has failed in report"),
     "/rollback": Case("/rollback worker", released, "What is different now"),

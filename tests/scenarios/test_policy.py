@@ -44,7 +44,6 @@ async def test_a_hangup_takes_the_file_over_and_ends_nothing(world: World) -> No
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        ("\nwat = 1", "wat is not a key"),
         ('\n[roles.admin]\nincludes = ["nobody"]', "line {}: role 'admin' includes 'nobody', which does not exist"),
         ("\nthis is = = nothing", "line {}: "),
     ],

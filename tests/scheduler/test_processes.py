@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from bot.stores.database import Database
 from bot.stores.fires import LEASE
 from bot.stores.tables import messages
+from tests.own_database import with_tables
 from tests.servers import ROOT
 
 DUE = datetime(2026, 7, 1, 8, tzinfo=UTC)
@@ -21,7 +22,7 @@ PROGRAM = ROOT / "tests" / "scheduler" / "replica_process.py"
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

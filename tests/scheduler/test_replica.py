@@ -21,6 +21,7 @@ from bot.stores.database import Database
 from bot.stores.fires import Fires
 from bot.stores.outbox import Delivery, Outbox
 from bot.stores.tables import messages
+from tests.own_database import with_tables
 
 DUE = datetime(2026, 7, 1, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -107,7 +108,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     yield World(database)
     await database.close()
 

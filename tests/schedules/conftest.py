@@ -38,6 +38,7 @@ from tests.clients.kubernetes_server import (
 )
 from tests.clients.pretend_api import EMAIL, PASSWORD, PretendApi, pretend_api
 from tests.clients.pretend_mongo import PretendMongo, pretend_mongo
+from tests.own_database import with_tables
 from tests.servers import redis_server
 
 NOW = datetime(2026, 7, 1, 8, tzinfo=UTC)
@@ -142,7 +143,7 @@ async def systems(tmp_path: Path, shared_redis: str, raw: Redis) -> AsyncIterato
             log(kubernetes, name, "")
         redis_settings = RedisSettings(redis_url=SecretStr(shared_redis))
         database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-        await database.migrate()
+        await with_tables(database)
         platform = PlatformSettings(kubeconfig=kubernetes.kubeconfig(tmp_path))
         connection = ClusterConnection(platform)
         login: dict[str, Any] = {"novapulse_email": EMAIL, "novapulse_password": SecretStr(PASSWORD)}

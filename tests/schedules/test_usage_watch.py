@@ -10,6 +10,7 @@ from bot.schedule import Observation
 from bot.stores.database import Database
 from bot.stores.samples import Samples
 from schedules.usage_watch import usage_watch
+from tests.own_database import with_tables
 from tests.schedules.conftest import as_declared
 
 NOW = datetime(2026, 7, 1, 8, tzinfo=UTC)
@@ -52,7 +53,7 @@ class Pods:
 
 async def observe(tmp_path: Path, pods: Pods) -> list[Observation]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     try:
         return as_declared(usage_watch, await usage_watch.handler(pods, Samples(database), NOW))
     finally:

@@ -9,12 +9,13 @@ from bot.stores.samples import Samples
 from sandbox.api.webhooks import ACTIVE, OF_ANOTHER_COMPANY
 from schedules.webhook_watch import webhook_watch
 from tests.commands.novapulse_data import NO_MONGO, Data, novapulse_data
+from tests.own_database import with_tables
 from tests.schedules.conftest import as_declared
 
 
 async def observe(tmp_path: Path, data: Data, webhooks: Webhooks | None = None) -> Observation:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     try:
         found = await webhook_watch.handler(webhooks or data.webhooks(), Samples(database), data.now)
     finally:

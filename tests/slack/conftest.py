@@ -7,6 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.stores.database import Database
 from bot.stores.outbox import Outbox
+from tests.own_database import with_tables
 from tests.slack.stand_in import SlackStandIn
 
 
@@ -27,7 +28,7 @@ async def client(slack: SlackStandIn) -> AsyncIterator[AsyncWebClient]:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

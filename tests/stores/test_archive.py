@@ -13,6 +13,7 @@ from bot.errors import NotConfigured, Refused
 from bot.stores.archive import Archive
 from bot.stores.change_tables import archived_batches as batches
 from bot.stores.database import Database
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 KEY = SecretStr("signing-secret")
@@ -23,7 +24,7 @@ BATCH = Batch(2, b"[1, 2]", b"\x00\xff")
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

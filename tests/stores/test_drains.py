@@ -3,13 +3,14 @@ from pathlib import Path
 
 from bot.stores.database import Database
 from bot.stores.drains import KEPT, Drains
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 
 
 async def test_a_drain_is_given_up_once_and_for_all(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     drains = Drains(database, lambda: NOW)
     assert not await drains.is_aborted("d1")
     for _ in range(2):

@@ -7,6 +7,7 @@ import pytest
 
 from bot.stores.database import Database
 from bot.stores.fires import FREQUENT_KEPT, KEPT, LEASE, Fires
+from tests.own_database import with_tables
 
 DUE = datetime(2026, 7, 1, 8, tzinfo=UTC)
 FIRE = ("morning-checklist", DUE)
@@ -15,7 +16,7 @@ FIRE = ("morning-checklist", DUE)
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

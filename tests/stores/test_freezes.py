@@ -8,6 +8,7 @@ from bot.freeze import Freeze
 from bot.request import Actor
 from bot.stores.database import Database
 from bot.stores.freezes import Freezes
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -21,7 +22,7 @@ def freeze(name: str, scope: str = "all", until: datetime = NOW + HOUR) -> Freez
 async def databases(tmp_path: Path) -> AsyncIterator[tuple[Database, Database]]:
     """Two replicas of the bot."""
     one, other = [Database(f"sqlite:///{tmp_path / 'state.db'}") for _ in range(2)]
-    await one.migrate()
+    await with_tables(one)
     yield one, other
     await one.close()
     await other.close()

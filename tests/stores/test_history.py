@@ -12,6 +12,7 @@ from bot.stores.history import down_since, histories, plain_queues
 from bot.stores.samples import Sample as Stored
 from bot.stores.samples import Samples
 from schedules.threshold_alerts import METRICS
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 
@@ -19,7 +20,7 @@ NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 @pytest.fixture
 async def samples(tmp_path: Path) -> AsyncIterator[Samples]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     yield Samples(database)
     await database.close()
 

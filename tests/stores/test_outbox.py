@@ -11,6 +11,7 @@ from bot.stores.database import Database
 from bot.stores.message import Page, mails_of, page_of
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from bot.stores.tables import messages
+from tests.own_database import with_tables
 
 NOW = datetime(2025, 11, 3, 9, tzinfo=UTC)
 LEASE = NOW + timedelta(seconds=30)
@@ -19,7 +20,7 @@ LEASE = NOW + timedelta(seconds=30)
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

@@ -10,12 +10,13 @@ from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan, Vote
 from tests.dispatch.test_cards import STORED
 from tests.dispatch.world import AMIR, SANA, START
+from tests.own_database import with_tables
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from bot.stores.database import Database
 from bot.stores.executors import Executors
 from bot.stores.runs import Lock, Locks, Runs, StoredRun, StoredStep
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 STEPS = tuple(StoredStep(number, f"Step {number}", "waiting", "", 0, None, None) for number in range(2))
@@ -19,7 +20,7 @@ RUN = StoredRun("r1", "deployment/worker", "running", "", "one", NOW, None, None
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 

@@ -6,6 +6,7 @@ import pytest
 
 from bot.stores.database import Database
 from bot.stores.samples import Sample, Samples, series_of
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 SERIES = "queue/email/waiting"
@@ -14,7 +15,7 @@ SERIES = "queue/email/waiting"
 @pytest.fixture
 async def samples(tmp_path: Path) -> AsyncIterator[Samples]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     yield Samples(database)
     await database.close()
 

@@ -6,6 +6,7 @@ import pytest
 
 from bot.stores.database import Database
 from bot.stores.self_tests import KEEP, Place, SelfTests
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -15,7 +16,7 @@ PLACE = Place("C0ALERTS", "1.1")
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SelfTests]:
     database = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await database.migrate()
+    await with_tables(database)
     yield SelfTests(database)
     await database.close()
 

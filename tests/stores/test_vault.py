@@ -10,6 +10,7 @@ from bot.errors import NotConfigured, Refused
 from bot.stores.database import Database
 from bot.stores.tables import secrets
 from bot.stores.vault import KEPT, Vault
+from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 KEY = SecretStr("signing-secret")
@@ -19,7 +20,7 @@ VALUE = SecretStr("mongodb://nova:hunter2@ä-primary/novapulse?x=" + "y" * 200)
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
-    await opened.migrate()
+    await with_tables(opened)
     yield opened
     await opened.close()
 
