@@ -18,7 +18,7 @@ from sandbox.http_part import LARGEST_BODY, HttpPart
 from sandbox.slack import APP_TOKEN, BOT_TOKEN
 from sandbox.slack_dialect import translated
 
-Kind = Literal["429", "500", "hang", "lose-reply"]
+Kind = Literal["429", "500", "hang", "lose-reply", "cant_update_message"]
 RESPONSE_URL = "response_url"
 SCOPES = (
     "channels:history,channels:read,chat:write,chat:write.public,commands,files:write,"
@@ -148,6 +148,8 @@ class SlackGate:
             return response
         if trouble.kind in ("hang", "lose-reply"):
             await asyncio.Event().wait()
+        if trouble.kind == "cant_update_message":
+            return web.json_response({"ok": False, "error": trouble.kind})
         status = int(trouble.kind)
         self.calls.append(Call(method, body, status))
         headers = {"Retry-After": str(trouble.retry_after)} if status == web.HTTPTooManyRequests.status_code else {}
