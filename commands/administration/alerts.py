@@ -1,6 +1,6 @@
 """``/alerts``: what fires, since when, and who has it; and what of all that was said has not arrived."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -16,6 +16,8 @@ from bot.stores.silences import Silences
 
 Show = Literal["firing", "undelivered"]
 SHOWN: Final = 40
+# What was said less than this ago is on its way, and nothing to wonder about.
+ON_ITS_WAY: Final = timedelta(seconds=15)
 _UNDELIVERED: Final = ("message", "where to", "for", "attempts", "why")
 _WAYS: Final[dict[Via, str]] = {"slack": "Slack", "pagerduty": "PagerDuty", "mail": "mail"}
 _COLUMNS: Final = ("alert", "severity", "age", "owner", "state", "id")
@@ -38,13 +40,16 @@ async def alerts(
         return _undelivered(await outbox.undelivered(now), now)
     firing = sorted((await incidents.firing()).values(), key=lambda one: (one.severity != "critical", one.opened_at))
     silent = await silences.active(now)
-    undelivered = sum((await outbox.count_undelivered(now)).values())
+    undelivered = sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
     parts: list[Part] = [_table(firing, now)] if firing else []
     if len(firing) > SHOWN:
         parts.append(Note.of(f"{len(firing) - SHOWN:,} more; the worst and oldest are shown."))
     parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
     if undelivered:
-        parts.append(Note.of(f"{undelivered:,} of the bot's messages have not arrived: /alerts undelivered."))
+        how_many = (
+            "One of the bot's messages has" if undelivered == 1 else f"{undelivered:,} of the bot's messages have"
+        )
+        parts.append(Note.of(f"{how_many} not arrived: /alerts undelivered."))
     return say(_title(firing, silent), *parts, level=_level(firing))
 
 
