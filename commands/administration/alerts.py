@@ -46,9 +46,8 @@ async def alerts(
         parts.append(Note.of(f"{len(firing) - SHOWN:,} more; the worst and oldest are shown."))
     parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
     if undelivered:
-        how_many = (
-            "One of the bot's messages has" if undelivered == 1 else f"{undelivered:,} of the bot's messages have"
-        )
+        one = "One of the bot's messages has"
+        how_many = one if undelivered == 1 else f"{undelivered:,} of the bot's messages have"
         parts.append(Note.of(f"{how_many} not arrived: /alerts undelivered."))
     return say(_title(firing, silent), *parts, level=_level(firing))
 

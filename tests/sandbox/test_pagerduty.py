@@ -56,9 +56,3 @@ async def test_what_is_acknowledged_stays_so_until_it_is_resolved(pagerduty: Pag
     for action in ("trigger", "acknowledge", "trigger", "resolve", "acknowledge"):
         await told(pagerduty, TRIGGER | {"event_action": action, "dedup_key": "k"})
     assert pagerduty.incidents["k"]["status"] == "resolved"
-
-
-async def test_its_page_shows_the_incidents(pagerduty: PagerDuty) -> None:
-    await told(pagerduty, TRIGGER | {"payload": PAYLOAD | {"summary": "<Redis>"}})
-    async with aiohttp.ClientSession() as http, http.get(pagerduty.url) as answer:
-        assert "&lt;Redis&gt;" in await answer.text()
