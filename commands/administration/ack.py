@@ -9,14 +9,12 @@ from bot.errors import UserError
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step
 from bot.request import Request
-from bot.stores.incidents import Incidents
+from bot.stores.incidents import Incidents, named
 
 
-@command(
-    "/ack", permission="alerts:acknowledge", section="Administration", examples=("/ack 3fa91c02d41e55aa-1782900000",)
-)
+@command("/ack", permission="alerts:acknowledge", section="Administration", examples=("/ack 3fa91c02",))
 async def ack(
-    incident: Annotated[str, Field(description="The alert's id, as its card and /alerts name it")],
+    incident: Annotated[str, Field(description="The alert's id, as /alerts names it")],
     *,
     incidents: Incidents,
     request: Request,
@@ -25,7 +23,7 @@ async def ack(
 
     It is void when the alert turns from warning to critical. The alert goes on until what it is about is mended.
     """
-    found = next((one for one in (await incidents.firing()).values() if one.id == incident), None)
+    found = named((await incidents.firing()).values(), incident)
     if found is None:
         raise UserError(f"No alert {shown(incident)} is firing.", hint="/alerts lists those that are.")
     if found.acknowledged_at is not None:

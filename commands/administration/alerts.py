@@ -7,15 +7,16 @@ from pydantic import Field
 
 from bot.command import command
 from bot.elapsed import elapsed
-from bot.reply import Level, Note, Part, Reply, Table, say
+from bot.reply import Button, Buttons, Level, Note, Part, Reply, Table, say
 from bot.silence import Silence
-from bot.stores.incidents import Incident, Incidents
+from bot.stores.incidents import SHORT_ID, Incident, Incidents
 from bot.stores.message import CRITICAL, Delivery, Via
 from bot.stores.outbox import Outbox
 from bot.stores.silences import Silences
 
 Show = Literal["firing", "undelivered"]
 SHOWN: Final = 40
+OFFERED: Final = 5
 # What was said less than this ago is on its way, and nothing to wonder about.
 ON_ITS_WAY: Final = timedelta(seconds=15)
 _UNDELIVERED: Final = ("message", "where to", "for", "attempts", "why")
@@ -49,7 +50,7 @@ async def alerts(
         one = "One of the bot's messages has"
         how_many = one if undelivered == 1 else f"{undelivered:,} of the bot's messages have"
         parts.append(Note.of(f"{how_many} not arrived: /alerts undelivered."))
-    return say(_title(firing, silent), *parts, level=_level(firing))
+    return say(_title(firing, silent), *parts, *_buttons(firing), level=_level(firing))
 
 
 def _undelivered(late: list[Delivery], now: datetime) -> Reply:
@@ -81,11 +82,21 @@ def _table(firing: list[Incident], now: datetime) -> Table:
             elapsed(now - one.alert.since),
             one.acknowledged_by or "nobody",
             _state(one),
-            one.id,
+            one.id[:SHORT_ID],
         )
         for one in firing[:SHOWN]
     ]
     return Table(columns=_COLUMNS, rows=tuple(rows))
+
+
+def _buttons(firing: list[Incident]) -> list[Buttons]:
+    """Offer to take the worst in hand that nobody has."""
+    free = [one for one in firing if one.acknowledged_at is None and not one.muted][:OFFERED]
+    shown = [
+        Button(label=f"Acknowledge: {one.alert.summary}", action="run", value=f"/ack {one.id}", style="primary")
+        for one in free
+    ]
+    return [Buttons(buttons=tuple(shown))] if shown else []
 
 
 def _state(incident: Incident) -> str:
