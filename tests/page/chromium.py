@@ -17,7 +17,6 @@ QUIET: Final = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--disable-lcd-text",  # grey edges, not coloured ones: the pictures are a third smaller
 ]
 PATIENCE: Final = 30_000  # milliseconds until a wait gives up; every wait ends with what it waits for
 # When it was said says nothing about what was: the pictures of two runs are the same without it.

@@ -68,9 +68,9 @@ async def test_what_the_reading_commands_answer(world: World, camera: Camera) ->
         ("/oncall", "On call", "oncall"),
         ("/changes", "changes in the last", "changes"),
         ("/failed-jobs report", "failed jobs in report", "failed-jobs"),
-        ("/error-logs", "errors of 2 kinds", "error-logs"),
     ):
         await camera.take(await typed(world, "operator", line, words), name)
+    await typed(world, "operator", "/error-logs", "6 errors of 2 kinds", "the oldest entry of 01-01 08:00:00 UTC")
 
 
 async def test_what_fires_and_what_has_not_arrived(world: World, camera: Camera) -> None:
@@ -93,7 +93,8 @@ async def test_a_change_from_its_question_to_its_undo(world: World, camera: Came
     card = await world.becomes(card, "Done after")
     await camera.take(card, "plan-done")
     undo = await world.press("operator", card, "Undo", "Waits for approval")
-    await camera.take(undo, "plan-undo")
+    await chromium.go(camera.page, "ops")
+    await expect(camera.page.locator(f'.msg[data-ts="{undo["ts"]}"]')).to_contain_text("Scale novapulse-worker from 5")
     await world.click("operator", undo, "Cancel my request")
     await world.becomes(undo, "Cancelled")
     stale = await typed(world, "operator", "/scale-workers 6", "Waits for approval")
@@ -119,7 +120,7 @@ async def test_a_run_that_goes_on_and_is_aborted(world: World, camera: Camera) -
 async def test_previews_and_forms(world: World, camera: Camera) -> None:
     async with scenes.released(world):
         card = await typed(world, "operator", "/rollback worker", "Waits for approval")
-        await camera.take(card, "rollback")
+        await camera.take(card, "rollback", highest=250)
         await world.click("operator", card, "Cancel my request")
     silenced = await typed(world, "operator", '/silence queue=report 2h --reason "backfill of invoices"', "Done after")
     await camera.take(silenced, "silence")
