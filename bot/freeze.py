@@ -1,7 +1,7 @@
 """A freeze: until it ends or is lifted, changing commands are refused, whoever asks and whoever has approved."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -40,9 +40,15 @@ class Freeze(BaseModel):
     def refusal(self, now: datetime) -> Refused:
         """Return what whoever wants to change something is told."""
         what = "Every change" if self.scope == EVERYTHING else f"Every change of {self.scope}"
-        left = elapsed(self.until - now)
+        left = elapsed(_to_the_minute(self.until - now))
         message = f"{what} is frozen by {self.actor.name} until {self.until:%Y-%m-%d %H:%M} UTC ({left} from now)."
         return Refused(message, hint="Whoever may set a freeze ends it before with /freeze off.")
+
+
+def _to_the_minute(length: timedelta) -> timedelta:
+    """Leave out the seconds of what is longer than a minute: nobody waits for them."""
+    minute = timedelta(minutes=1)
+    return length if length < minute else round(length / minute) * minute
 
 
 def covering(freezes: Iterable[Freeze], command: Command) -> Freeze | None:

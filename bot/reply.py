@@ -11,6 +11,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# A title that begins with this says by itself how bad it is: what failed is a change, not what it was about.
+FAILED: Final = "Failed: "
+
 
 class Level(StrEnum):
     """How good or bad something is; unknown is neither."""

@@ -1,6 +1,7 @@
 """What a person reads when the sandbox is up."""
 
 from sandbox.faults import FAULTS
+from sandbox.received import MAILS, PAGER
 from sandbox.site import Sandbox
 from sandbox.slack import PEOPLE
 
@@ -21,7 +22,8 @@ def banner(sandbox: Sandbox) -> str:
   Break something:   .venv/bin/python -m sandbox fault redis-down on
                      {", ".join(FAULTS)}
   What is going on:  .venv/bin/python -m sandbox status
-  Mails and pages:   .venv/bin/python -m sandbox inbox    .venv/bin/python -m sandbox pages
+  Mails and pages:   {sandbox.control_url}{MAILS}    {sandbox.control_url}{PAGER}
+                     or .venv/bin/python -m sandbox inbox    .venv/bin/python -m sandbox pages
   Without Slack:     .venv/bin/python -m bot --env-file {sandbox.directory / "bot.env"} run --as operator /queue-stats
 
   The bot's log is {log}; all addresses are in {sandbox.directory / "endpoints.json"}

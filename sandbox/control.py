@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from sandbox.http_part import HttpPart
+from sandbox.received import MAILS, PAGER, mails_page, pager_page
 from sandbox.site import Sandbox
 
 SECONDS = 130.0
@@ -20,7 +21,7 @@ class NotRunning(Exception):
 
 
 class Control:
-    """Serves ``/status``, ``/changes``, ``/inbox``, ``/pages``, ``/faults`` and ``/load``."""
+    """Serves ``/status``, ``/changes``, ``/inbox``, ``/pages``, ``/faults`` and ``/load``; for people, two pages."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -41,6 +42,8 @@ class Control:
         app.router.add_get("/changes", self._changes)
         app.router.add_get("/inbox", self._inbox)
         app.router.add_get("/pages", self._pages)
+        app.router.add_get(MAILS, self._mails_page)
+        app.router.add_get(PAGER, self._pager_page)
         app.router.add_post("/faults", self._fault)
         app.router.add_post("/load", self._load)
         return app
@@ -59,6 +62,14 @@ class Control:
         pagerduty = self._sandbox.pagerduty
         found = {"incidents": pagerduty.incidents, "log": pagerduty.log} if pagerduty is not None else {}
         return web.json_response(found)
+
+    async def _mails_page(self, _request: web.Request) -> web.Response:
+        mail = self._sandbox.mail
+        return mails_page(mail.inbox if mail is not None else None)
+
+    async def _pager_page(self, _request: web.Request) -> web.Response:
+        pagerduty = self._sandbox.pagerduty
+        return pager_page(pagerduty.incidents, pagerduty.log) if pagerduty is not None else pager_page(None, ())
 
     async def _fault(self, request: web.Request) -> web.Response:
         body = await request.json()

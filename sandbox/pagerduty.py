@@ -4,7 +4,6 @@ It keeps what it was told and the incidents that came of it: triggered, acknowle
 """
 
 import asyncio
-import html
 import json
 import secrets
 from datetime import UTC, datetime
@@ -78,7 +77,6 @@ class PagerDuty(Failing[Trouble]):
     def _application(self) -> web.Application:
         app = web.Application()
         app.router.add_post("/v2/enqueue", self._enqueue)
-        app.router.add_get("/", self._page)
         return app
 
     async def _enqueue(self, request: web.Request) -> web.StreamResponse:
@@ -126,14 +124,6 @@ class PagerDuty(Failing[Trouble]):
             self.incidents[key] = {"summary": payload["summary"], "severity": payload["severity"], "status": status}
         elif before is not None and is_open:
             before["status"] = _AFTER[event["event_action"]]
-
-    async def _page(self, _: web.Request) -> web.Response:
-        rows = "".join(
-            f"<tr><td>{html.escape(one['status'])}<td>{html.escape(one['severity'])}<td>{html.escape(one['summary'])}"
-            for one in self.incidents.values()
-        )
-        head = "<!doctype html><title>Pages</title><h1>PagerDuty (pretend)</h1>"
-        return web.Response(text=f"{head}<table border=1>{rows}</table>", content_type="text/html")
 
 
 def _invalid(wrong: list[str]) -> web.Response:

@@ -20,7 +20,7 @@ from sandbox.slack_dialect import translated
 from sandbox.slack_echo import enveloped, message_changed, posted
 from sandbox.slack_tokens import refusal
 
-Kind = Literal["429", "500", "hang", "lose-reply"]
+Kind = Literal["429", "500", "hang", "lose-reply", "cant_update_message"]
 RESPONSE_URL = "response_url"
 SCOPES = (
     "channels:history,channels:read,chat:write,chat:write.public,commands,files:write,"
@@ -158,6 +158,8 @@ class SlackGate:
             return response
         if trouble.kind in ("hang", "lose-reply"):
             await asyncio.Event().wait()
+        if trouble.kind == "cant_update_message":
+            return web.json_response({"ok": False, "error": trouble.kind})
         status = int(trouble.kind)
         self.calls.append(Call(method, body, status))
         headers = {"Retry-After": str(trouble.retry_after)} if status == web.HTTPTooManyRequests.status_code else {}

@@ -41,7 +41,7 @@ def test_every_changing_command_can_be_frozen_but_those_of_the_bots_own_state() 
 
 
 def test_a_refusal_says_who_and_until_when() -> None:
-    refused = freeze("workers").refusal(NOW + timedelta(minutes=15))
+    refused = freeze("workers").refusal(NOW + timedelta(minutes=15, seconds=1))
     assert refused.message == (
         "Every change of workers is frozen by Otto Oncall until 2026-07-01 10:00 UTC (45 min from now)."
     )

@@ -8,6 +8,7 @@ from bot.alert_rule import AlertRule
 from bot.alerting.audience import Audience
 from bot.alerting.calling import people
 from bot.alerting.dedupe import Kind, News
+from bot.alerting.escalate import as_it_is
 from bot.alerting.evaluate import Finding, filled
 from bot.catalog import Catalog
 from bot.clients.queue_layout import FAILED_KEPT
@@ -51,8 +52,11 @@ def again(news: News, audience: Audience) -> Reply:
 def _now(news: News) -> list[Part]:
     """Say how each of those that share the card stands."""
     incident, finding = news.incident, news.finding
-    if finding is None or len(news.members) < 2:  # noqa: PLR2004 - one needs no list
-        return [] if finding is None else [line(incident, finding.rule, "Now")]
+    if finding is None:
+        return []
+    if len(news.members) < 2:  # noqa: PLR2004 - one needs no list
+        now = line(incident, finding.rule, "Now")
+        return [now if incident.calm_since is None else now.model_copy(update={"level": Level.OK})]
     lines: list[Part] = [line_of(member, member.alert.summary) for member in news.members[:_SHOWN_MEMBERS]]
     more = len(news.members) - _SHOWN_MEMBERS
     return [*lines, *([Note.of(f"and {more} more")] if more > 0 else [])]
@@ -89,7 +93,8 @@ def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend
     incident, (audience, catalog) = news.incident, known
     alert, rule = incident.alert, finding.rule
     parts: list[Part] = [*_now(news), *_unknown(finding)]
-    parts.append(Text.of("Since ", When(at=alert.since), *_peak(incident, rule, ", ")))
+    since = "Firing since " if finding.state.unknown_since else "Since "
+    parts.append(Text.of(since, When(at=alert.since), *_peak(incident, rule, ", ")))
     parts += [Text.of(news.ahead)] if news.ahead else []
     parts += [*_standing(incident, audience.policy), *_chart(rule, trend), *mentions(incident.severity, audience)]
     steps = next_steps(rule.next_steps, alert.labels, catalog)
@@ -111,14 +116,14 @@ def _standing(incident: Incident, policy: Policy) -> list[Part]:
     parts: list[Part] = []
     if incident.flapping:
         rules = policy.flapping
-        words = f"On and off: it began {rules.openings} times or more within {elapsed(rules.within)}. This card stays "
-        parts.append(Text.of(f"{words}until it has been calm for {elapsed(rules.calm)}."))
+        words = f"On and off: it began {rules.openings} times or more within {elapsed(rules.within)}."
+        parts.append(Text.of(f"{words} This card stays open until it has been calm for {elapsed(rules.calm)}."))
     if incident.calm_since is not None:
         parts.append(Text.of("Within its limit since ", When(at=incident.calm_since)))
     if incident.acknowledged_at is not None:
         parts.append(Text.of(f"Acknowledged by {incident.acknowledged_by} at ", When(at=incident.acknowledged_at)))
     if incident.called:
-        parts.append(Text.of(incident.called))
+        parts.append(Text.of(as_it_is(incident)))
     if incident.muted:
         parts.append(Text.of(f"Muted: {incident.muted}"))
     return parts
@@ -201,7 +206,7 @@ def _peak(incident: Incident, rule: AlertRule, before: str) -> list[Span]:
 
 
 def _chart(rule: AlertRule, trend: list[float | None]) -> list[Part]:
-    if sum(value is not None for value in trend) < 2:  # noqa: PLR2004 - one value is no trend
+    if _words(rule) or sum(value is not None for value in trend) < 2:  # noqa: PLR2004 - one value is no trend
         return []
     return [Chart(label=f"Trend ({rule.unit})" if rule.unit else "Trend", values=tuple(thin(trend, rule)))]
 

@@ -1,5 +1,7 @@
 """Many incidents that began or ended in one tick, as one message: the critical ones first, none left out silently."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -28,9 +30,17 @@ def digest(news: list[News], audience: Audience, catalog: Catalog, now: datetime
         parts = [Text.of(f"{len(news):,} alerts were over at ", When(at=now), "."), *rest]
         return Reply(title=f"{len(news):,} alerts are resolved", level=Level.OK, parts=tuple(parts))
     worst = ordered[0].incident.severity
-    began = Text.of(f"{len(news):,} alerts began at ", When(at=now), ".")
+    began = Text.of(f"{_counted(ordered)} began at ", When(at=now), ".")
     parts = [began, *mentions(worst, audience), *rest]
     return Reply(title=f"{len(news):,} new alerts at once", level=LEVELS[worst], parts=tuple(parts))
+
+
+def _counted(news: Iterable[News]) -> str:
+    """Say how many there are of each severity, the worst first."""
+    found = Counter(one.incident.severity for one in news)
+    warnings = f"{found['warning']:,} warning{'' if found['warning'] == 1 else 's'}"
+    counted = (f"{found['critical']:,} critical" if found["critical"] else "", warnings if found["warning"] else "")
+    return " and ".join(words for words in counted if words)
 
 
 def _line(news: News) -> Line:

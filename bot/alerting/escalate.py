@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 from bot.oncall import Escalation
 from bot.policy import Policy
 from bot.rota import Rota
 from bot.stores.escalations import Call
 from bot.stores.incidents import Incident
+
+_IN_VAIN: Final = "Called, and not acknowledged: "
+_BEFORE: Final = "Called before that: "
 
 UnderWay = Mapping[str, list[Call]]
 
@@ -57,7 +61,12 @@ def called(calls: Iterable[Call], policy: Policy) -> str:
     latest = {call.level: call for call in calls}
     if all(level == 1 and call.people for level, call in latest.items()):
         return ""
-    return f"Called, and not acknowledged: {'; '.join(_said(latest[level], policy) for level in sorted(latest))}"
+    return f"{_IN_VAIN}{'; '.join(_said(latest[level], policy) for level in sorted(latest))}"
+
+
+def as_it_is(incident: Incident) -> str:
+    """Say who was called about an incident; what was called in vain until somebody took it is the past."""
+    return incident.called.replace(_IN_VAIN, _BEFORE, 1) if incident.acknowledged_at else incident.called
 
 
 def _said(call: Call, policy: Policy) -> str:

@@ -9,10 +9,11 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from bot.dispatch.change_list import change_list
 from bot.dispatch.run_cards import closing, run_headline, step_lines
 from bot.next_steps import offered
 from bot.plan import Plan
-from bot.reply import Bold, Button, Buttons, Code, Level, Line, Note, Part, Person, Reply, Span, Table, Text, When
+from bot.reply import FAILED, Bold, Button, Buttons, Code, Level, Line, Note, Part, Person, Reply, Span, Text, When
 from bot.request import Actor
 from bot.stores.plans import StoredPlan, Vote
 from bot.stores.runs import StoredRun
@@ -55,11 +56,12 @@ class CardView:
 def card(view: CardView) -> Reply:
     """Return the card of a plan as it stands."""
     headline, level = _headline(view)
+    title = view.stored.plan.title
     return Reply(
-        title=view.stored.plan.title,
+        title=f"{FAILED}{title}" if level is Level.CRITICAL else title,
         level=level,
         parts=(*_parts(view, headline), *_buttons(view)),
-        summary=f"{view.stored.plan.title}: {headline}",
+        summary=f"{title}: {headline}",
     )
 
 
@@ -81,7 +83,7 @@ def _headline(view: CardView) -> tuple[str, Level]:
 def _parts(view: CardView, headline: str) -> Iterator[Part]:
     stored = view.stored
     yield Text.of(Bold(text=headline[0].upper() + headline[1:]), " · ", Code(text=stored.id), *_requested(view))
-    yield from _changes(stored.plan)
+    yield from change_list(stored.plan)
     if view.run is not None:
         yield step_lines(view.run)
         yield from closing(view.run, stored.plan, undo_offered=view.undo_offered, no_undo=view.no_undo)
@@ -107,12 +109,6 @@ def _requested(view: CardView) -> Iterator[Span]:
     if view.stored.undo_of:
         yield "\nUndoes "
         yield Code(text=view.stored.undo_of)
-
-
-def _changes(plan: Plan) -> Iterator[Part]:
-    if plan.changes:
-        rows = tuple((change.what, change.before, "→", change.after) for change in plan.changes)
-        yield Table(columns=("What", "Before", "", "After"), rows=rows)
 
 
 def _considerations(plan: Plan) -> Iterator[Part]:

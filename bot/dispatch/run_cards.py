@@ -55,7 +55,7 @@ def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, no_undo: tuple[Sp
         return
     if run.status == "failed":
         yield Line(level=Level.CRITICAL, label="Failed", value=run.outcome)
-        yield Text.of(Bold(text="How things stand: "), standing(run))
+        yield Text.of(Bold(text="How things stand:"), " " + standing(run))
     if run.undone_by:
         yield Text.of("Undone by ", Code(text=run.undone_by))
     if no_undo:

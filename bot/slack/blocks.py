@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from bot.drawing import chart_words, sparkline, table_lines
 from bot.plain_text import one_line, plain
-from bot.reply import Buttons, Chart, Fields, Level, Line, Log, Note, Part, Reply, Table, Text
+from bot.reply import FAILED, Buttons, Chart, Fields, Level, Line, Log, Note, Part, Reply, Table, Text
 from bot.slack import limits
 from bot.slack.escaping import bold, cut, escape, fenced, inline, take_lines, unfenced
 from bot.slack.limits import Block
@@ -71,7 +71,7 @@ def _title(reply: Reply) -> str:
     title = one_line(reply.title) or one_line(reply.summary) or "(no title)"
     sign = "" if reply.level is Level.INFO else SIGNS[reply.level] + " "
     word = _WORDS.get(reply.level, "")
-    known = not word or word in title.upper()
+    known = not word or word in title.upper() or title.startswith(FAILED)
     return cut(f"{sign}{title}" if known else f"{sign}{word} \u00b7 {title}", limits.HEADER)
 
 

@@ -1,6 +1,6 @@
 """Incidents, one row each from its first alert to its end, and what the evaluation remembers between two ticks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,6 +18,8 @@ from bot.stores.tables import alert_states, incidents
 _TICK_LOCK: Final = 0x6E6F7661
 # A statement takes only so many values.
 _AT_ONCE: Final = 500
+# So many characters of an id tell the alerts that fire apart: it begins with a hash of their labels.
+SHORT_ID: Final = 8
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Incident:
     flapping: bool = False
     calm_since: datetime | None = None
     called: str = ""
+
+
+def named(firing: Iterable[Incident], name: str) -> Incident | None:
+    """Return the one of this id, or the only one whose id begins so: its first characters are enough to type."""
+    found = [one for one in firing if one.id == name or (len(name) >= SHORT_ID and one.id.startswith(name))]
+    return found[0] if len(found) == 1 else None
 
 
 class Incidents:

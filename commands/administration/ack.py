@@ -9,7 +9,7 @@ from bot.errors import UserError
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step
 from bot.request import Request
-from bot.stores.incidents import Incidents
+from bot.stores.incidents import Incidents, named
 from bot.stores.pages import Paged, Pages
 
 _PAGE: Final = "page-"
@@ -19,7 +19,7 @@ _PAGE: Final = "page-"
     "/ack",
     permission="alerts:acknowledge",
     section="Administration",
-    examples=("/ack 3fa91c02d41e55aa-1782900000", "/ack page-5d41402a"),
+    examples=("/ack 3fa91c02", "/ack page-5d41402a"),
 )
 async def ack(
     incident: Annotated[str, Field(description="The alert's id or the page's, as its card and /alerts name it")],
@@ -36,7 +36,7 @@ async def ack(
     paged = await pages.find(incident) if incident.startswith(_PAGE) else None
     if paged is not None:
         return _page(paged, request.actor.name)
-    found = next((one for one in (await incidents.firing()).values() if one.id == incident), None)
+    found = named((await incidents.firing()).values(), incident)
     if found is None:
         raise UserError(f"No alert {shown(incident)} is firing.", hint="/alerts lists those that are.")
     if found.acknowledged_at is not None:

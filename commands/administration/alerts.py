@@ -1,15 +1,15 @@
 """``/alerts``: what fires, since when, and who has it; and what of all that was said has not arrived."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from bot.command import command
 from bot.elapsed import elapsed
-from bot.reply import Level, Note, Part, Reply, Table, Text, say
+from bot.reply import Button, Buttons, Level, Note, Part, Reply, Table, Text, say
 from bot.silence import Silence
-from bot.stores.incidents import Incident, Incidents
+from bot.stores.incidents import SHORT_ID, Incident, Incidents
 from bot.stores.message import CRITICAL, Delivery, Via
 from bot.stores.outbox import Outbox
 from bot.stores.pages import Paged, Pages
@@ -17,6 +17,9 @@ from bot.stores.silences import Silences
 
 Show = Literal["firing", "undelivered"]
 SHOWN: Final = 40
+OFFERED: Final = 5
+# What was said less than this ago is on its way, and nothing to wonder about.
+ON_ITS_WAY: Final = timedelta(seconds=15)
 _UNDELIVERED: Final = ("message", "where to", "for", "attempts", "why")
 _WAYS: Final[dict[Via, str]] = {"slack": "Slack", "pagerduty": "PagerDuty", "mail": "mail"}
 _COLUMNS: Final = ("alert", "severity", "age", "owner", "state", "id")
@@ -40,15 +43,17 @@ async def alerts(
         return _undelivered(await outbox.undelivered(now), now)
     firing = sorted((await incidents.firing()).values(), key=lambda one: (one.severity != "critical", one.opened_at))
     silent, paged = await silences.active(now), await pages.open()
-    undelivered = sum((await outbox.count_undelivered(now)).values())
+    undelivered = sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
     parts: list[Part] = [_table(firing, now)] if firing else []
     if len(firing) > SHOWN:
         parts.append(Note.of(f"{len(firing) - SHOWN:,} more; the worst and oldest are shown."))
     parts += [Text.of(_page(one, now)) for one in paged[:SHOWN]]
     parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
     if undelivered:
-        parts.append(Note.of(f"{undelivered:,} of the bot's messages have not arrived: /alerts undelivered."))
-    return say(_title(firing, silent, len(paged)), *parts, level=_level(firing, paged))
+        one = "One of the bot's messages has"
+        how_many = one if undelivered == 1 else f"{undelivered:,} of the bot's messages have"
+        parts.append(Note.of(f"{how_many} not arrived: /alerts undelivered."))
+    return say(_title(firing, silent, len(paged)), *parts, *_buttons(firing), level=_level(firing, paged))
 
 
 def _undelivered(late: list[Delivery], now: datetime) -> Reply:
@@ -80,11 +85,21 @@ def _table(firing: list[Incident], now: datetime) -> Table:
             elapsed(now - one.alert.since),
             one.acknowledged_by or "nobody",
             _state(one),
-            one.id,
+            one.id[:SHORT_ID],
         )
         for one in firing[:SHOWN]
     ]
     return Table(columns=_COLUMNS, rows=tuple(rows))
+
+
+def _buttons(firing: list[Incident]) -> list[Buttons]:
+    """Offer to take the worst in hand that nobody has."""
+    free = [one for one in firing if one.acknowledged_at is None and not one.muted][:OFFERED]
+    shown = [
+        Button(label=f"Acknowledge: {one.alert.summary}", action="run", value=f"/ack {one.id}", style="primary")
+        for one in free
+    ]
+    return [Buttons(buttons=tuple(shown))] if shown else []
 
 
 def _state(incident: Incident) -> str:

@@ -20,7 +20,7 @@ from bot.policy_file import PolicyFile
 from bot.reply import Note, Reply, say
 from bot.request import Request
 from bot.silence import Silence
-from bot.stores.incidents import Incident, Incidents
+from bot.stores.incidents import Incident, Incidents, named
 from bot.stores.silences import Silences
 
 LONGEST: Final = timedelta(days=7)
@@ -98,7 +98,7 @@ def _new(what: str, duration: str, firing: list[Incident], request: Request) -> 
 
 def _matchers(what: str, firing: list[Incident]) -> tuple[Matcher, ...]:
     """Return the conditions; an alert's id stands for its labels."""
-    incident = next((one for one in firing if one.id == what), None)
+    incident = named(firing, what)
     if incident is not None:
         return tuple(Matcher(f'{name}="{value}"') for name, value in incident.alert.labels.items())
     try:

@@ -77,7 +77,10 @@ async def failed_jobs(  # noqa: PLR0913 - two arguments of the command, five thi
     groups = [part for cluster in clusters[:_CLUSTERS_SHOWN] for part in _shown(cluster, now)]
     notes = [Note.of(note) for note in (_rest(clusters), *map(_plain_note, read), _part_note(read), WITHHELD) if note]
     offered = _offered(clusters, {seen.short for seen in read if seen.layout in ("bullmq5", "bullmq6")})
-    return say(_title(found), *lines, *groups, *offered, *notes, level=worst(line.level for line in lines))
+    level = worst(line.level for line in lines)
+    # Few failed jobs are no alert, and no cause for a green sign either.
+    is_some = level is Level.OK and bool(clusters)
+    return say(_title(found), *lines, *groups, *offered, *notes, level=Level.INFO if is_some else level)
 
 
 async def _one(short: str, job: str, queues: Queues) -> Reply:
@@ -166,7 +169,7 @@ def _offered(clusters: Sequence[_Cluster], changeable: set[str]) -> list[Buttons
     """Offer to retry and to clear the most frequent errors."""
     names = [(one.queue, one.name) for one in clusters if one.queue in changeable][:_OFFERED]
     buttons = [
-        Button(label=f"{word} {name}", action="run", value=f"{line} {queue} --cluster {name}")
+        Button(label=f"{word} cluster {name}", action="run", value=f"{line} {queue} --cluster {name}")
         for queue, name in names
         for word, line in (("Retry", "/retry-failed"), ("Clear", "/clear-failed"))
     ]
@@ -177,7 +180,7 @@ def _shown(cluster: _Cluster, now: datetime) -> list[Part]:
     """Say what a cluster's errors have in common, how many, since when; and show one of them."""
     newest = cluster.jobs[0].reason
     message = group_message(newest) or NO_REASON
-    spans: list[Span] = [Bold(text=f"{len(cluster.jobs):,}x "), message, "\n", " · ".join(_about(cluster))]
+    spans: list[Span] = [Bold(text=f"{len(cluster.jobs):,}x"), " ", message, "\n", " · ".join(_about(cluster))]
     moments = [job.failed_at for job in cluster.jobs if job.failed_at]
     if moments:
         spans += [" · first ", When(at=min(moments)), " · last ", When(at=max(moments)), _slope(moments, now)]

@@ -124,9 +124,7 @@ def _title(result: _Result, level: str) -> str:
         return "the logs could not be read"
     where = "" if whole == len(result.pods) or found.total else f" in {whole} of {result.words.pods(len(result.pods))}"
     if result.begins is not None and not found.total:
-        return (
-            f"no {_WORDS[level]}{where} since {_moment(result.begins)} UTC, when the oldest {result.words.pod} started"
-        )
+        return f"no {_WORDS[level]}{where} since {_moment(result.begins)}, when the oldest {result.words.pod} started"
     return f"{_count(found, level)}{where} in the last {elapsed(result.age)}"
 
 
@@ -155,7 +153,7 @@ def _groups(result: _Result, deployment: str) -> Iterator[Part]:
         return
     before = {log.name for log in result.logs if log.before_restart}
     rows = tuple(
-        (f"{group.count:,}", str(group.status or "-"), _moment(group.first), _moment(group.last), where, group.message)
+        (f"{group.count:,}", str(group.status or "-"), _cell(group.first), _cell(group.last), where, group.message)
         for group in groups[:SHOWN]
         for where in (_where(group, before, result.words),)
     )
@@ -180,8 +178,13 @@ def _whole(group: ErrorGroup) -> str:
     return f"{head}\nin {', '.join(f'{name} ({count:,})' for name, count in group.logs)}\n{group.sample}"
 
 
-def _moment(at: datetime | None) -> str:
+def _cell(at: datetime | None) -> str:
+    """Return a moment for a column that says that it is UTC."""
     return "no time" if at is None else f"{at:%m-%d %H:%M:%S}"
+
+
+def _moment(at: datetime | None) -> str:
+    return "no time" if at is None else f"{_cell(at)} UTC"
 
 
 def _read(result: _Result, lines: int) -> Iterator[Part]:

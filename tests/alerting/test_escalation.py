@@ -139,6 +139,17 @@ async def test_an_acknowledgement_stops_it_and_its_owner_is_reminded(bot: Bot) -
     assert "took this 2 h ago, and it still fires" in str((await bot.all("slack"))[1].body)
 
 
+async def test_who_was_called_in_vain_is_the_past_once_somebody_has_it(bot: Bot) -> None:
+    await bot.at(0)
+    await bot.at(10)
+    assert "Called, and not acknowledged: level 1 (Ann)" in await bot.card()
+    await bot.acknowledge(11)
+    await bot.at(12)
+    card = await bot.card()
+    assert "Called before that: level 1 (Ann)" in card
+    assert "not acknowledged" not in card
+
+
 async def test_its_end_is_told_to_pagerduty_and_ends_the_calls(bot: Bot) -> None:
     await bot.at(0)
     await bot.at(1, up=("redis",))

@@ -218,6 +218,14 @@ async def test_the_trend_is_shown_from_the_samples_with_its_gaps(bot: Bot) -> No
     assert chart.values == (100.0, None, 501.0)
 
 
+async def test_what_is_only_up_or_down_has_no_trend_of_noughts_and_ones(bot: Bot) -> None:
+    for number in range(3):
+        at = NOW + number * TICK
+        await bot.stores.samples.add([Sample("system/redis/up", at, 0.0)])
+        await bot.tick(number, Observation(metric="system_up", labels={"system": "redis"}, value=0.0, at=at))
+    assert not parts((await bot.card()).body, Chart)
+
+
 async def test_a_warning_that_grows_says_when_it_will_be_critical(bot: Bot) -> None:
     for number in range(6):
         value = 510.0 + number * 40
@@ -275,7 +283,7 @@ async def test_unknown_is_said_and_never_resolves(bot: Bot) -> None:
     await bot.email(1, None, "Redis: connection refused")
     unknown = await bot.card()
     assert unknown.body.level is Level.UNKNOWN
-    assert "Unknown since : Redis: connection refused. It was 600 jobs before." in said(unknown.body)
+    assert "Unknown since : Redis: connection refused. It was 600 jobs before.Firing since " in said(unknown.body)
     assert len(await bot.stores.incidents.firing()) == 1
     await bot.email(2, 600)
     assert (await bot.card()).body.level is Level.WARNING
@@ -360,6 +368,7 @@ async def test_many_at_once_are_one_message_and_none_is_dropped(bot: Bot) -> Non
     await bot.tick(0, *(waiting(name, 501 if name != "q3" else 2001) for name in names))
     digest = await bot.card()
     assert digest.body.title == "12 new alerts at once"
+    assert "1 critical and 11 warnings began at " in said(digest.body)
     assert (digest.body.level, digest.priority) == (Level.CRITICAL, CRITICAL)
     assert {line.label for line in parts(digest.body, Line)} == {f"Queue ({name})" for name in names}
     assert len(await bot.stores.incidents.firing()) == 12
@@ -417,6 +426,7 @@ async def test_what_is_on_and_off_keeps_its_card_and_says_so(bot: Bot) -> None:
     await bot.email(5, 0)
     calm = (await bot.cards())[-1]
     assert "Within its limit since" in str(calm.body)
+    assert [line.level for line in parts(calm.body, Line)] == [Level.OK]
     await bot.email(6, 501)
     assert len(await bot.cards()) == 3
     assert await bot.rings() == []

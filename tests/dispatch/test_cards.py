@@ -120,7 +120,7 @@ def test_who_acted_alone_is_named_with_the_reason() -> None:
 
 def test_a_failed_run_is_red_and_an_undone_one_says_so() -> None:
     failed = run("failed", "done", "failed")
-    assert card(failed).level == Level.CRITICAL
+    assert (card(failed).level, card(failed).title) == (Level.CRITICAL, f"Failed: {PLAN.title}")
     assert "step 1 done; step 2 may have taken effect in part" in text_of(card(failed))
     done = run("succeeded", "done", "done")
     assert done.run is not None

@@ -4,27 +4,15 @@
 """
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from sandbox.site import Sandbox, running
 from sandbox.slack_page import SlackPage
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE = 30_000  # milliseconds until a wait gives up; every wait ends with what it waits for
+from tests.page.chromium import act_as, card, go, opened, type_command
 
 
 @pytest.fixture
@@ -37,14 +25,8 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def page(sandbox: Sandbox) -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        opened = await browser.new_page(viewport={"width": 1200, "height": 860}, device_scale_factor=1.5)
-        opened.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        await opened.goto(sandbox.endpoints["slack"])
-        yield opened
-        await browser.close()
+    async with opened(sandbox.endpoints["slack"]) as shown:
+        yield shown
 
 
 @pytest.fixture
@@ -52,24 +34,6 @@ def pictures(tmp_path: Path) -> Path:
     folder = Path(os.environ.get("KEEP_PICTURES") or tmp_path / "pictures")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-async def go(page: Page, channel: str) -> None:
-    await page.locator(".sidebar-item", has_text=channel).click()
-    await expect(page.locator(".channel-title")).to_contain_text(channel)
-
-
-async def type_command(page: Page, line: str) -> None:
-    await page.locator(".composer-input").fill(line)
-    await page.locator(".composer-send").click()
-
-
-async def act_as(page: Page, user_id: str) -> None:
-    await page.locator(".actas select").select_option(user_id)
-
-
-def card(page: Page, text: str) -> Locator:
-    return page.locator(".messages .msg", has_text=text).last
 
 
 @pytest.mark.timeout(240)

@@ -67,12 +67,6 @@ async def test_what_is_acknowledged_stays_so_until_it_is_resolved(pagerduty: Pag
     assert pagerduty.incidents["k"]["status"] == "resolved"
 
 
-async def test_its_page_shows_the_incidents(pagerduty: PagerDuty) -> None:
-    await told(pagerduty, TRIGGER | {"payload": PAYLOAD | {"summary": "<Redis>"}})
-    async with aiohttp.ClientSession() as http, http.get(pagerduty.url) as answer:
-        assert "&lt;Redis&gt;" in await answer.text()
-
-
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(json.loads(SCHEMA.read_text(encoding="utf-8")))
 

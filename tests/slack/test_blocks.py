@@ -89,6 +89,8 @@ def test_marks_inside_bold_and_code_do_not_end_them() -> None:
     [
         (Level.CRITICAL, "Email waiting 1,204", "\U0001f534 CRITICAL \u00b7 Email waiting 1,204"),
         (Level.CRITICAL, "Critical: email", "\U0001f534 Critical: email"),
+        (Level.CRITICAL, "Failed: Scale to 5", "\U0001f534 Failed: Scale to 5"),
+        (Level.CRITICAL, "Queue: failed jobs", "\U0001f534 CRITICAL \u00b7 Queue: failed jobs"),
         (Level.WARNING, "Email", "\u26a0\ufe0f WARNING \u00b7 Email"),
         (Level.UNKNOWN, "Email", "\u2754 UNKNOWN \u00b7 Email"),
         (Level.OK, "Email", "\u2705 Email"),

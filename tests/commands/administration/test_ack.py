@@ -47,6 +47,14 @@ async def test_it_is_void_when_the_alert_becomes_critical(alert_world: AlertWorl
     assert "label='Acknowledge'" in await alert_world.card(incident)
 
 
+async def test_the_first_characters_of_its_id_are_enough(alert_world: AlertWorld, operator: Actor) -> None:
+    await alert_world.waiting(email=700, report=1500)
+    incident = (await alert_world.firing())["email"]
+    assert (await planned(alert_world, incident.id[:8], operator)).facts == {"incident": incident.id}
+    with pytest.raises(UserError, match="No alert"):
+        await planned(alert_world, incident.id[:7], operator)
+
+
 async def test_what_does_not_fire_cannot_be_acknowledged(alert_world: AlertWorld, operator: Actor) -> None:
     with pytest.raises(UserError, match=r"No alert .nothing-1. is firing"):
         await planned(alert_world, "nothing-1", operator)

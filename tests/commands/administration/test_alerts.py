@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from bot.reply import Level, Note, Reply, Table, say
-from bot.stores.message import mails_of, page_of
+from bot.reply import Buttons, Level, Note, Reply, Table, say
+from bot.stores.message import Message, mails_of, page_of
 from commands.administration.alerts import alerts
 from tests.commands.administration.alert_world import AlertWorld
 
@@ -38,10 +38,22 @@ async def test_the_critical_ones_come_first(alert_world: AlertWorld) -> None:
         ("Queue: jobs waiting (report)", "critical", "5 min", "nobody", "firing"),
         ("Email queue: jobs waiting", "warning", "5 min", "nobody", "firing"),
     ]
-    assert [row[5] for row in table.rows] == [firing["report"].id, firing["email"].id]
+    assert [row[5] for row in table.rows] == [firing["report"].id[:8], firing["email"].id[:8]]
+    (row,) = [part for part in reply.parts if isinstance(part, Buttons)]
+    assert [(one.label, one.value) for one in row.buttons] == [
+        ("Acknowledge: Queue: jobs waiting (report)", f"/ack {firing['report'].id}"),
+        ("Acknowledge: Email queue: jobs waiting", f"/ack {firing['email'].id}"),
+    ]
     assert "2 of the bot's messages have not arrived: /alerts undelivered." in str(
         [p for p in reply.parts if isinstance(p, Note)]
     )
+
+
+async def test_what_was_said_this_moment_is_on_its_way_and_nothing_to_wonder_about(alert_world: AlertWorld) -> None:
+    await alert_world.outbox.put(Message("reply:1", "C1", say("Hello")), alert_world.now)
+    assert (await asked(alert_world)).parts == ()
+    alert_world.now += timedelta(minutes=1)
+    assert "One of the bot's messages has not arrived" in str(await asked(alert_world))
 
 
 async def test_what_has_not_arrived_is_listed_with_where_to_since_when_and_why(alert_world: AlertWorld) -> None:

@@ -206,7 +206,7 @@ async def test_what_a_container_wrote_before_its_restart_is_read_and_marked(ask_
     assert table.rows[0][4] == "before a restart"
     assert "in worker-a before its restart (1)" in said(reply)
     assert line(reply, "worker-a restarted").value == (
-        "ended at 07-01 08:55:00 (OOMKilled); what it wrote before is looked at too"
+        "ended at 07-01 08:55:00 UTC (OOMKilled); what it wrote before is looked at too"
     )
     assert "Read: 11 lines of 2 of 2 pods" in said(reply)
     reply = await ask_after(FIRST, now=FIRST)
@@ -249,7 +249,7 @@ async def test_pods_that_are_younger_than_the_time_asked_for_say_so(ask: Ask, ku
     reply = await ask()
     assert reply.title == "novapulse-api: no error since 07-01 08:50:00 UTC, when the oldest pod started"
     assert reply.level is Level.UNKNOWN
-    assert "Started since: worker-a (07-01 08:50:00); what pods wrote that are gone is not in it" in said(reply)
+    assert "Started since: worker-a (07-01 08:50:00 UTC); what pods wrote that are gone is not in it" in said(reply)
 
 
 async def test_a_log_that_has_more_says_so(ask: Ask) -> None:
