@@ -41,7 +41,11 @@ class LogQuery:
 
 
 async def read_logs(engine: Engine, containers: Sequence[Container], query: LogQuery, seconds: float) -> list[PodLog]:
-    """Read the containers' logs in the order given; each ends within ``seconds``, waiting for its turn included."""
+    """Read the containers' logs in the order given; each ends within ``seconds``, waiting for its turn included.
+
+    What all of them together may have at most is shared out equally: however many there are, the memory is the same.
+    """
+    query = replace(query, limit_bytes=query.limit_bytes // max(1, len(containers)))
     kept: dict[str, bytearray] = {container.name: bytearray() for container in containers}
 
     def feed_of(name: str) -> Feed:

@@ -1,6 +1,7 @@
 """Incidents, one row each from its first alert to its end, and what the evaluation remembers between two ticks."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from bot.stores.tables import alert_states, incidents
 _TICK_LOCK: Final = 0x6E6F7661
 # A statement takes only so many values.
 _AT_ONCE: Final = 500
+_FIRING: Final = sa.select(incidents).where(incidents.c.state == "firing")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,41 @@ class Incidents:
         async with self._joined(connection) as transaction:
             rows = (await transaction.execute(query)).mappings().all()
         return {row["fingerprint"]: _incident(row) for row in rows}
+
+    async def one_firing(self, incident: str) -> Incident | None:
+        """Return the incident of this id, or None where there is none that is not resolved."""
+        query = sa.select(incidents).where(incidents.c.id == incident, incidents.c.state == "firing")
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return _incident(row) if row else None
+
+    async def worst(self, limit: int) -> list[Incident]:
+        """Return so many of those that are not resolved, the critical ones in front, of each kind the oldest first."""
+        worst = sa.case((incidents.c.severity == "critical", 0), else_=1)
+        query = _FIRING.order_by(worst, incidents.c.opened_at, incidents.c.id).limit(limit)
+        async with self._database.reading() as connection:
+            return [_incident(row) for row in (await connection.execute(query)).mappings()]
+
+    async def each_firing(self) -> AsyncIterator[Incident]:
+        """Return every incident that is not resolved, read piece by piece."""
+        last = ""
+        while True:
+            query = _FIRING.where(incidents.c.id > last).order_by(incidents.c.id).limit(_AT_ONCE)
+            async with self._database.reading() as connection:
+                found = [_incident(row) for row in (await connection.execute(query)).mappings()]
+            for one in found:
+                yield one
+            if len(found) < _AT_ONCE:
+                return
+            last = found[-1].id
+
+    async def count_firing(self) -> Counter[str]:
+        """Return how many are not resolved, by severity."""
+        number = sa.func.count().label("number")
+        query = sa.select(incidents.c.severity, number).where(incidents.c.state == "firing")
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query.group_by(incidents.c.severity))).all()
+        return Counter({row.severity: row.number for row in rows})
 
     async def openings(self, since: datetime, *, connection: AsyncConnection) -> dict[str, int]:
         """Return how often each was opened since then, by fingerprint."""

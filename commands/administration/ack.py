@@ -25,7 +25,7 @@ async def ack(
 
     It is void when the alert turns from warning to critical. The alert goes on until what it is about is mended.
     """
-    found = next((one for one in (await incidents.firing()).values() if one.id == incident), None)
+    found = await incidents.one_firing(incident)
     if found is None:
         raise UserError(f"No alert {shown(incident)} is firing.", hint="/alerts lists those that are.")
     if found.acknowledged_at is not None:

@@ -1,5 +1,6 @@
 """``/alerts``: what fires, since when, and who has it; and what of all that was said has not arrived."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -35,20 +36,20 @@ async def alerts(
     undelivered lists the bot's messages, pages and mails that have not arrived: where to, since when, and why.
     """
     if show == "undelivered":
-        return _undelivered(await outbox.undelivered(now), now)
-    firing = sorted((await incidents.firing()).values(), key=lambda one: (one.severity != "critical", one.opened_at))
-    silent = await silences.active(now)
+        late = await outbox.undelivered(now, limit=SHOWN)
+        return _undelivered(late, sum((await outbox.count_undelivered(now)).values()), now)
+    firing, counts, silent = await incidents.worst(SHOWN), await incidents.count_firing(), await silences.active(now)
     undelivered = sum((await outbox.count_undelivered(now)).values())
     parts: list[Part] = [_table(firing, now)] if firing else []
-    if len(firing) > SHOWN:
-        parts.append(Note.of(f"{len(firing) - SHOWN:,} more; the worst and oldest are shown."))
+    if counts.total() > len(firing):
+        parts.append(Note.of(f"{counts.total() - len(firing):,} more; the worst and oldest are shown."))
     parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
     if undelivered:
         parts.append(Note.of(f"{undelivered:,} of the bot's messages have not arrived: /alerts undelivered."))
-    return say(_title(firing, silent), *parts, level=_level(firing))
+    return say(_title(counts, silent), *parts, level=_level(counts))
 
 
-def _undelivered(late: list[Delivery], now: datetime) -> Reply:
+def _undelivered(late: list[Delivery], number: int, now: datetime) -> Reply:
     if not late:
         return say("All that was said has arrived", level=Level.OK)
     rows = [
@@ -59,12 +60,13 @@ def _undelivered(late: list[Delivery], now: datetime) -> Reply:
             "given up" if one.state == "dropped" else str(one.attempts),
             one.error or "not tried yet",
         )
-        for one in late[:SHOWN]
+        for one in late
     ]
     parts: list[Part] = [Table(columns=_UNDELIVERED, rows=tuple(rows))]
-    if len(late) > SHOWN:
-        parts.append(Note.of(f"{len(late) - SHOWN:,} more; the most urgent and oldest are shown."))
-    title = "1 message has not arrived" if len(late) == 1 else f"{len(late):,} messages have not arrived"
+    number = max(number, len(late))  # one may have arrived between the two looks
+    if number > len(late):
+        parts.append(Note.of(f"{number - len(late):,} more; the most urgent and oldest are shown."))
+    title = "1 message has not arrived" if number == 1 else f"{number:,} messages have not arrived"
     is_urgent = any(one.priority == CRITICAL for one in late)
     return say(title, *parts, level=Level.CRITICAL if is_urgent else Level.WARNING)
 
@@ -79,7 +81,7 @@ def _table(firing: list[Incident], now: datetime) -> Table:
             _state(one),
             one.id,
         )
-        for one in firing[:SHOWN]
+        for one in firing
     ]
     return Table(columns=_COLUMNS, rows=tuple(rows))
 
@@ -92,16 +94,16 @@ def _state(incident: Incident) -> str:
     return f"{standing}, on and off" if incident.flapping else standing
 
 
-def _title(firing: list[Incident], silent: list[Silence]) -> str:
-    if not firing:
+def _title(firing: Counter[str], silent: list[Silence]) -> str:
+    number = firing.total()
+    if not number:
         silences = "1 silence is" if len(silent) == 1 else f"{len(silent)} silences are"
         return f"No alert is firing, {silences} in force" if silent else "No alert is firing"
-    critical = sum(one.severity == "critical" for one in firing)
-    number = f"{len(firing):,} {'alert is' if len(firing) == 1 else 'alerts are'} firing"
-    return f"{number}, {critical:,} critical" if critical else number
+    said = f"{number:,} {'alert is' if number == 1 else 'alerts are'} firing"
+    return f"{said}, {firing['critical']:,} critical" if firing["critical"] else said
 
 
-def _level(firing: list[Incident]) -> Level:
-    if not firing:
+def _level(firing: Counter[str]) -> Level:
+    if not firing.total():
         return Level.OK
-    return Level.CRITICAL if any(one.severity == "critical" for one in firing) else Level.WARNING
+    return Level.CRITICAL if firing["critical"] else Level.WARNING
