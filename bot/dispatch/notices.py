@@ -73,6 +73,14 @@ class Notices:
                 raise KeyError(plan_id)
             return card(await self._view(connection, stored))
 
+    async def elsewhere(self, stored: StoredPlan, channel: str) -> Reply | None:
+        """Say where the plan's card is, for who asked in this channel and does not see it there; None where they do."""
+        parent = await self._outbox.posted(stored.plan.thread) if stored.plan.thread and channel else None
+        if parent is None or parent.posted_channel in ("", channel):
+            return None
+        where = Note.of("It is ", _card_of(stored), ", in the thread of what it is about. /runs shows how it ended.")
+        return say(stored.plan.title, where, private=True)
+
     async def ask_next(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> None:
         """Ring those who are asked when nobody has answered."""
         policy = self._policy.current

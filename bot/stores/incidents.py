@@ -19,6 +19,7 @@ from bot.stores.tables import alert_states, incidents
 _TICK_LOCK: Final = 0x6E6F7661
 # A statement takes only so many values.
 _AT_ONCE: Final = 500
+_PIECE: Final = 100
 _FIRING: Final = sa.select(incidents).where(incidents.c.state == "firing")
 
 
@@ -88,12 +89,12 @@ class Incidents:
         """Return every incident that is not resolved, read piece by piece."""
         last = ""
         while True:
-            query = _FIRING.where(incidents.c.id > last).order_by(incidents.c.id).limit(_AT_ONCE)
+            query = _FIRING.where(incidents.c.id > last).order_by(incidents.c.id).limit(_PIECE)
             async with self._database.reading() as connection:
                 found = [_incident(row) for row in (await connection.execute(query)).mappings()]
             for one in found:
                 yield one
-            if len(found) < _AT_ONCE:
+            if len(found) < _PIECE:
                 return
             last = found[-1].id
 

@@ -7,7 +7,7 @@ is, nearly as large as the bot takes it, and ten times that.
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ _BODY = 450_000
 _LONG = {"/metrics": 1_800_000, "/logs": 4_500_000}
 _LISTED = 490  # of which the bot takes 500
 _PAD = "x" * 2_000
-_LOG = 300_000
+_LOG = 100_000
 _ROWS = 500
 _GIANT = 300_000
 _AT_ONCE = 200
@@ -61,13 +61,13 @@ _ANSWERS: dict[str, tuple[str, Item, str, int]] = {
     ),
     f"/webhooks/{WEBHOOK}": (
         f'{{"success":true,"data":{{"success":true,"webhook":{{{_ABOUT},"events":[',
-        lambda number: f'"{_named(("webhook.test",), number)}"',
+        lambda number: f'"{_named(("webhook.test",), number)}"' if not number else f'"{number:06}{_PAD[:400]}"',
         "]}}}",
         1,
     ),
     f"/webhooks/{WEBHOOK}/logs": (
         '{"success":true,"data":{"success":true,"logs":[',
-        lambda number: f'{{"_id":"{number:06}",{_ROW},"errorMessage":"{_PAD[:2000]}"}}',
+        lambda number: f'{{"_id":"{number:06}",{_ROW},"errorMessage":"{_PAD * 20}"}}',
         "]}}",
         2,
     ),
@@ -80,7 +80,7 @@ _ANSWERS: dict[str, tuple[str, Item, str, int]] = {
 }
 _HEALTH = (
     '{"success":true,"data":{"status":"ok","details":{',
-    lambda number: f'"{_named(("mongodb", "redis"), number)}":{{"status":"up"}}',
+    lambda number: f'"{_named(("mongodb", "redis"), number)}":{{"status":"up","pad":"{_PAD[:100]}"}}',
     "}}}",
     2,
 )
@@ -88,10 +88,11 @@ _HEALTH = (
 
 async def _sent(request: web.Request, pieces: Iterator[str]) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    for piece in pieces:
-        await response.write(piece.encode())
-    await response.write_eof()
+    with suppress(ConnectionError):  # whoever has read enough hangs up
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece.encode())
+        await response.write_eof()
     return response
 
 
@@ -121,7 +122,7 @@ def _cluster(lists: int, texts: int, request: web.Request) -> Iterator[str]:
         return iter([json.dumps(_workload(name))])
     if kind == "configmaps":
         about = {"name": name, "uid": "u", "resourceVersion": "1"}
-        return iter([json.dumps({"metadata": about, "data": {"QUEUE_CONCURRENCY": "5", "MONGO_MAX_POOL_SIZE": "10"}})])
+        return iter([json.dumps({"metadata": about, "data": {"QUEUE_CONCURRENCY": "5", "MONGO_MAX_POOL_SIZE": "10", "MONGO_MIN_POOL_SIZE": "1"}})])
     if "version" in request.path.split("/")[1:2]:
         return iter(['{"major":"1","minor":"33","gitVersion":"v1.33.1"}'])
     return _listed("usage" if "metrics.k8s.io" in request.path else name, lists, request)
