@@ -24,8 +24,8 @@ from bot.errors import Unavailable
 from bot.plan import Progress, condition
 from bot.settings import ApiSettings
 
-# An answer as large as this is none the bot asked for. Of two calls the answers may be long: the webhooks' logs hold what
-# receivers answered, and of the metrics it is the number of samples, each of which takes ten times its text.
+# A longer answer is none that the bot asked for. Those of two calls may be long: the webhooks' logs hold what receivers
+# answered, and of the metrics it is the number of samples, each of which takes ten times its text.
 BODY_LIMIT: Final = 500_000
 LONG_LIMIT: Final = 5_000_000
 METRICS_LIMIT: Final = 2_000_000

@@ -90,7 +90,7 @@ class Compose:
         seconds: float = 10.0,
         limit_bytes: int = LOG_LIMIT,
     ) -> list[PodLog]:
-        """Return the log of every container, at most ``limit_bytes`` of all together; one that could not be read says why.
+        """Return the log of every container, at most ``limit_bytes`` of all together; one that was not read says why.
 
         ``tail_lines`` asks for the newest lines, ``since_seconds`` for the last seconds. It takes at most
         ``seconds`` after the containers were listed.

@@ -171,7 +171,9 @@ def _broken(message: str) -> Unavailable:
 def beginnings(length: int, *fields: str) -> dict[str, Any]:
     """Return the projection of the first characters of these fields, so that no giant travels."""
     return {
-        name: {"$substrCP": [{"$convert": {"input": f"${name}", "to": "string", "onError": "", "onNull": ""}}, 0, length]}
+        name: {
+            "$substrCP": [{"$convert": {"input": f"${name}", "to": "string", "onError": "", "onNull": ""}}, 0, length]
+        }
         for name in fields
     }
 

@@ -10,7 +10,7 @@ from bot.dispatch.cards import CardView, Neighbour, card
 from bot.dispatch.parse import typed
 from bot.masking import mask
 from bot.policy import PolicyInForce
-from bot.reply import Level, Link, Person, Reply, Span, Text, say
+from bot.reply import Level, Link, Note, Person, Reply, Span, Text, say
 from bot.request import Actor, Decision, Request
 from bot.stores.database import Database
 from bot.stores.freeze_records import FreezeRecords

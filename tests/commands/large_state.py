@@ -116,7 +116,15 @@ def _plan(number: int, at: datetime) -> dict[str, Any]:
     asked = {"requester_id": "U0OPERATOR", "requester_name": "Olga Operator", "channel": "C1", "source": "slash"}
     clocks = {"created_at": at, "approve_by": NOW + timedelta(hours=1), "break_glass": number % 2 == 0}
     about = {"command": "/scale-workers", "arguments": {}, "plan": plan.model_dump(mode="json"), "digest": "d"}
-    return {"id": f"p{number}", "request_id": f"q{number}", **about, **asked, **clocks, "needed": 1, "status": "waiting" if number < _OPEN else "denied"}
+    return {
+        "id": f"p{number}",
+        "request_id": f"q{number}",
+        **about,
+        **asked,
+        **clocks,
+        "needed": 1,
+        "status": "waiting" if number < _OPEN else "denied",
+    }
 
 
 def _decision(number: int, at: datetime) -> dict[str, Any]:
@@ -129,7 +137,14 @@ def _run(number: int, at: datetime) -> dict[str, Any]:
 
 
 def _step(number: int, at: datetime) -> dict[str, Any]:
-    return {"run_id": f"p{number}", "number": 0, "title": "Scale", "status": "running", "message": _TEXT, "started_at": at}
+    return {
+        "run_id": f"p{number}",
+        "number": 0,
+        "title": "Scale",
+        "status": "running",
+        "message": _TEXT,
+        "started_at": at,
+    }
 
 
 def _message(number: int, at: datetime) -> dict[str, Any]:
@@ -139,7 +154,14 @@ def _message(number: int, at: datetime) -> dict[str, Any]:
 
 
 def _incident(number: int, at: datetime) -> dict[str, Any]:
-    alert = Alert(labels={"alert": "queue-waiting", "queue": str(number)}, summary=_TEXT, severity="warning", state="firing", value=1.0, since=at)
+    alert = Alert(
+        labels={"alert": "queue-waiting", "queue": str(number)},
+        summary=_TEXT,
+        severity="warning",
+        state="firing",
+        value=1.0,
+        since=at,
+    )
     about = {"severity": "warning", "state": "firing", "opened_at": at}
     return {"id": f"i{number}", "fingerprint": f"f{number}", "alert": alert.model_dump(mode="json"), **about}
 

@@ -6,6 +6,7 @@ is, nearly as large as the bot takes it, and ten times that.
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,9 @@ _LOG = 100_000
 _ROWS = 500
 _GIANT = 300_000
 _AT_ONCE = 200
-_COUNTS = '{"waiting":1,"active":1,"delayed":1,"failed":1,"completed":1,"paused":0,"prioritized":0,"waiting-children":0}'
+_COUNTS = (
+    '{"waiting":1,"active":1,"delayed":1,"failed":1,"completed":1,"paused":0,"prioritized":0,"waiting-children":0}'
+)
 _ROW = '"event":"webhook.test","status":"failed","statusCode":500,"attempt":1,"createdAt":"2026-07-01T08:00:00.000Z"'
 _ABOUT = f'"_id":"{WEBHOOK}","url":"http://a.example/hook","isActive":true,"secret":"s"'
 
@@ -122,7 +125,16 @@ def _cluster(lists: int, texts: int, request: web.Request) -> Iterator[str]:
         return iter([json.dumps(_workload(name))])
     if kind == "configmaps":
         about = {"name": name, "uid": "u", "resourceVersion": "1"}
-        return iter([json.dumps({"metadata": about, "data": {"QUEUE_CONCURRENCY": "5", "MONGO_MAX_POOL_SIZE": "10", "MONGO_MIN_POOL_SIZE": "1"}})])
+        return iter(
+            [
+                json.dumps(
+                    {
+                        "metadata": about,
+                        "data": {"QUEUE_CONCURRENCY": "5", "MONGO_MAX_POOL_SIZE": "10", "MONGO_MIN_POOL_SIZE": "1"},
+                    }
+                )
+            ]
+        )
     if "version" in request.path.split("/")[1:2]:
         return iter(['{"major":"1","minor":"33","gitVersion":"v1.33.1"}'])
     return _listed("usage" if "metrics.k8s.io" in request.path else name, lists, request)
@@ -175,13 +187,13 @@ def _object(kind: str, app: str, number: int, pad: dict[str, str]) -> dict[str, 
 async def _mongo(size: int) -> MongoStandIn:
     mongo = MongoStandIn(lambda: NOW)
     giant = _GIANT * size
-    rows = [_delivery(number, giant if number < 3 else 0) for number in range(max(2, _ROWS * size))]  # noqa: PLR2004 - a few
+    rows = [_delivery(number, giant if number < 3 else 0) for number in range(max(2, _ROWS * size))]
     mongo.commands.collections["webhooklogs"] = lambda: rows
     for number in range(_ROWS * size):
         mongo.commands.collections[f"collection_{number:05}"] = list
     mongo.commands.operations = [
         {"opid": number, "op": "query", "ns": "novapulse.webhooklogs", "secs_running": 5, "active": True}
-        | {"planSummary": "x" * (giant if number < 3 else 0)}  # noqa: PLR2004 - a few
+        | {"planSummary": "x" * (giant if number < 3 else 0)}
         for number in range(_ROWS * size)
     ]
     await mongo.start()
@@ -219,7 +231,8 @@ async def main() -> None:
             mongo = await _mongo(size)
             stack.push_async_callback(mongo.stop)
             found["mongo"][name] = mongo.url
-        print(json.dumps(found), flush=True)
+        sys.stdout.write(f"{json.dumps(found)}\n")
+        sys.stdout.flush()
         await asyncio.Event().wait()
 
 
