@@ -384,7 +384,8 @@ async def test_who_asked_elsewhere_is_told_where_the_card_is(world: World) -> No
     assert said is not None
     assert said.private
     assert said.title == stored.plan.title
-    assert f"It is the card of {stored.id}, in the thread of what it is about" in text_of(said)
+    assert f"the card of {stored.id}" in text_of(said)
+    assert "in the thread of what it is about" in text_of(said)
     assert await world.notices.elsewhere(threaded, "C0ALERTS") is None
     assert await world.notices.elsewhere(threaded, "") is None
     assert await world.notices.elsewhere(stored, "C0OTHER") is None
