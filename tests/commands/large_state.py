@@ -32,8 +32,7 @@ def fill_redis(url: str, size: int) -> None:
     with Redis.from_url(url) as redis:
         for queue in ("email", "webhook", "workflow"):
             redis.hset(f"bull:nova-{queue}:meta", mapping={"version": "bullmq:5.65.1"})
-        redis.hset("bull:nova-webhook:meta", "paused", "1")
-        redis.eval(_FILLED, 0, max(3, _JOBS * size), f"{at:.0f}", "x" * (_GIANT * size), _TEXT)
+        redis.eval(_FILLED, 0, max(3, _JOBS * size), f"{at:.0f}", "x" * (_GIANT * size), _TEXT[:100])
 
 
 # The newest are giants: every reading begins or ends with them.

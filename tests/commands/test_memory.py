@@ -70,7 +70,8 @@ _FACTOR: Final = 2
 _BYTES: Final = 500_000
 # The Kubernetes library takes up to 4 MiB of an answer before it waits for its reader, of each of eight logs at a time.
 # That nothing else of a log is kept is shown where logs are read (tests/clients/test_cluster_memory.py).
-_BUFFERED: Final[Mapping[str, int]] = {"logs": 8 * 4 * 1024 * 1024}
+# Of the cluster several lists are read at a time, and how many of them are there at once is chance.
+_BUFFERED: Final[Mapping[str, int]] = {"logs": 8 * 4 * 1024 * 1024, "cluster": 12 * 1024 * 1024}
 # The deployment gives the bot 512 MiB, for several commands at once.
 _CEILING: Final = 64 * 1024 * 1024
 
@@ -85,9 +86,10 @@ _BEHIND: Final[Mapping[Any, tuple[str, ...]]] = {
     **dict.fromkeys((WorkloadReading, Configuring, PodReading, ChangeReading, Workloads, Revisions), ("cluster",)),
     **dict.fromkeys((PodChanging,), ("cluster", "redis")),
     **dict.fromkeys((Incidents, Outbox, Plans, Requests, Runs, Handovers, Pages), ("own",)),
-    **dict.fromkeys((Samples, Silences, Overrides), ("own",)),
+    **dict.fromkeys((Silences, Overrides), ("own",)),
     # These are bounded by themselves: a call's own words, what is declared, what the policy file says, a row for each
-    # scope of a freeze, a row that is asked for by its name. (The samples are: a row a tick and series, for 25 hours.)
+    # scope of a freeze, a row that is asked for by its name, a sample a tick and series for 25 hours.
+    **dict.fromkeys((Samples,), ()),
     **dict.fromkeys((Request, Actor, datetime, Catalog, PolicyFile, Freezes, Vault, Archive, Fires, Schedules), ()),
 }
 
@@ -138,6 +140,8 @@ _LINES: Final[Mapping[str, tuple[str, ...]]] = {
     "/webhook-logs": (WEBHOOK, f"{WEBHOOK} --source db"),
 }
 
+# Nothing is paused, which it finds out after it has read everything.
+_REFUSED: Final = ("/resume-queue webhook",)
 # What connects to everything there is.
 _FIRST: Final = ("/health", "/pods")
 _CATALOG: Final = load()
@@ -166,6 +170,7 @@ class Large:
     found: dict[str, dict[str, str]]
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     bots: dict[tuple[str, str], app.Bot] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
 
     async def bot(self, source: str, size: str) -> app.Bot:
         """Return a bot of which one source is of this size, the others being as they usually are."""
@@ -281,9 +286,11 @@ async def _peak(large: Large, source: str, size: str, line: str) -> tuple[int, s
 )
 @pytest.mark.asyncio(loop_scope="module")
 async def test_memory_does_not_grow_with_what_is_read(line: str, source: str, large: Large) -> None:
-    await _ask(await large.bot("none", "usual"), line)  # what is made once is made now
+    if line not in large.asked:
+        large.asked.add(line)
+        await _ask(await large.bot("none", "usual"), line)  # what is made once is made now
     few, status, reply = await _peak(large, source, "few", line)
     many, *_ = await _peak(large, source, "many", line)
-    assert status in ("done", "planned"), reply
+    assert status in ("done", "planned") or line in _REFUSED, reply
     assert few < _CEILING
     assert many < _FACTOR * few + _BYTES + _BUFFERED.get(source, 0)
