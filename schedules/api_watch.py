@@ -18,7 +18,7 @@ from bot.stores.samples import Sample, Samples, series_of
 WINDOW: Final = timedelta(minutes=2)
 # A share of fewer entries says little: it is taken of so many.
 FEWEST_ENTRIES: Final = 20
-_LOG_BYTES: Final = 512 * 1024
+_LOG_BYTES: Final = 4 * 1024 * 1024  # of all pods together
 _PREFIX: Final = "api-watch/"
 _LONGEST: Final = 190
 _REQUESTS: Final = "http_requests_total"

@@ -26,15 +26,16 @@ from bot.reply import Button, Buttons, Level, Line, Note, Part, Table, worst
 from bot.stores.plans import Plans
 
 DAY: Final = timedelta(days=1)
-# The newest lines of each pod's log, and never more bytes than this of them.
+# The newest lines of each pod's log, and never more bytes than this of all of them.
 LOG_LINES: Final = 20_000
-LOG_BYTES: Final = 4 * 1024 * 1024
+LOG_BYTES: Final = 16 * 1024 * 1024
 QUEUE_SIZE: Final = "queue_size"
 WAITING: Final = "queue_waiting"
 HTTP_ERRORS: Final = "http_request_errors_total"
 # What nothing ever measures is unknown, and no news on any morning.
 NOT_MEASURED: Final = "not measured"
 _SHOWN_ERRORS: Final = 3
+_SHOWN_ALONE: Final = 20
 _CRASHING: Final = "CrashLoopBackOff"
 
 
@@ -221,17 +222,19 @@ async def ping(label: str, reading: Awaitable[float]) -> list[Part]:
 
 async def break_glass(plans: Plans, now: datetime) -> list[Part]:
     """List what somebody did alone in the last day."""
-    used = await plans.break_glass_since(now - DAY)
+    used = await plans.break_glass_since(now - DAY, limit=_SHOWN_ALONE + 1)
     if not used:
         return [Line(level=Level.OK, label="Break-glass", value="not used in the last day")]
-    return [
+    lines: list[Part] = [
         Line(
             level=Level.WARNING,
             label="Break-glass",
             value=f"{plan.command} by {vote.actor.name} alone, {vote.at:%H:%M} UTC: {vote.reason}",
         )
-        for plan, vote in used
+        for plan, vote in used[:_SHOWN_ALONE]
     ]
+    more = [Note.of(f"Only the first {_SHOWN_ALONE} of the last day: /audit and /runs have all of them.")]
+    return lines + (more if len(used) > _SHOWN_ALONE else [])
 
 
 def _count(number: int, word: str) -> str:

@@ -24,7 +24,11 @@ from bot.errors import Unavailable
 from bot.plan import Progress, condition
 from bot.settings import ApiSettings
 
-BODY_LIMIT: Final = 5_000_000
+# A longer answer is none that the bot asked for. Those of two calls may be long: the webhooks' logs hold what receivers
+# answered, and of the metrics it is the number of samples, each of which takes ten times its text.
+BODY_LIMIT: Final = 500_000
+LONG_LIMIT: Final = 5_000_000
+METRICS_LIMIT: Final = 2_000_000
 _UNAUTHORIZED: Final = 401
 _FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
 
@@ -69,7 +73,7 @@ class NovaPulseApi:
 
     async def metrics(self, *, seconds: float = 5.0) -> str:
         """Read the metrics of one replica as exposition text."""
-        return read_metrics(await self._get("/metrics", seconds))
+        return read_metrics(await self._get("/metrics", seconds, METRICS_LIMIT))
 
     async def queue_stats(self, *, seconds: float = 5.0) -> dict[str, QueueCounts]:
         """Read the counters of each queue by its short name; needs a login."""
@@ -92,9 +96,9 @@ class NovaPulseApi:
         async with deadline(SYSTEM, seconds, *_FAILURES):
             return role_of(await self._session.token())
 
-    async def call(self, method: str, path: str, *, seconds: float = 5.0) -> Answer:
-        """Send a request with the login, and return the answer whatever its status is."""
-        return await self._logged_in(method, path, seconds)
+    async def call(self, method: str, path: str, *, seconds: float = 5.0, limit: int = BODY_LIMIT) -> Answer:
+        """Send a request with the login, and return the answer, at most ``limit`` bytes, whatever its status is."""
+        return await self._logged_in(method, path, seconds, limit)
 
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -102,27 +106,38 @@ class NovaPulseApi:
         if client is not None:
             await client.aclose()
 
-    async def _get(self, path: str, seconds: float) -> Answer:
+    async def _get(self, path: str, seconds: float, limit: int = BODY_LIMIT) -> Answer:
         async with deadline(SYSTEM, seconds, *_FAILURES):
-            return await self._send("GET", path, {}, None)
+            return await self._sent("GET", path, {}, limit=limit)
 
     async def _get_logged_in(self, path: str, seconds: float) -> Answer:
         return await self._logged_in("GET", path, seconds)
 
-    async def _logged_in(self, method: str, path: str, seconds: float) -> Answer:
+    async def _logged_in(self, method: str, path: str, seconds: float, limit: int = BODY_LIMIT) -> Answer:
         """Send a request with the token; when it is refused, renew it once and send again."""
         async with deadline(SYSTEM, seconds, *_FAILURES):
             token = await self._session.token()
-            answer = await self._send(method, path, _bearer(token), None)
+            answer = await self._sent(method, path, _bearer(token), limit=limit)
             if answer.status != _UNAUTHORIZED:
                 return answer
             token = await self._session.renewed(token)
-            return await self._send(method, path, _bearer(token), None)
+            return await self._sent(method, path, _bearer(token), limit=limit)
 
     async def _send(self, method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None) -> Answer:
+        return await self._sent(method, path, headers, body)
+
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: dict[str, Any] | None = None,
+        *,
+        limit: int = BODY_LIMIT,
+    ) -> Answer:
         try:
             async with self._client().stream(method, self._base + path, headers=headers, json=body) as response:
-                return Answer(response.status_code, await _read(response), _cookies(response))
+                return Answer(response.status_code, await _read(response, limit), _cookies(response))
         except httpx.TimeoutException as error:
             raise TimeoutError from error
 
@@ -143,12 +158,12 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: httpx.Response, limit: int) -> bytes:
     parts, size = [], 0
     async for part in response.aiter_bytes():
         size += len(part)
-        if size > BODY_LIMIT:
-            raise Unavailable(SYSTEM, f"answered more than {BODY_LIMIT:,} bytes")
+        if size > limit:
+            raise Unavailable(SYSTEM, f"answered more than {limit:,} bytes")
         parts.append(part)
     return b"".join(parts)
 

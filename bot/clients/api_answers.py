@@ -15,6 +15,8 @@ from bot.masking import cut, mask, text
 
 SYSTEM: Final = "NovaPulse API"
 _MESSAGE_LIMIT: Final = 200
+# NovaPulse has five queues.
+_MOST_QUEUES: Final = 500
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ def read_queue_stats(answer: Answer) -> dict[str, QueueCounts]:
     stats = body.get("stats") if isinstance(body, dict) else None
     if not isinstance(stats, dict) or not stats or not all(isinstance(entry, dict) for entry in stats.values()):
         raise Unavailable(SYSTEM, "answered something that is no queue statistics")
+    if len(stats) > _MOST_QUEUES:
+        raise Unavailable(SYSTEM, f"answered statistics of more than {_MOST_QUEUES} queues")
     return {str(short): _counts(entry) for short, entry in stats.items()}
 
 

@@ -16,6 +16,8 @@ from redis.asyncio import Redis
 
 Script = Literal[
     "reasons",
+    "plain",
+    "stalled",
     "pack",
     "take",
     "drop_oldest",
@@ -49,6 +51,12 @@ class Scripts:
     def call(self, script: Script, keys: Sequence[str | bytes], *arguments: str | bytes | float) -> tuple[Any, ...]:
         """Return the words of a command that runs a script."""
         return ("EVALSHA", self._hashes[script], len(keys), *keys, *arguments)
+
+
+async def evaluate(redis: Redis, script: Script, key: str, *arguments: str | float) -> Any:
+    """Run a script that only reads one key, without having Redis keep it; raises the errors of the library."""
+    texts = await asyncio.to_thread(_texts)
+    return await redis.execute_command("EVAL", texts[script], 1, key, *arguments)  # type: ignore[no-untyped-call]
 
 
 @cache

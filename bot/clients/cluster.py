@@ -32,7 +32,7 @@ from bot.plan import Progress, condition, operation
 from bot.settings import PlatformSettings
 
 POD_LIMIT: Final = 500
-LOG_LIMIT: Final = 1024 * 1024
+LOG_LIMIT: Final = 4 * 1024 * 1024
 STREAM_LIMIT: Final = 64 * 1024 * 1024  # of a log that is not kept
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
@@ -113,7 +113,7 @@ class Cluster:
         seconds: float = 10.0,
         limit_bytes: int = LOG_LIMIT,
     ) -> list[PodLog]:
-        """Return the log of every pod, at most ``limit_bytes`` each; a pod that could not be read says why.
+        """Return the log of every pod, at most ``limit_bytes`` of all together; a pod that could not be read says why.
 
         ``tail_lines`` asks for the newest lines, ``since_seconds`` for the last seconds. It takes at most
         ``seconds`` after the pods were listed.

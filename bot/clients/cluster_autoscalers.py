@@ -6,7 +6,7 @@ from typing import Final
 
 from kubernetes.aio import client
 
-from bot.clients.cluster_connection import ClusterConnection
+from bot.clients.cluster_connection import SYSTEM, ClusterConnection
 from bot.clients.cluster_objects import HpaList, Metadata, ScaledObjectList, TargetReference
 from bot.clients.cluster_state import Autoscaler, Owner
 from bot.errors import PermanentError, Unavailable
@@ -20,6 +20,7 @@ _GITOPS_MARKS: Final = (
 )
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 _NOT_FOUND: Final = 404
+LIMIT: Final = 500
 _GITOPS_MANAGERS: Final = {"flux": "Flux", "argocd": "Argo CD", "argo-cd": "Argo CD"}
 
 
@@ -36,10 +37,11 @@ class AutoscalerReader:
         answer = await self.connection.ask(
             HpaList,
             lambda api: client.AutoscalingV2Api(api).list_namespaced_horizontal_pod_autoscaler_without_preload_content(
-                self.namespace
+                self.namespace, limit=LIMIT
             ),
             self.seconds,
         )
+        _require_all(answer, "HorizontalPodAutoscalers")
         return from_hpas(answer, deployment)
 
     async def scaled_objects(self, deployment: str) -> list[Autoscaler]:
@@ -47,12 +49,19 @@ class AutoscalerReader:
         answer = await self.connection.ask_or_none(
             ScaledObjectList,
             lambda api: client.CustomObjectsApi(api).list_namespaced_custom_object_without_preload_content(
-                "keda.sh", "v1alpha1", self.namespace, "scaledobjects"
+                "keda.sh", "v1alpha1", self.namespace, "scaledobjects", limit=LIMIT
             ),
             self.seconds,
             none_for=_NOT_FOUND,
         )
+        if answer is not None:
+            _require_all(answer, "objects of KEDA")
         return from_scaled_objects(answer, deployment)
+
+
+def _require_all(answer: HpaList | ScaledObjectList, what: str) -> None:
+    if answer.metadata.continue_:
+        raise Unavailable(SYSTEM, f"there are more than {LIMIT} {what}")
 
 
 async def or_problem(kind: Owner, reading: Awaitable[list[Autoscaler]]) -> list[Autoscaler]:

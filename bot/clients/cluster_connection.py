@@ -72,10 +72,12 @@ class ClusterConnection:
     ) -> _Answer | None:
         """Return the answer to a call, or None for an HTTP status that means something to the caller."""
         async with deadline(SYSTEM, seconds, aiohttp.ClientError, ValueError):
-            status, body, _ = await self._send(call, ANSWER_LIMIT)
+            status, body, more = await self._send(call, ANSWER_LIMIT)
             if status in (none_for if isinstance(none_for, tuple) else (none_for,)):
                 return None
             _raise_for(status, body)
+            if more:
+                raise Unavailable(SYSTEM, f"it answered more than {ANSWER_LIMIT // 1024 // 1024} MiB")
             return _read(kind, body)
 
     async def ask_bytes(self, call: Call, seconds: float, *, limit: int) -> tuple[bytes, bool]:

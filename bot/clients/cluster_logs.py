@@ -31,7 +31,11 @@ class LogQuery:
 async def read_logs(
     connection: ClusterConnection, pods: Sequence[PodState], query: LogQuery, seconds: float
 ) -> list[PodLog]:
-    """Read the pods' logs in the order given; each ends within ``seconds``, waiting for its turn included."""
+    """Read the pods' logs in the order given; each ends within ``seconds``, waiting for its turn included.
+
+    What all of them together may have at most is shared out equally: however many there are, the memory is the same.
+    """
+    query = replace(query, limit_bytes=query.limit_bytes // max(1, len(pods)))
     turns = asyncio.Semaphore(AT_ONCE)
     return list(await asyncio.gather(*(_read_in_time(connection, pod, query, seconds, turns) for pod in pods)))
 

@@ -211,6 +211,7 @@ class Hpa(Object):
 class HpaList(Object):
     """The HorizontalPodAutoscalers of a namespace."""
 
+    metadata: ListMetadata = ListMetadata()
     items: list[Hpa]
 
 
@@ -232,6 +233,7 @@ class ScaledObject(Object):
 class ScaledObjectList(Object):
     """The ScaledObjects of a namespace."""
 
+    metadata: ListMetadata = ListMetadata()
     items: list[ScaledObject]
 
 

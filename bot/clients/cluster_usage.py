@@ -60,6 +60,7 @@ class _Usage(Object):
 
 
 class _Usages(Object):
+    metadata: ListMetadata = ListMetadata()
     items: list[_Usage]
 
 
@@ -123,13 +124,15 @@ class PodMetrics:
         found = await self._workloads.connection.ask_or_none(
             _Usages,
             lambda api: client.CustomObjectsApi(api).list_namespaced_custom_object_without_preload_content(
-                "metrics.k8s.io", "v1beta1", self._workloads.namespace, "pods"
+                "metrics.k8s.io", "v1beta1", self._workloads.namespace, "pods", limit=POD_LIMIT
             ),
             self._workloads.seconds,
             none_for=_NOT_FOUND,
         )
         if found is None:
             raise Unavailable(SYSTEM, "it has no metrics server (metrics.k8s.io is not there)")
+        if found.metadata.continue_ or len(found.items) > POD_LIMIT:
+            raise Unavailable(SYSTEM, f"there are more than {POD_LIMIT} pods")
         return [_usage(item) for item in found.items]
 
 

@@ -15,8 +15,8 @@ from bot.errors import PermanentError, Unavailable, UsageError
 from bot.plan import Progress, condition, operation
 from bot.settings import PlatformSettings
 
-LOG_LIMIT: Final = 1024 * 1024
-STREAM_LIMIT: Final = 64 * LOG_LIMIT  # of a log that is not kept
+LOG_LIMIT: Final = 4 * 1024 * 1024
+STREAM_LIMIT: Final = 64 * 1024 * 1024  # of a log that is not kept
 NO_ROLLOUTS: Final = "Docker Compose has no rollouts and keeps no history of them"
 
 
@@ -90,7 +90,7 @@ class Compose:
         seconds: float = 10.0,
         limit_bytes: int = LOG_LIMIT,
     ) -> list[PodLog]:
-        """Return the log of every container, at most ``limit_bytes`` each; one that could not be read says why.
+        """Return the log of every container, at most ``limit_bytes`` of all together; one that was not read says why.
 
         ``tail_lines`` asks for the newest lines, ``since_seconds`` for the last seconds. It takes at most
         ``seconds`` after the containers were listed.

@@ -41,7 +41,11 @@ class LogQuery:
 
 
 async def read_logs(engine: Engine, containers: Sequence[Container], query: LogQuery, seconds: float) -> list[PodLog]:
-    """Read the containers' logs in the order given; each ends within ``seconds``, waiting for its turn included."""
+    """Read the containers' logs in the order given; each ends within ``seconds``, waiting for its turn included.
+
+    What all of them together may have at most is shared out equally: however many there are, the memory is the same.
+    """
+    query = replace(query, limit_bytes=query.limit_bytes // max(1, len(containers)))
     kept: dict[str, bytearray] = {container.name: bytearray() for container in containers}
 
     def feed_of(name: str) -> Feed:
@@ -68,14 +72,16 @@ async def hand_over_logs(
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(container: Container) -> PodLog:
+        # Its log begins with the container itself: it lasts over its restarts.
+        log = PodLog(pod=container.name, data=None, started_at=container.created_at)
         try:
             async with asyncio.timeout(seconds), turns:
                 more = await _handed_over(engine, container, query, seconds, feed_of(container.name))
         except (Unavailable, PermanentError, TemporaryError) as error:
-            return PodLog(pod=container.name, data=None, problem=str(error))
+            return replace(log, problem=str(error))
         except TimeoutError:
-            return PodLog(pod=container.name, data=None, problem=f"not read to its end within {seconds:g} s")
-        return PodLog(pod=container.name, data=b"", cut=more)
+            return replace(log, problem=f"not read to its end within {seconds:g} s")
+        return replace(log, data=b"", cut=more)
 
     return list(await asyncio.gather(*map(one, containers)))
 

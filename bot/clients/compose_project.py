@@ -160,7 +160,9 @@ class Project:
 
     async def _listed(self) -> list[Listed]:
         labels = [f"{PROJECT}={self.name}", f"{ONE_OFF}=False"]
-        answer = await self.engine.ask(lambda client: client.containers(all=True, filters={"label": labels}))
+        answer = await self.engine.ask(
+            lambda client: client.containers(all=True, filters={"label": labels}, limit=CONTAINER_LIMIT + 1)
+        )
         try:
             listed = _LISTED.validate_python(answer)
         except ValidationError:

@@ -18,6 +18,7 @@ _FIELDS_SHOWN: Final = 30
 _NAME: Final = 60
 _SMALL: Final = ("name", "atm", "attemptsMade", "timestamp", "processedOn", "finishedOn", "priority", "opts")
 _LARGE: Final = ("failedReason", "stacktrace", "data")
+_ASKED: Final = (*_LARGE, "opts", "name")  # how long it is
 _KINDS: Final = {str: "text", bool: "yes or no", int: "number", float: "number", list: "list", dict: "object"}
 _TOO_LONG: Final = f"(more than {FETCHED:,} bytes, not read)"
 
@@ -51,12 +52,12 @@ async def read_job(redis: Redis, queue: QueueSnapshot, job: str) -> dict[str, An
         pipeline.zscore(f"{queue.name}:failed", job)
         pipeline.execute_command("MEMORY", "USAGE", f"{key}:logs")
         pipeline.llen(f"{key}:logs")
-        for field in (*_LARGE, "opts"):
+        for field in _ASKED:
             pipeline.execute_command("HSTRLEN", key, field)
         score, size, lines, *lengths = await pipeline.execute(raise_on_error=False)
     if any(isinstance(length, ResponseError) for length in lengths):
         return None
-    fits = {field: length <= FETCHED for field, length in zip((*_LARGE, "opts"), lengths, strict=True)}
+    fits = {field: length <= FETCHED for field, length in zip(_ASKED, lengths, strict=True)}
     wanted = [field for field in (*_SMALL, *_LARGE) if fits.get(field, True)]
     # A reason is called by the same words as in the list of failed jobs, so that it is of the same cluster.
     found = (

@@ -6,14 +6,15 @@ lists hold whatever somebody put there: an id that says nothing more, or JSON.
 
 import json
 import re
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from bot.clients.bullmq_scripts import evaluate
 from bot.clients.queue_layout import Command, Layout, MissingQueue, QueueSnapshot
 from bot.masking import cut, mask
 
@@ -26,7 +27,8 @@ MASKED: Final = 2 * REASON_LIMIT
 # What is longer is not fetched: a hundred of them have to fit into the memory.
 FETCHED: Final = 65_536
 _NAME_LIMIT: Final = 80
-_FIELDS: Final = ("name", "atm", "attemptsMade", "finishedOn")
+_NAME, _REASON, _NONE = "name", "failedReason", "no such field"
+_FIELDS: Final = (_NAME, "atm", "attemptsMade", "finishedOn")
 TOO_LONG: Final = f"(a reason of more than {FETCHED:,} bytes, which was not read)"
 # Whom a job was for stands in the reasons of mail servers.
 _ADDRESS: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,64}+\.[\w.-]{1,100}+")
@@ -117,13 +119,15 @@ async def scored(redis: Redis, command: str, key: str, *words: str | float) -> l
 async def read_jobs(redis: Redis, key: str, found: Sequence[tuple[str, str]]) -> list[FailedJob | None]:
     """Read these failed jobs, given as id and score; None stands for one whose hash is gone or none.
 
-    How long the reasons are is asked first, so that no giant is fetched. They are not masked yet.
+    How long the names and reasons are is asked first, so that no giant is fetched. They are not masked yet.
     """
-    lengths = await _ask(redis, [("HSTRLEN", f"{key}:{job}", "failedReason") for job, _ in found])
+    asked: list[Command] = [("HSTRLEN", f"{key}:{job}", field) for field in (_NAME, _REASON) for job, _ in found]
+    lengths = await _ask(redis, asked)
     fits = [isinstance(length, int) and length <= FETCHED for length in lengths]
+    # In the place of a name that is too long stands one that no job has.
     commands: list[Command] = [
-        ("HMGET", f"{key}:{job}", *_FIELDS, *(("failedReason",) if fit else ()))
-        for (job, _), fit in zip(found, fits, strict=True)
+        ("HMGET", f"{key}:{job}", _NAME if named else _NONE, *_FIELDS[1:], *((_REASON,) if reasoned else ()))
+        for (job, _), named, reasoned in zip(found, fits[: len(found)], fits[len(found) :], strict=True)
     ]
     answers = await _ask(redis, commands)
     return [_bullmq_job(job, answer, score) for (job, score), answer in zip(found, answers, strict=True)]
@@ -138,14 +142,14 @@ def _bullmq_job(job: str, answer: Any, score: str) -> FailedJob | None:
 
 
 async def _plain_batch(redis: Redis, key: str, start: int) -> list[FailedJob | None]:
-    reading = cast("Awaitable[list[str]]", redis.lrange(f"{key}:failed", start, start + _BATCH - 1))
-    return [_plain_job(entry) for entry in await reading]
+    read = await evaluate(redis, "plain", f"{key}:failed", start, start + _BATCH - 1, FETCHED)
+    return [_plain_job(entry) for entry in read]
 
 
-def _plain_job(entry: str) -> FailedJob:
-    """Read an entry of a plain list: only fields of these names are taken, never the job's data."""
+def _plain_job(entry: str | int) -> FailedJob:
+    """Read an entry of a plain list, or only how long it is: just these fields are taken, never the job's data."""
     try:
-        fields = json.loads(entry) if len(entry) <= FETCHED else {}
+        fields = json.loads(entry) if isinstance(entry, str) else {}
     except (ValueError, RecursionError):
         fields = {}
     if not isinstance(fields, dict):

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.errors import Unavailable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MetricSample:
     """One number with the labels it carries."""
 

@@ -175,6 +175,16 @@ def _broken(message: str) -> Unavailable:
     return Unavailable(SYSTEM, "connection refused" if refused else "the connection was lost")
 
 
+def beginnings(length: int, *fields: str) -> dict[str, Any]:
+    """Return the projection of the first characters of these fields, so that no giant travels."""
+    return {
+        name: {
+            "$substrCP": [{"$convert": {"input": f"${name}", "to": "string", "onError": "", "onNull": ""}}, 0, length]
+        }
+        for name in fields
+    }
+
+
 def read_members(status: Mapping[str, Any]) -> list[Member]:
     """Read the members out of what ``replSetGetStatus`` answers."""
     entries = [entry for entry in status.get("members") or [] if isinstance(entry, dict)]

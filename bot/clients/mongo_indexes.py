@@ -11,6 +11,7 @@ from bot.clients.mongo_index import Index
 from bot.errors import Forbidden, PermanentError
 from bot.plan import Progress, condition, operation
 
+NAMED: Final = 100
 BUILD_SECONDS: Final = 3600.0
 _GONE: Final = (26, 27)  # the collection, the index
 # Same name and another key, same key and another name, a duplicate value, what the server cannot build.
@@ -43,11 +44,18 @@ class Indexes:
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
 
-    async def collections(self, *, seconds: float = 3.0) -> list[str]:
-        """Read the names of the collections, without MongoDB's own and without views."""
+    async def collections(self, wanted: str = "", *, seconds: float = 3.0) -> list[str]:
+        """Read the names of the collections, without MongoDB's own and without views: at most ``NAMED`` of them.
+
+        ``wanted`` is among them if it is there at all.
+        """
+        own = {"type": "collection"}
         async with self._mongo.database(seconds) as database:
-            names = await database.list_collection_names(filter={"type": "collection"})
-        return sorted(name for name in names if not name.startswith("system."))
+            names = await database.list_collection_names(filter={**own, "name": wanted}) if wanted else []
+            cursor = await database.list_collections(filter=own, nameOnly=True)
+            names += [str(found["name"]) for found in await cursor.to_list(NAMED)]
+            await cursor.close()
+        return sorted({name for name in names if not name.startswith("system.")})
 
     async def of(self, collection: str, *, seconds: float = 3.0) -> list[Index]:
         """Read a collection's indexes; none where there is no such collection."""

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.clients.mongo import ANY_MEMBER, Mongo
+from bot.clients.mongo import ANY_MEMBER, Mongo, beginnings
 from bot.masking import cut
 from bot.plain_text import one_line
 
 SLOW_SECONDS: Final = 1
 _MOST: Final = 100
 _OPERATIONS: Final = ("query", "getmore", "command", "insert", "update", "remove")
+_TEXTS: Final = beginnings(200, "ns", "planSummary")
 _INTERNAL: Final = ("admin.", "config.", "local.")
 
 
@@ -73,7 +74,7 @@ class MongoServer:
             {"$match": {"active": True, "secs_running": {"$gte": SLOW_SECONDS}, "op": {"$in": list(_OPERATIONS)}}},
             {"$sort": {"secs_running": -1}},
             {"$limit": _MOST},
-            {"$project": dict.fromkeys(("opid", "op", "ns", "secs_running", "planSummary", "waitingForLock"), 1)},
+            {"$project": dict.fromkeys(("opid", "op", "secs_running", "waitingForLock"), 1) | _TEXTS},
         ]  # fmt: skip
         async with self._mongo.reached(seconds) as mongo:
             admin = mongo.admin.with_options(read_preference=ANY_MEMBER)

@@ -56,7 +56,7 @@ class Platform(Protocol):
         seconds: float = 10.0,
         limit_bytes: int = 1024 * 1024,
     ) -> list[PodLog]:
-        """Return the log of every pod, at most ``limit_bytes`` each."""
+        """Return the log of every pod, at most ``limit_bytes`` of all together."""
 
     async def hand_over_logs(
         self,

@@ -1,4 +1,4 @@
-"""NovaPulse's queues, read from Redis in two round trips for every few hundred of them."""
+"""NovaPulse's queues, read from Redis in three round trips for every few hundred of them."""
 
 import asyncio
 import json
@@ -10,9 +10,9 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from bot.clients.connected_workers import by_queue, workers_of
+from bot.clients.connected_workers import HOW_MANY, LIST, by_queue, too_many, workers_of
 from bot.clients.failed_job import JobDetails, details, read_job
-from bot.clients.failed_jobs import FailedJobs, masked, read_failed
+from bot.clients.failed_jobs import FETCHED, FailedJobs, masked, read_failed
 from bot.clients.queue_layout import (
     RUNBOOK_PREFIX,
     Answers,
@@ -33,7 +33,6 @@ from bot.errors import Unavailable
 from bot.plan import Progress, condition
 from bot.settings import RedisSettings
 
-_CLIENT_LIST: Final[Command] = ("CLIENT LIST", "TYPE", "normal")
 # Looking for queues under other names visits at most 20 batches of about 500 keys.
 _SCAN_BATCHES: Final = 20
 _SCAN_COUNT: Final = 500
@@ -66,10 +65,10 @@ class Queues:
         """Read every queue; raises NotConfigured, TimedOut, Forbidden or Unavailable for Redis as a whole."""
         redis = self._connection.open()
         async with redis_deadline(seconds):
-            answers, clients = await self._first_round(redis)
+            answers, connected = await self._first_round(redis)
             readings = {short: self._reading(short, answers[short]) for short in self._names}
             found = [reading for reading in readings.values() if isinstance(reading, Reading)]
-            oldest = await self._oldest(redis, found)
+            oldest, clients = await self._second_round(redis, found, too_many(connected))
         others = await self._others(redis, seconds) if len(found) < len(readings) else ()
         workers = clients if isinstance(clients, RedisError) else by_queue(clients)
         return {
@@ -86,7 +85,11 @@ class Queues:
         """
         redis = self._connection.open()
         async with redis_deadline(seconds):
-            clients = await redis.client_list(_type="normal")
+            if problem := too_many((await _ask(redis, [HOW_MANY]))[0]):
+                raise problem
+            (clients,) = await _ask(redis, [LIST])
+            if isinstance(clients, RedisError):
+                raise clients
         connected = by_queue(clients)
         return {short: workers_of(self._prefix, name, connected) for short, name in self._names.items()}
 
@@ -141,17 +144,17 @@ class Queues:
         return (f"{self._key(self._names[short])}:meta", *plain)
 
     async def _first_round(self, redis: Redis) -> tuple[Mapping[str, Mapping[str, Answers]], Any]:
-        """Ask everything about every queue at once; the last answer is the list of clients, or its error."""
+        """Ask everything about every queue at once, and how many clients there are (or why that is not told)."""
         asked: list[tuple[str, str, str, Command]] = []
         for short, name in self._names.items():
             parts = {"bullmq": bullmq_commands(self._key(name))}
             parts |= {key: plain_commands(key) for key in self._plain_keys(short)}
             asked += [(short, part, field, command) for part in parts for field, command in parts[part].items()]
-        *answered, clients = await _ask(redis, [*(command for *_, command in asked), _CLIENT_LIST])
+        *answered, connected = await _ask(redis, [*(command for *_, command in asked), HOW_MANY])
         answers: dict[str, dict[str, dict[str, Any]]] = {}
         for (short, part, field, _), answer in zip(asked, answered, strict=True):
             answers.setdefault(short, {}).setdefault(part, {})[field] = answer
-        return answers, clients
+        return answers, connected
 
     def _reading(self, short: str, parts: Mapping[str, Answers]) -> Reading | str:
         """Return what was read, or why nothing could be (an empty text: because nothing is there)."""
@@ -175,10 +178,20 @@ class Queues:
             return Reading(self._names[short], "plain", PlainCounts(waiting=0, failed=0))
         return None
 
-    async def _oldest(self, redis: Redis, readings: Sequence[Reading]) -> dict[str, datetime]:
+    async def _second_round(
+        self, redis: Redis, readings: Sequence[Reading], problem: RedisError | None
+    ) -> tuple[dict[str, datetime], Any]:
+        """Read when each queue's oldest job was due, and the list of clients, its error or the problem in its place."""
+        asked = [(reading.name, f"{self._key(reading.name)}:{job}") for reading in readings for job in reading.ends]
+        lengths: list[Command] = [("HSTRLEN", key, "opts") for _, key in asked]
+        *long, clients = await _ask(redis, [*lengths, HOW_MANY if problem else LIST])
+        # Nobody's options are that long; where they are, they stay where they are.
+        fits = [one for one, length in zip(asked, long, strict=True) if not isinstance(length, int) or length < FETCHED]
+        return await self._oldest(redis, fits), problem or clients
+
+    async def _oldest(self, redis: Redis, asked: Sequence[tuple[str, str]]) -> dict[str, datetime]:
         """Read when the jobs at the ends of the waiting lists were due, and keep each queue's earliest."""
-        asked = [(reading.name, job) for reading in readings for job in reading.ends]
-        commands: list[Command] = [("HMGET", f"{self._key(name)}:{job}", "timestamp", "opts") for name, job in asked]
+        commands: list[Command] = [("HMGET", key, "timestamp", "opts") for _, key in asked]
         oldest: dict[str, datetime] = {}
         for (name, _), answer in zip(asked, await _ask(redis, commands), strict=True):
             due = None if isinstance(answer, RedisError) else _due(*answer)

@@ -64,8 +64,8 @@ class MetricsReader:
 def _parsed(pages: list[PodLog]) -> tuple[tuple[Replica, ...], tuple[str, ...]]:
     read, problems = [], []
     for page in pages:
-        if page.data is None or page.cut:
-            problems.append(f"{page.pod}: {page.problem or 'the answer was too long'}")
+        if page.data is None:
+            problems.append(f"{page.pod}: {page.problem}")
             continue
         try:
             read.append(Replica(page.pod, parse_metrics(read_metrics(Answer(_OK, page.data, {})))))

@@ -13,9 +13,9 @@ from typing import Any, Final, Literal
 from bson import ObjectId
 
 from bot.attempt import attempt
-from bot.clients.api import NovaPulseApi
+from bot.clients.api import LONG_LIMIT, NovaPulseApi
 from bot.clients.api_answers import SYSTEM, Answer, data, require_ok
-from bot.clients.mongo import Mongo
+from bot.clients.mongo import Mongo, beginnings
 from bot.clients.webhook_attempts import TEXT_LIMIT, Attempt, attempts, moment, short
 from bot.errors import BotError, PermanentError, Unavailable, UsageError, UserError
 from bot.plan import Progress, condition, operation
@@ -28,15 +28,10 @@ LAST_ATTEMPT: Final = 3  # the worker makes no more
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NEVER_SENT: Final = ("connection refused", "name not known")
 _ID: Final = re.compile(r"""(?:ObjectId\(\s*)?["']?([0-9a-fA-F]{24})["']?\s*\)?""")
-_SHORT_BODY: Final = {
-    "$substrCP": [
-        {"$convert": {"input": "$responseBody", "to": "string", "onError": "", "onNull": ""}}, 0, TEXT_LIMIT
-    ]
-}  # fmt: skip
-_SHOWN: Final = dict.fromkeys(
-    ("event", "status", "statusCode", "errorMessage", "attempt", "duration", "createdAt"), 1
-) | {"responseBody": _SHORT_BODY}
-_COUNTED: Final = dict.fromkeys(("webhookId", "event", "status", "statusCode", "attempt", "createdAt"), 1)
+_COUNTED: Final = dict.fromkeys(("webhookId", "statusCode", "attempt", "createdAt"), 1) | beginnings(
+    TEXT_LIMIT, "event", "status"
+)
+_SHOWN: Final = _COUNTED | {"duration": 1} | beginnings(TEXT_LIMIT, "errorMessage", "responseBody")
 
 Source = Literal["api", "db"]
 
@@ -156,7 +151,8 @@ class Webhooks:
         return [one for one in found.attempts if one.event == TEST_EVENT]
 
     async def _from_api(self, identity: str) -> Deliveries:
-        rows = _body(await self._api.call("GET", f"/webhooks/{identity}/logs"), identity, "logs")
+        answer = await self._api.call("GET", f"/webhooks/{identity}/logs", limit=LONG_LIMIT)
+        rows = _body(answer, identity, "logs")
         if not isinstance(rows, list):
             raise Unavailable(SYSTEM, "answered something that is no log of deliveries")
         return Deliveries(attempts(row for row in rows if isinstance(row, dict)), "api", len(rows) >= API_ROWS)

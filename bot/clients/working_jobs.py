@@ -8,6 +8,9 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from bot.clients.bullmq_scripts import evaluate
+from bot.clients.failed_jobs import FETCHED
+from bot.clients.queue_layout import Command
 from bot.clients.redis_connection import RedisConnection, redis_deadline
 from bot.masking import cut, mask
 from bot.settings import RedisSettings
@@ -103,10 +106,11 @@ class WorkingJobs:
 
 async def _jobs(redis: Redis, short: str, key: str) -> tuple[list[WorkingJob], bool]:
     ids = [str(job) for job in await redis.lrange(f"{key}:active", 0, LIMIT)]
-    async with redis.pipeline(transaction=False) as pipeline:
-        for job in ids[:LIMIT]:
-            pipeline.hmget(f"{key}:{job}", ["name", "processedOn", "pb"])
-        answers: Sequence[Sequence[Any]] = await pipeline.execute() if ids else []
+    long = await _asked(redis, [("HSTRLEN", f"{key}:{job}", "name") for job in ids[:LIMIT]])
+    # In the place of a name that is too long stands one that no job has.
+    names = ["name" if length <= FETCHED else "no such field" for length in long]
+    fields = [("HMGET", f"{key}:{job}", name, "processedOn", "pb") for job, name in zip(ids, names, strict=False)]
+    answers: Sequence[Sequence[Any]] = await _asked(redis, fields)
     jobs = [
         WorkingJob(short, cut(job, _NAME_LIMIT), cut(mask(name or "?"), _NAME_LIMIT), worker or "", _moment(begun))
         for job, (name, begun, worker) in zip(ids[:LIMIT], answers, strict=True)
@@ -115,14 +119,23 @@ async def _jobs(redis: Redis, short: str, key: str) -> tuple[list[WorkingJob], b
     return jobs, len(ids) > LIMIT
 
 
+async def _asked(redis: Redis, commands: Sequence[Command]) -> list[Any]:
+    if not commands:
+        return []
+    async with redis.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute()
+
+
 async def _stalled(redis: Redis, key: str, moment: datetime) -> Stalled:
     after, count = f"{int(moment.timestamp() * 1000)}", 0
     for _ in range(STALLED_LIMIT // _EVENTS):
-        events: list[Any] = await redis.xrange(f"{key}:events", min=after, count=_EVENTS) or []
-        count += sum(fields.get("event") == "stalled" for _, fields in events)
-        if len(events) < _EVENTS:
+        stalled, looked_at, last = await evaluate(redis, "stalled", f"{key}:events", after, _EVENTS)
+        count += stalled
+        if looked_at < _EVENTS:
             return Stalled(count, at_least=await _are_trimmed(redis, key, moment))
-        after = "(" + str(events[-1][0])
+        after = f"({last}"
     return Stalled(count, at_least=True)
 
 

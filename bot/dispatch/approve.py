@@ -26,6 +26,8 @@ from bot.stores.requests import Requests
 from bot.stores.requests import Status as AuditStatus
 
 _REASON_LIMIT: Final = 500
+# Every look at what waits reads all of it, and nobody decides about more than this.
+MOST_OPEN: Final = 200
 _AUDIT: Final[dict[str, AuditStatus]] = {
     "denied": "refused",
     "cancelled": "done",
@@ -48,12 +50,17 @@ class Approvals:
         self._checkpoint = checkpoint
 
     async def propose(self, proposal: Proposal, now: datetime) -> StoredPlan:
-        """Store the plan with its card; the plan there is already where the request was taken up again."""
+        """Store the plan with its card; the plan there is already where the request was taken up again.
+
+        Raises Refused where ``MOST_OPEN`` wait or run already.
+        """
         rule = self._policy.current.approval(proposal.command)
         stored = proposal.stored(rule, now, channel=self._notices.alerts_channel)
         async with self._database.transaction() as connection:
             added = await self._plans.add(connection, stored)
             if added:
+                if await self._plans.count_open(connection) > MOST_OPEN:
+                    raise _too_many()
                 await self._requests.planned(connection, stored.request_id, stored.id, f"plan {stored.id}")
                 url = proposal.request.response_url
                 await self._notices.card(connection, stored.id, now, response_url=url)
@@ -182,6 +189,11 @@ class Approvals:
             why = "It was approved but could not start in time. " + stored.reason
         if await self.close(connection, stored, "expired", why.strip(), now):
             await self._notices.card(connection, stored.id, now)
+
+
+def _too_many() -> Refused:
+    message = f"{MOST_OPEN} plans wait or run already, so that nothing more is planned."
+    return Refused(message, hint="/approvals shows them: deny or cancel some, or wait until they expire.")
 
 
 def _found(stored: StoredPlan | None, decision: Decision) -> StoredPlan:

@@ -10,7 +10,7 @@ from bot.dispatch.cards import CardView, Neighbour, card
 from bot.dispatch.parse import typed
 from bot.masking import mask
 from bot.policy import PolicyInForce
-from bot.reply import Code, Level, Link, Person, Reply, Span, Text, say
+from bot.reply import Code, Level, Link, Note, Person, Reply, Span, Text, say
 from bot.request import Actor, Decision, Request
 from bot.stores import touched
 from bot.stores.database import Database
@@ -72,6 +72,14 @@ class Notices:
             if stored is None:
                 raise KeyError(plan_id)
             return card(await self._view(connection, stored))
+
+    async def elsewhere(self, stored: StoredPlan, channel: str) -> Reply | None:
+        """Say where the plan's card is, for who asked in this channel and does not see it there; None where they do."""
+        parent = await self._outbox.posted(stored.plan.thread) if stored.plan.thread and channel else None
+        if parent is None or parent.posted_channel in ("", channel):
+            return None
+        where = Note.of("It is ", _card_of(stored), ", in the thread of what it is about. /runs shows how it ended.")
+        return say(stored.plan.title, where, private=True)
 
     async def ask_next(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> None:
         """Ring those who are asked when nobody has answered."""

@@ -70,11 +70,13 @@ class Rooms:
         if not isinstance(result, Plan):
             return done(result)
         proposal = Proposal(request, command.name, arguments, result)
-        return await self._proposed(await self.approvals.propose(proposal, self.clock()))
+        return await self._proposed(await self.approvals.propose(proposal, self.clock()), request.channel)
 
-    async def _proposed(self, stored: StoredPlan) -> Answer:
+    async def _proposed(self, stored: StoredPlan, asked_in: str = "") -> Answer:
+        """Start what may start; where the card is not where it was asked for, a short answer says so there."""
         await self.gate.advance(stored.id, self.clock())
-        return Answer("planned", f"plan {stored.id}", None, plan_id=stored.id)
+        reply = await self.notices.elsewhere(stored, asked_in)
+        return Answer("planned", f"plan {stored.id}", reply, plan_id=stored.id)
 
     async def decision(self, decision: Decision) -> Answer:
         """Lead a click to what it is about, and advance what it may have released."""

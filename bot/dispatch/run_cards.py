@@ -24,8 +24,15 @@ def run_headline(run: StoredRun, ended: str) -> tuple[str, Level]:
         return f"done after {duration(run.started_at, run.finished_at)}{undone}", Level.OK
     if run.status == "failed":
         return f"failed after {duration(run.started_at, run.finished_at)}", Level.CRITICAL
+    if is_about_to_start(run):
+        return "about to start", Level.INFO
     number = next((step.number for step in run.steps if step.status in ("running", "waiting")), len(run.steps) - 1)
     return f"running, step {number + 1} of {len(run.steps)}", Level.INFO
+
+
+def is_about_to_start(run: StoredRun) -> bool:
+    """Whether the run is on record and nobody has begun its first step."""
+    return run.status == "running" and all(step.status == "waiting" for step in run.steps)
 
 
 def step_lines(run: StoredRun) -> Text:
@@ -50,6 +57,8 @@ def _detail(step: StoredStep) -> Iterator[Span]:
 
 def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, no_undo: tuple[Span, ...] = ()) -> Iterator[Part]:
     """Return what is to be said once a run has ended; ``no_undo`` is why what could be undone is not to be any more."""
+    if is_about_to_start(run):
+        return
     if run.status == "running":
         yield Note.of("Running since ", When(at=run.started_at))
         return

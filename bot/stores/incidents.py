@@ -1,6 +1,7 @@
 """Incidents, one row each from its first alert to its end, and what the evaluation remembers between two ticks."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ _TICK_LOCK: Final = 0x6E6F7661
 _AT_ONCE: Final = 500
 # So many characters of an id tell the alerts that fire apart: it begins with a hash of their labels.
 SHORT_ID: Final = 8
+_PIECE: Final = 100
+_FIRING: Final = sa.select(incidents).where(incidents.c.state == "firing")
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,6 @@ class Incident:
     called: str = ""
 
 
-def named(firing: Iterable[Incident], name: str) -> Incident | None:
-    """Return the one of this id, or the only one whose id begins so: its first characters are enough to type."""
-    found = [one for one in firing if one.id == name or (len(name) >= SHORT_ID and one.id.startswith(name))]
-    return found[0] if len(found) == 1 else None
-
-
 class Incidents:
     """The rows of ``incidents`` and ``alert_states``."""
 
@@ -75,6 +72,48 @@ class Incidents:
         async with self._joined(connection) as transaction:
             rows = (await transaction.execute(query)).mappings().all()
         return {row["fingerprint"]: _incident(row) for row in rows}
+
+    async def one_firing(self, name: str) -> Incident | None:
+        """Return the incident of this id that is not resolved, or the only one whose id begins so; else None.
+
+        The first ``SHORT_ID`` characters are enough to type.
+        """
+        is_named = incidents.c.id == name
+        if len(name) >= SHORT_ID:
+            is_named |= incidents.c.id.startswith(name, autoescape=True)
+        query = _FIRING.where(is_named).limit(2)
+        async with self._database.reading() as connection:
+            found = [_incident(row) for row in (await connection.execute(query)).mappings()]
+        exact = [one for one in found if one.id == name]
+        return (exact or found)[0] if exact or len(found) == 1 else None
+
+    async def worst(self, limit: int) -> list[Incident]:
+        """Return so many of those that are not resolved, the critical ones in front, of each kind the oldest first."""
+        worst = sa.case((incidents.c.severity == "critical", 0), else_=1)
+        query = _FIRING.order_by(worst, incidents.c.opened_at, incidents.c.id).limit(limit)
+        async with self._database.reading() as connection:
+            return [_incident(row) for row in (await connection.execute(query)).mappings()]
+
+    async def each_firing(self) -> AsyncIterator[Incident]:
+        """Return every incident that is not resolved, read piece by piece."""
+        last = ""
+        while True:
+            query = _FIRING.where(incidents.c.id > last).order_by(incidents.c.id).limit(_PIECE)
+            async with self._database.reading() as connection:
+                found = [_incident(row) for row in (await connection.execute(query)).mappings()]
+            for one in found:
+                yield one
+            if len(found) < _PIECE:
+                return
+            last = found[-1].id
+
+    async def count_firing(self) -> Counter[str]:
+        """Return how many are not resolved, by severity."""
+        number = sa.func.count().label("number")
+        query = sa.select(incidents.c.severity, number).where(incidents.c.state == "firing")
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query.group_by(incidents.c.severity))).all()
+        return Counter({row.severity: row.number for row in rows})
 
     async def openings(self, since: datetime, *, connection: AsyncConnection) -> dict[str, int]:
         """Return how often each was opened since then, by fingerprint."""

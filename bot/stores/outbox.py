@@ -125,10 +125,10 @@ class Outbox:
         mine = _CLAIMED.where(messages.c.key.in_(keys), messages.c.not_before > soon)
         await self._write(mine.values(not_before=until))
 
-    async def undelivered(self, before: datetime) -> list[Delivery]:
-        """Return what is not delivered though it was last changed before then, the dropped ones included."""
+    async def undelivered(self, before: datetime, *, limit: int = 1000) -> list[Delivery]:
+        """Return what is not delivered though last changed before then, the most urgent in front, dropped included."""
         query = sa.select(messages).where(_LATE, messages.c.changed_at <= before)
-        return await self._read(query.order_by(messages.c.priority, messages.c.created_at).limit(1000))
+        return await self._read(query.order_by(messages.c.priority, messages.c.created_at).limit(limit))
 
     async def count_undelivered(self, before: datetime) -> dict[str, int]:
         """Return how many messages are not delivered though they were last changed before then, by state."""

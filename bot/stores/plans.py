@@ -96,10 +96,16 @@ class Plans:
         """Return what waits for people or for its turn, oldest first."""
         return await self.in_state(*OPEN)
 
-    async def break_glass_since(self, when: datetime) -> list[tuple[StoredPlan, Vote]]:
-        """Return what somebody started alone since then, oldest first, with who did, when and why."""
+    async def count_open(self, connection: AsyncConnection) -> int:
+        """Return how many plans wait for people, for their turn or for their run to end."""
+        query = sa.select(sa.func.count()).select_from(plans).where(_open_or_running())
+        return int((await connection.execute(query)).scalar_one())
+
+    async def break_glass_since(self, when: datetime, *, limit: int = 50) -> list[tuple[StoredPlan, Vote]]:
+        """Return what somebody started alone since then, the oldest in front, with who did, when and why."""
         alone = sa.select(decisions.c.plan_id).where(decisions.c.action == "break_glass", decisions.c.at >= when)
-        query = sa.select(plans).where(plans.c.break_glass, plans.c.id.in_(alone)).order_by(plans.c.created_at)
+        query = sa.select(plans).where(plans.c.break_glass, plans.c.id.in_(alone))
+        query = query.order_by(plans.c.created_at).limit(limit)
         found = [(plan, await self.votes(plan.id)) for plan in await self._read(query)]
         return [(plan, vote) for plan, votes in found for vote in votes if vote.action == "break_glass"]
 

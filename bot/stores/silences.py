@@ -38,12 +38,12 @@ class Silences:
             rows = await transaction.execute(query.order_by(silences.c.until, silences.c.id))
             return [_silence(row) for row in rows.mappings()]
 
-    async def ended_since(self, moment: datetime, now: datetime) -> list[EndedSilence]:
-        """Return the silences that ended from ``moment`` to ``now``, by somebody or by themselves."""
+    async def ended_since(self, moment: datetime, now: datetime, *, limit: int = 100) -> list[EndedSilence]:
+        """Return the silences that ended from ``moment`` to ``now``, by somebody or by themselves, the newest first."""
         by_time = sa.and_(silences.c.ended_at.is_(None), silences.c.until.between(moment, now))
         query = sa.select(silences).where(sa.or_(silences.c.ended_at >= moment, by_time))
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+            rows = (await connection.execute(query.order_by(silences.c.until.desc()).limit(limit))).mappings().all()
         return [EndedSilence(_silence(row).words, row["ended_at"] or row["until"], row["ended_by"]) for row in rows]
 
     async def start(self, silence: Silence) -> bool:

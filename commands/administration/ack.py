@@ -9,7 +9,7 @@ from bot.errors import UserError
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step
 from bot.request import Request
-from bot.stores.incidents import Incidents, named
+from bot.stores.incidents import Incidents
 from bot.stores.pages import Paged, Pages
 
 _PAGE: Final = "page-"
@@ -36,7 +36,7 @@ async def ack(
     paged = await pages.find(incident) if incident.startswith(_PAGE) else None
     if paged is not None:
         return _page(paged, request.actor.name)
-    found = named((await incidents.firing()).values(), incident)
+    found = await incidents.one_firing(incident)
     if found is None:
         raise UserError(f"No alert {shown(incident)} is firing.", hint="/alerts lists those that are.")
     if found.acknowledged_at is not None:

@@ -1,5 +1,6 @@
 """``/alerts``: what fires, since when, and who has it; and what of all that was said has not arrived."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
@@ -40,23 +41,23 @@ async def alerts(
     undelivered lists the bot's messages, pages and mails that have not arrived: where to, since when, and why.
     """
     if show == "undelivered":
-        return _undelivered(await outbox.undelivered(now), now)
-    firing = sorted((await incidents.firing()).values(), key=lambda one: (one.severity != "critical", one.opened_at))
-    silent, paged = await silences.active(now), await pages.open()
-    undelivered = sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
+        late = await outbox.undelivered(now, limit=SHOWN)
+        return _undelivered(late, sum((await outbox.count_undelivered(now)).values()), now)
+    firing, counts, silent = await incidents.worst(SHOWN), await incidents.count_firing(), await silences.active(now)
+    paged, undelivered = await pages.open(), sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
     parts: list[Part] = [_table(firing, now)] if firing else []
-    if len(firing) > SHOWN:
-        parts.append(Note.of(f"{len(firing) - SHOWN:,} more; the worst and oldest are shown."))
+    if counts.total() > len(firing):
+        parts.append(Note.of(f"{counts.total() - len(firing):,} more; the worst and oldest are shown."))
     parts += [Text.of(_page(one, now)) for one in paged[:SHOWN]]
     parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
     if undelivered:
         one = "One of the bot's messages has"
         how_many = one if undelivered == 1 else f"{undelivered:,} of the bot's messages have"
         parts.append(Note.of(f"{how_many} not arrived: /alerts undelivered."))
-    return say(_title(firing, silent, len(paged)), *parts, *_buttons(firing), level=_level(firing, paged))
+    return say(_title(counts, silent, len(paged)), *parts, *_buttons(firing), level=_level(counts, paged))
 
 
-def _undelivered(late: list[Delivery], now: datetime) -> Reply:
+def _undelivered(late: list[Delivery], number: int, now: datetime) -> Reply:
     if not late:
         return say("All that was said has arrived", level=Level.OK)
     rows = [
@@ -67,12 +68,13 @@ def _undelivered(late: list[Delivery], now: datetime) -> Reply:
             "given up" if one.state == "dropped" else str(one.attempts),
             one.error or "not tried yet",
         )
-        for one in late[:SHOWN]
+        for one in late
     ]
     parts: list[Part] = [Table(columns=_UNDELIVERED, rows=tuple(rows))]
-    if len(late) > SHOWN:
-        parts.append(Note.of(f"{len(late) - SHOWN:,} more; the most urgent and oldest are shown."))
-    title = "1 message has not arrived" if len(late) == 1 else f"{len(late):,} messages have not arrived"
+    number = max(number, len(late))  # one may have arrived between the two looks
+    if number > len(late):
+        parts.append(Note.of(f"{number - len(late):,} more; the most urgent and oldest are shown."))
+    title = "1 message has not arrived" if number == 1 else f"{number:,} messages have not arrived"
     is_urgent = any(one.priority == CRITICAL for one in late)
     return say(title, *parts, level=Level.CRITICAL if is_urgent else Level.WARNING)
 
@@ -87,7 +89,7 @@ def _table(firing: list[Incident], now: datetime) -> Table:
             _state(one),
             one.id[:SHORT_ID],
         )
-        for one in firing[:SHOWN]
+        for one in firing
     ]
     return Table(columns=_COLUMNS, rows=tuple(rows))
 
@@ -116,21 +118,21 @@ def _page(one: Paged, now: datetime) -> str:
     return f"Page {one.page.incident}: {one.page.reason}; {called}, {owner}. /page end {one.page.id} ends it."
 
 
-def _title(firing: list[Incident], silent: list[Silence], paged: int) -> str:
+def _title(firing: Counter[str], silent: list[Silence], paged: int) -> str:
     pages = {0: "", 1: ", 1 page is open"}.get(paged, f", {paged} pages are open")
     return f"{_said(firing, silent)}{pages}"
 
 
-def _said(firing: list[Incident], silent: list[Silence]) -> str:
-    if not firing:
+def _said(firing: Counter[str], silent: list[Silence]) -> str:
+    number = firing.total()
+    if not number:
         silences = "1 silence is" if len(silent) == 1 else f"{len(silent)} silences are"
         return f"No alert is firing, {silences} in force" if silent else "No alert is firing"
-    critical = sum(one.severity == "critical" for one in firing)
-    number = f"{len(firing):,} {'alert is' if len(firing) == 1 else 'alerts are'} firing"
-    return f"{number}, {critical:,} critical" if critical else number
+    said = f"{number:,} {'alert is' if number == 1 else 'alerts are'} firing"
+    return f"{said}, {firing['critical']:,} critical" if firing["critical"] else said
 
 
-def _level(firing: list[Incident], paged: list[Paged]) -> Level:
-    if any(one.severity == "critical" for one in firing) or any(one.acknowledged_at is None for one in paged):
+def _level(firing: Counter[str], paged: list[Paged]) -> Level:
+    if firing["critical"] or any(one.acknowledged_at is None for one in paged):
         return Level.CRITICAL
-    return Level.WARNING if firing or paged else Level.OK
+    return Level.WARNING if firing.total() or paged else Level.OK

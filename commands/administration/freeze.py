@@ -19,6 +19,7 @@ from bot.stores.runs import Runs
 
 LONGEST: Final = timedelta(days=14)
 _OFF: Final = "off"
+_NAMED: Final = 10
 _ALLOWED: Final = "allowed"
 # One lock for every freeze, so that setting and lifting never overtake each other.
 _TARGET: Final = "freeze"
@@ -82,7 +83,8 @@ def _length(text: str) -> timedelta:
 
 def _set(new: Freeze, former: Freeze | None, running: list[str], limited: str) -> Plan:
     what = "every changing command" if new.scope == EVERYTHING else f"changing commands of {new.scope}"
-    goes_on = f"What runs already goes on to its end: {', '.join(running)}."
+    more = [f"{len(running) - _NAMED} more"] if len(running) > _NAMED else []
+    goes_on = f"What runs already goes on to its end: {', '.join([*running[:_NAMED], *more])}."
     return Plan(
         title=f"Freeze {what} for {elapsed(new.until - new.since)}",
         target=_TARGET,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -11,7 +12,7 @@ from bot.alert_rule import labels_of
 from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
-from bot.errors import UsageError, UserError
+from bot.errors import Refused, UsageError, UserError
 from bot.matchers import Matcher
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
@@ -20,7 +21,7 @@ from bot.policy_file import PolicyFile
 from bot.reply import Note, Reply, say
 from bot.request import Request
 from bot.silence import Silence
-from bot.stores.incidents import Incident, Incidents, named
+from bot.stores.incidents import Incident, Incidents
 from bot.stores.silences import Silences
 
 LONGEST: Final = timedelta(days=7)
@@ -29,6 +30,8 @@ UNTIL_RESOLVED: Final = "resolved"
 RESOLVED_WITHIN: Final = timedelta(days=1)
 _LIST, _END = "list", "end"
 _NAMED: Final = 10
+# Every tick of the alerts reads all that are in force, and nobody keeps more than this in mind.
+MOST: Final = 100
 
 
 @command(
@@ -70,10 +73,12 @@ async def silence(  # noqa: PLR0913 - four arguments of the command, five things
         return _listed(in_force)
     if what == _END:
         return _end(duration, in_force, request)
-    firing = list((await incidents.firing()).values())
-    new = _new(what, duration, firing, request)
+    new = _new(_matchers(what, await incidents.one_firing(what)), duration, request)
     new = new.model_copy(update={"reason": _reason(reason), "only_new": maintenance})
-    return _start(new, _muted_now(new, firing, policy.current), _unknown(new, firing, policy))
+    if len(in_force) >= MOST:
+        raise Refused(f"{len(in_force)} silences are in force already.", hint="/silence list shows them: end some.")
+    muted = await _muted_now(new, incidents, policy.current)
+    return _start(new, muted, _unknown(new, muted.labels, policy))
 
 
 def _reason(text: str) -> str:
@@ -82,12 +87,12 @@ def _reason(text: str) -> str:
     return text.strip()
 
 
-def _new(what: str, duration: str, firing: list[Incident], request: Request) -> Silence:
+def _new(matchers: tuple[Matcher, ...], duration: str, request: Request) -> Silence:
     # From the request's own time on, so that planning it again plans the same.
     since, is_until_resolved = request.received_at, duration == UNTIL_RESOLVED
     return Silence(
         id=hashlib.sha256(request.id.encode()).hexdigest()[:8],
-        matchers=_matchers(what, firing),
+        matchers=matchers,
         owner=request.actor,
         reason="",
         since=since,
@@ -96,9 +101,8 @@ def _new(what: str, duration: str, firing: list[Incident], request: Request) -> 
     )
 
 
-def _matchers(what: str, firing: list[Incident]) -> tuple[Matcher, ...]:
-    """Return the conditions; an alert's id stands for its labels."""
-    incident = named(firing, what)
+def _matchers(what: str, incident: Incident | None) -> tuple[Matcher, ...]:
+    """Return the conditions; an alert's id, which then is there, stands for its labels."""
     if incident is not None:
         return tuple(Matcher(f'{name}="{value}"') for name, value in incident.alert.labels.items())
     try:
@@ -118,25 +122,37 @@ def _length(text: str) -> timedelta:
     return length
 
 
-def _muted_now(new: Silence, firing: list[Incident], policy: Policy) -> list[Incident]:
-    rules = {rule.name: rule for rule in policy.alerts}
-    return [
-        one
-        for one in firing
-        if new.covers(labels_of(one.alert, rules.get(one.alert.labels.get("alert", ""))), one.alert.since)
-    ]
+@dataclass
+class _Muted:
+    """What a silence mutes when it begins; the first are named. ``labels`` are those of its own that something has."""
+
+    number: int = 0
+    critical: int = 0
+    named: list[Incident] = field(default_factory=list)
+    labels: set[tuple[str, str]] = field(default_factory=set)
 
 
-def _unknown(new: Silence, firing: list[Incident], policy: PolicyFile) -> tuple[str, ...]:
+def _unknown(new: Silence, there: set[tuple[str, str]], policy: PolicyFile) -> tuple[str, ...]:
     """Say which conditions name what no alert can have; what fires now has its labels, whatever the policy knows."""
-    there = {pair for one in firing for pair in one.alert.labels.items()}
     found = [policy.labels.problem(one) for one in new.matchers if (one.label, one.value) not in there]
     return tuple(words if words.endswith("?") else f"{words}." for words in found if words)
 
 
-def _start(new: Silence, muted: list[Incident], unknown: tuple[str, ...]) -> Plan:
-    names = [f"{one.severity}: {one.alert.summary}" for one in muted[:_NAMED]]
-    names += [f"{len(muted) - _NAMED} more"] if len(muted) > _NAMED else []
+async def _muted_now(new: Silence, incidents: Incidents, policy: Policy) -> _Muted:
+    rules, found = {rule.name: rule for rule in policy.alerts}, _Muted()
+    async for one in incidents.each_firing():
+        found.labels |= {(it.label, it.value) for it in new.matchers if one.alert.labels.get(it.label) == it.value}
+        if new.covers(labels_of(one.alert, rules.get(one.alert.labels.get("alert", ""))), one.alert.since):
+            found.number += 1
+            found.critical += one.severity == "critical"
+            if len(found.named) < _NAMED:
+                found.named.append(one)
+    return found
+
+
+def _start(new: Silence, muted: _Muted, unknown: tuple[str, ...]) -> Plan:
+    names = [f"{one.severity}: {one.alert.summary}" for one in muted.named]
+    names += [f"{muted.number - _NAMED} more"] if muted.number > _NAMED else []
     end = "until it is resolved" if new.until_resolved else f"for {elapsed(new.until - new.since)}"
     return Plan(
         title=f"Silence {new.words} {end}",
@@ -158,13 +174,12 @@ def _start(new: Silence, muted: list[Incident], unknown: tuple[str, ...]) -> Pla
             expects={"silence": new.id},
         ),
         blast_radius=(f"It mutes now: {'; '.join(names)}." if names else "It mutes nothing that fires now.",),
-        warnings=(*unknown, *_critical(muted)),
-        thread=f"incident:{muted[0].id}" if len(muted) == 1 else "",
+        warnings=(*unknown, *_critical(muted.critical)),
+        thread=f"incident:{muted.named[0].id}" if muted.number == 1 else "",
     )
 
 
-def _critical(muted: list[Incident]) -> tuple[str, ...]:
-    number = sum(one.severity == "critical" for one in muted)
+def _critical(number: int) -> tuple[str, ...]:
     are = "is" if number == 1 else "are"
     return (f"{number} of these {are} critical: nobody is called for them any more.",) if number else ()
 
@@ -172,7 +187,7 @@ def _critical(muted: list[Incident]) -> tuple[str, ...]:
 def _end(name: str, in_force: Sequence[Silence], request: Request) -> Plan:
     found = next((one for one in in_force if one.id == name), None)
     if found is None:
-        there = ", ".join(one.id for one in in_force) or "none"
+        there = ", ".join(one.id for one in in_force[:_NAMED]) or "none"
         raise UserError(f"There is no silence {shown(name)} in force; there are: {there}.")
     return Plan(
         title=f"End the silence of {found.words}",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot import access
 from bot.command import command
-from bot.errors import UsageError, UserError
+from bot.errors import Refused, UsageError, UserError
 from bot.moment import read_moment
 from bot.nearest import shown
 from bot.oncall import OnCall
@@ -24,6 +24,8 @@ from bot.stores.overrides import Overrides
 from bot.whom import person_named
 
 LONGEST: Final = timedelta(days=60)
+# Whoever is called is found among all that stand.
+MOST: Final = 100
 _END: Final = "end"
 _UNSAID: Final = "the policy does not say"
 _MAY: Final = "alerts:acknowledge"
@@ -80,6 +82,8 @@ async def oncall(  # noqa: PLR0913 - six arguments of the command, five things i
         return _shown(policy.current, rota, now)
     if action == "accept":
         return await _accept(who, handovers, request)
+    if who != _END and len(rota.overrides) >= MOST:
+        raise Refused(f"{len(rota.overrides)} overrides stand already.", hint="/oncall shows them: end some.")
     if who == _END:
         return _end(which, policy.current, rota, request)
     return _override(_new(policy.current, rota, (who, level, from_, until), request), policy.current, rota)

@@ -12,6 +12,7 @@ from bot.clients.metrics_text import Metrics, MetricSample
 from bot.clients.replica_metrics import MetricsReader, Replica, ReplicaMetrics
 from bot.command import command
 from bot.errors import UsageError
+from bot.masking import cut, mask
 from bot.nearest import nearest, shown
 from bot.outages import Outages
 from bot.rates import PREFIX, Rate, counter_name, rates
@@ -26,6 +27,8 @@ _NO_RATE: Final = (
     "A rate is between two samples that the bot took, one a minute; of labels it keeps the busiest of each replica"
 )
 _MEBI: Final = 1024 * 1024
+_NAMED: Final = 10
+_LABEL_SHOWN: Final = 60
 _Labels = tuple[tuple[str, str], ...]
 
 
@@ -67,8 +70,13 @@ async def metrics(
         *_rates(rates(await samples.beginning(PREFIX, now - RATES_OVER)), found.replicas, names, wanted),
         *_seen(found),
     )
-    title = f"NovaPulse metrics: {len(rows):,} value{'' if len(rows) == 1 else 's'}" if rows else "No sample: unknown"
-    return say(title, *parts, level=Level.INFO if rows else Level.UNKNOWN)
+    if rows:
+        title = f"NovaPulse metrics: {len(rows):,} value{'' if len(rows) == 1 else 's'}"
+        return say(title, *parts, level=Level.INFO)
+    instead = _instead(found.replicas, names, wanted)
+    title = f"No sample has {cut(mask(label.strip()), _LABEL_SHOWN)}" if instead else "No sample: unknown"
+    there = [Line(level=Level.UNKNOWN, label="There is instead", value=instead)] if instead else []
+    return say(title, *there, *parts, level=Level.UNKNOWN)
 
 
 def _label(text: str) -> dict[str, str]:
@@ -87,6 +95,26 @@ def _samples(metrics: Metrics, name: str, wanted: dict[str, str]) -> Iterator[Me
     for sample in metrics.samples(name):
         if all(fnmatchcase(sample.labels.get(label, ""), value) for label, value in wanted.items()):
             yield sample
+
+
+def _instead(replicas: tuple[Replica, ...], names: tuple[str, ...], wanted: dict[str, str]) -> str:
+    """Say what the samples have where none has the labels that were asked for; empty where there are no samples."""
+    there = [sample for replica in replicas for name in names for sample in replica.metrics.samples(name)]
+    if not wanted or not there:
+        return ""
+    known: dict[str, dict[str, None]] = {}
+    for sample in there:
+        for name, value in sample.labels.items():
+            known.setdefault(name, {})[value] = None
+    if missing := [name for name in wanted if name not in known]:
+        return f"no label {', '.join(missing)}, but {_listed(known) or 'none at all'}"
+    return "; ".join(f"{name}={_listed(known[name])}" for name in wanted)
+
+
+def _listed(words: Iterable[str]) -> str:
+    shown_words = [cut(mask(word), _LABEL_SHOWN) for word in words]
+    more = [f"{len(shown_words) - _NAMED:,} more"] if len(shown_words) > _NAMED else []
+    return ", ".join([*shown_words[:_NAMED], *more])
 
 
 def _said(labels: Iterable[tuple[str, str]]) -> str:

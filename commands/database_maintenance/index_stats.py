@@ -33,7 +33,7 @@ async def index_stats(
     now: datetime,
 ) -> Reply:
     """Show how often each index of a collection was used, which nobody uses and which are superfluous."""
-    known = await indexes.collections()
+    known = await indexes.collections(collection)
     if collection not in known:
         nearest = get_close_matches(collection, known, n=1)
         message = f"There is no such collection; there are {', '.join(known) or 'none'}."

@@ -39,7 +39,7 @@ async def rebuild_indexes(
 
     Every option is kept. The index on _id is left alone, and so is what can have no other in its place.
     """
-    known = await indexes.collections()
+    known = await indexes.collections(collection)
     if collection not in known:
         nearest = get_close_matches(collection, known, n=1)
         message = f"There is no such collection; there are {', '.join(known) or 'none'}."

@@ -148,5 +148,7 @@ def _warnings(read: _Found, found: _Found, name: str) -> tuple[str, ...]:
             words = f"{called} also takes every key of {' and '.join(sources)}"
             warnings.append(f"{words}. Where {name} is one of them, it is overridden. The bot may not read Secrets.")
     if left := _left_behind(read, found):
-        warnings.append(f"{left[0]} is left behind with what it has now; the button below asks for the value of both.")
+        warnings.append(
+            f"{left[0]} is left behind with what it has now; /set-env both {name} asks for the value of both."
+        )
     return tuple(warnings)

@@ -117,7 +117,9 @@ def _calls() -> dict[str, list[tuple[re.Pattern[str], Call]]]:
         for method, path, call in _described(group):
             found.setdefault(method, []).append((_pattern(path), call))
     for method, path in OTHERS:
-        found.setdefault(method, []).append((_pattern(path), Call(frozenset({"labelSelector"}), frozenset(), "")))
+        found.setdefault(method, []).append(
+            (_pattern(path), Call(frozenset({"labelSelector", "limit"}), frozenset(), ""))
+        )
     return found
 
 

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from bot.clients.api import BODY_LIMIT, NovaPulseApi
+from bot.clients.api import BODY_LIMIT, METRICS_LIMIT, NovaPulseApi
 from bot.clients.api_answers import Health
 from bot.clients.queue_layout import QueueCounts
 from bot.errors import Forbidden, NotConfigured, TimedOut, Unavailable, UserError
@@ -345,10 +345,19 @@ async def test_metrics_inside_json_and_plain(server: PretendApi, api: NovaPulseA
 
 async def test_an_answer_without_end_is_given_up(server: PretendApi, api: NovaPulseApi) -> None:
     server.answers["/metrics"] = web.Response(
-        body=gzip.compress(b"x" * (BODY_LIMIT + 1)), headers={"Content-Encoding": "gzip"}
+        body=gzip.compress(b"x" * (METRICS_LIMIT + 1)), headers={"Content-Encoding": "gzip"}
     )
-    with pytest.raises(Unavailable, match="more than 5,000,000 bytes"):
+    with pytest.raises(Unavailable, match="more than 2,000,000 bytes"):
         await api.metrics()
+    server.answers["/health"] = web.Response(body=b"x" * (BODY_LIMIT + 1))
+    with pytest.raises(Unavailable, match="more than 500,000 bytes"):
+        await api.health()
+
+
+async def test_statistics_of_more_queues_than_there_can_be_are_none(server: PretendApi, api: NovaPulseApi) -> None:
+    server.answers["/queue/stats"] = wrapped({"stats": {f"queue-{number}": COUNTERS for number in range(501)}})
+    with pytest.raises(Unavailable, match="more than 500 queues"):
+        await api.queue_stats()
 
 
 async def test_a_broken_encoding_is_unavailable(server: PretendApi, api: NovaPulseApi) -> None:

@@ -493,7 +493,7 @@ async def test_reads_the_logs_of_all_pods(server: KubernetesServer, cluster: Clu
     ]
     assert server.asked[-1].query == {
         "container": "worker",
-        "limitBytes": "1048576",
+        "limitBytes": "2097152",
         "sinceSeconds": "60",
         "tailLines": "100",
     }

@@ -169,6 +169,14 @@ async def test_a_log_that_cannot_be_read_is_unknown(engine: responses.RequestsMo
     assert (log.pod, log.data, log.problem) == ("novapulse_worker_1", None, "Docker: disk error")
 
 
+async def test_a_log_is_as_old_as_its_container(engine: responses.RequestsMock, compose: Compose) -> None:
+    engine.get(f"{API}/containers/{'a' * 64}/logs", body=b"")
+    (container,) = await compose.project.containers("worker")
+    (log,) = await compose.logs("worker")
+    assert log.data == b""
+    assert log.started_at == container.created_at
+
+
 async def test_the_last_seconds_are_those_of_the_engines_clock(
     engine: responses.RequestsMock, compose: Compose
 ) -> None:

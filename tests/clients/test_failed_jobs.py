@@ -118,6 +118,16 @@ async def test_a_giant_reason_is_not_fetched(queues: Queues, raw: Redis) -> None
     assert (job.name, job.reason) == ("sendEmail", "(a reason of more than 65,536 bytes, which was not read)")
 
 
+async def test_a_giant_name_and_a_giant_entry_of_a_plain_list_are_not_fetched(queues: Queues, raw: Redis) -> None:
+    await put(raw, 1, name="x" * 70_000, failedReason="it broke")
+    (job,) = (await email(queues)).jobs
+    assert (job.name, job.reason) == (None, "it broke")
+    await raw.flushall()
+    await raw.rpush("nova:email:failed", json.dumps({"error": "x" * 70_000}), json.dumps({"error": "it broke"}))
+    giant, small = (await email(queues)).jobs
+    assert (giant.reason, small.reason) == ("", "it broke")
+
+
 @pytest.mark.parametrize("number", ["many", "-1", "9" * 30, "1e400", ""])
 async def test_numbers_that_are_none_are_unknown(queues: Queues, raw: Redis, number: str) -> None:
     await put(raw, 1, name="job", atm=number, finishedOn=number)

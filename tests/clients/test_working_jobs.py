@@ -122,3 +122,10 @@ async def test_without_a_redis_it_is_unknown() -> None:
     with pytest.raises(Unavailable):
         await dead.read()
     await dead.close()
+
+
+async def test_a_giant_name_is_not_fetched(redis: Redis, jobs: WorkingJobs) -> None:
+    await _work(redis, "7", worker="worker-a")
+    await redis.hset("bull:nova-email:7", "name", "x" * 70_000)
+    (job,) = (await jobs.read()).jobs
+    assert (job.name, job.worker, job.since) == ("?", "worker-a", BEGUN)

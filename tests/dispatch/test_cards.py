@@ -72,6 +72,7 @@ def run(status: RunStatus, *steps: StepStatus, outcome: str = "") -> CardView:
         (at("expired", "Nobody came."), "Nobody came.", ["replan"]),
         (at("stale", "a\nb"), "• a\\n• b", ["replan"]),
         (at("started"), "About to start", []),
+        (run("running", "waiting", "waiting"), "About to start", []),
         (run("running", "running", "waiting"), "Running, step 1 of 2", []),
         (run("running", "done", "running"), "✓ 1. Scale", ["confirm", "deny"]),
         (run("succeeded", "done", "done"), "Done after 7 min 20 s", []),

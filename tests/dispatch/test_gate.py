@@ -36,7 +36,8 @@ async def test_what_is_approved_is_planned_again_and_started(world: World) -> No
         ("Ready", "waiting"),
         ("Restart", "waiting"),
     ]
-    assert "Running, step 1 of 3" in text_of(await world.card(plan_id))
+    assert "About to start" in text_of(await world.card(plan_id))
+    assert "unning" not in text_of(await world.card(plan_id))
     assert buttons_of(await world.card(plan_id)) == []
 
 

@@ -1,11 +1,15 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from bot.dispatch.approve import MOST_OPEN
 from bot.errors import Forbidden, PermanentError, Refused, TimedOut, Unavailable, UsageError
+from bot.reply import say
 from bot.stores.executors import Executors
+from bot.stores.message import CARD, Message
 from bot.stores.tables import requests
 from tests.dispatch.world import AMIR, OLGA, OTTO, VERA, World, opened, text_of
 
@@ -367,3 +371,31 @@ async def test_what_only_looks_needs_less_than_what_changes(world: World) -> Non
     assert (await world.record(asked)).status == "refused"
     assert "needs the permission workers:scale" in text_of(await world.reply(asked))
     assert (await world.record(await world.say("/either 5"))).status != "refused"
+
+
+async def test_who_asked_elsewhere_is_told_where_the_card_is(world: World) -> None:
+    alert = Message("incident:1", "#alerts", say("An alert"), CARD)
+    await world.outbox.put(alert, world.clock())
+    (there,) = [one for one in await world.outbox.due(world.clock()) if one.key == alert.key]
+    await world.outbox.sent(there, world.clock(), channel="C0ALERTS", ts="1.0")
+    stored = await world.propose()
+    threaded = replace(stored, plan=stored.plan.model_copy(update={"thread": alert.key}))
+    said = await world.notices.elsewhere(threaded, "C0OTHER")
+    assert said is not None
+    assert said.private
+    assert said.title == stored.plan.title
+    assert f"the card of {stored.id}" in text_of(said)
+    assert "in the thread of what it is about" in text_of(said)
+    assert await world.notices.elsewhere(threaded, "C0ALERTS") is None
+    assert await world.notices.elsewhere(threaded, "") is None
+    assert await world.notices.elsewhere(stored, "C0OTHER") is None
+
+
+async def test_no_more_plans_are_kept_open_than_anybody_looks_at(world: World) -> None:
+    stored = await world.propose()
+    async with world.database.transaction() as connection:
+        for number in range(MOST_OPEN - 1):
+            await world.plans.add(connection, replace(stored, id=f"p{number}", request_id=f"r{number}"))
+    request = await world.say("/scale 6")
+    assert await world.plans.of_request(request) is None
+    assert f"{MOST_OPEN} plans wait or run already" in text_of(await world.reply(request))

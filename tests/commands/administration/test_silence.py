@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from bot.catalog import Catalog
-from bot.errors import UsageError, UserError
+from bot.errors import Refused, UsageError, UserError
 from bot.plan import Plan
 from bot.policy_file import PolicyFile
 from bot.reply import Reply
 from bot.request import Actor
+from bot.silence import Silence
 from commands.administration.alerts import alerts
-from commands.administration.silence import silence
+from commands.administration.silence import MOST, silence
 from tests.commands.administration.alert_world import AlertWorld
 from tests.servers import ROOT
 
@@ -158,3 +159,13 @@ async def test_the_list_is_empty_and_planning_twice_is_the_same(ask: Ask) -> Non
     assert (await ask("list")).title == "Nothing is silenced"
     first, second = await ask("queue=email", "1h"), await ask("queue=email", "1h")
     assert first.digest("/silence", {}) == second.digest("/silence", {})
+
+
+async def test_no_more_are_kept_in_force_than_anybody_keeps_in_mind(alert_world: AlertWorld, ask: Ask) -> None:
+    plan = await ask("queue=email", "2h")
+    new = Silence.model_validate(plan.steps[0].arguments["silence"])
+    for number in range(MOST):
+        await alert_world.silences.start(new.model_copy(update={"id": f"s{number}"}))
+    with pytest.raises(Refused, match=f"{MOST} silences are in force already"):
+        await ask("queue=report", "2h")
+    assert (await ask("end", "s7")).facts == {"silence": "s7"}

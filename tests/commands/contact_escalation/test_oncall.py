@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.errors import UsageError, UserError
+from bot.errors import Refused, UsageError, UserError
 from bot.plan import Undo
 from bot.reply import Level, Person, Text, When
+from commands.contact_escalation.oncall import MOST
 from tests.commands.contact_escalation.oncall_world import OnCallWorld
 from tests.commands.said import line, said
 
@@ -156,3 +157,10 @@ async def test_a_name_that_two_people_have_is_not_guessed(world: OnCallWorld) ->
     with pytest.raises(UsageError, match=r"may be any of Otto Oncall \(U0ONCALL\), Otto Other \(U0OTTO2\)"):
         await world.ask("/oncall override otto")
     assert "Otto Other is on call" in (await world.do("/oncall override <@U0OTTO2|otto>")).title
+
+
+async def test_no_more_overrides_stand_than_anybody_looks_through(world: OnCallWorld) -> None:
+    for _ in range(MOST):
+        await world.do("/oncall override me --until 2h")
+    with pytest.raises(Refused, match=f"{MOST} overrides stand already"):
+        await world.ask("/oncall override me --until 2h")

@@ -206,3 +206,17 @@ async def test_an_api_that_is_down(dead_api: NovaPulseApi, cluster: Cluster, sam
     (seen,) = await sampled(reader, samples, now)
     assert seen.value is None
     assert seen.reason
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("label", "instead"),
+    [
+        ("status_code=9*", "status_code=200"),
+        ("colour=red", "no label colour, but method, status_code, queue"),
+    ],
+)
+async def test_a_label_that_no_sample_has_is_said_with_what_there_is(ask: Ask, label: str, instead: str) -> None:
+    reply = await ask(label=label)
+    assert (reply.title, reply.level) == (f"No sample has {label}", Level.UNKNOWN)
+    assert line(reply, "There is instead").value == instead
