@@ -10,7 +10,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from bot.clients.connected_workers import by_queue, workers_of
+from bot.clients.connected_workers import Connection, by_queue, workers_of
 from bot.clients.failed_job import JobDetails, details, read_job
 from bot.clients.failed_jobs import FailedJobs, masked, read_failed
 from bot.clients.queue_layout import (
@@ -79,8 +79,8 @@ class Queues:
             for short, reading in readings.items()
         }
 
-    async def worker_names(self, *, seconds: float = 3.0) -> dict[str, list[str]]:
-        """Name the workers connected to each queue (a nameless one by its address).
+    async def connections(self, *, seconds: float = 3.0) -> dict[str, list[Connection]]:
+        """Return the connections of each queue's workers.
 
         Raises Forbidden when Redis does not let the bot list its clients, besides TimedOut and Unavailable.
         """
@@ -89,6 +89,11 @@ class Queues:
             clients = await redis.client_list(_type="normal")
         connected = by_queue(clients)
         return {short: workers_of(self._prefix, name, connected) for short, name in self._names.items()}
+
+    async def worker_names(self, *, seconds: float = 3.0) -> dict[str, list[str]]:
+        """Name the workers connected to each queue (a nameless one by its address); raises as ``connections`` does."""
+        found = await self.connections(seconds=seconds)
+        return {short: [connection.label for connection in those] for short, those in found.items()}
 
     async def failed_jobs(self, shorts: Sequence[str], *, seconds: float = 5.0) -> dict[str, FailedJobs | MissingQueue]:
         """Read these queues' newest failed jobs, with masked reasons; raises as ``snapshot`` does."""

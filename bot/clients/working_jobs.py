@@ -1,6 +1,5 @@
 """The jobs that are worked on at this moment, who works on them, and those whose worker went away."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
+from bot.clients.connected_workers import Connection
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.clients.redis_connection import RedisConnection, redis_deadline
@@ -102,12 +102,9 @@ class WorkingJobs:
         jobs, more = tuple(job for jobs, _ in found for job in jobs), any(more for _, more in found)
         return Working(jobs, more, tuple(keys), unknown)
 
-    async def by_worker(self) -> dict[str, int] | None:
-        """Return how many jobs each worker has, by its name; None where some job does not tell, or not all was read."""
-        working = await self.read()
-        if working.more or working.unknown or not all(job.worker for job in working.jobs):
-            return None
-        return dict(Counter(job.worker for job in working.jobs))
+    async def connections(self) -> dict[str, list[Connection]]:
+        """Return the connections of each queue's workers."""
+        return await self._queues.connections(seconds=self._seconds)
 
     async def stalled_since(self, moment: datetime) -> dict[str, Stalled]:
         """Return how many jobs lost their worker since then, for each queue that had some or does not tell.
