@@ -4,6 +4,9 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.clients.queue_layout import MissingQueue, QueueSnapshot
+from bot.plan import Progress
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -37,3 +40,44 @@ def workers_of(prefix: str, name: str, connected: Mapping[str, list[Connection]]
     encoded = base64.b64encode(name.encode()).decode()
     own = dict.fromkeys((f"{prefix}:{encoded}", f"{prefix}:{name}"))
     return sorted((worker for queue in own for worker in connected.get(queue, ())), key=lambda worker: worker.label)
+
+
+def enough_connected(seen: Mapping[str, QueueSnapshot | MissingQueue], minimum: int) -> Progress:
+    """Tell whether every queue has at least ``minimum`` workers, as far as that can be known.
+
+    What no later look can tell is not waited for: it is done without being verified, and says why. A queue that is
+    not there is only named, as it comes with its first job; without any other it is waited for.
+    """
+    found = {short: queue.workers for short, queue in seen.items() if isinstance(queue, QueueSnapshot)}
+    counted = {short: workers for short, workers in found.items() if workers is not None}
+    blind = {short: why for short, queue in seen.items() if (why := _why_unknowable(queue))}
+    absent = [short for short in seen if short not in counted and short not in blind]
+    enough = all(workers >= minimum for workers in counted.values()) and bool(counted or blind)
+    parts = []
+    if counted:
+        said = ", ".join(f"{short} {workers}" for short, workers in counted.items())
+        parts.append(f"workers connected: {said}" + ("" if enough else f"; {minimum} wanted"))
+    if blind:
+        parts.append(f"not verified: {_with_reasons(blind)}")
+    if not parts:
+        parts.append("who is connected to the queues is unknown")
+    if absent:
+        parts.append(f"not there: {', '.join(absent)}")
+    return Progress(done=enough, unverified=enough and bool(blind), message="; ".join(parts))
+
+
+def _why_unknowable(queue: QueueSnapshot | MissingQueue) -> str:
+    """Say why nobody can tell who is connected, now or later; empty where that can be told or may come to be."""
+    if isinstance(queue, MissingQueue):
+        return queue.reason
+    if queue.layout == "plain":
+        return "with plain lists no connection names its queue"
+    return "Redis does not let the bot list who is connected" if queue.workers is None else ""
+
+
+def _with_reasons(blind: Mapping[str, str]) -> str:
+    """Name queues with the reason, those of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for short, reason in blind.items():
+        by_reason.setdefault(reason, []).append(short)
+    return ", ".join(f"{', '.join(shorts)} ({reason})" for reason, shorts in by_reason.items())

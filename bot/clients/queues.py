@@ -10,7 +10,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from bot.clients.connected_workers import Connection, by_queue, workers_of
+from bot.clients.connected_workers import Connection, by_queue, enough_connected, workers_of
 from bot.clients.failed_job import JobDetails, details, read_job
 from bot.clients.failed_jobs import FailedJobs, masked, read_failed
 from bot.clients.queue_layout import (
@@ -113,23 +113,8 @@ class Queues:
 
     @condition
     async def workers_connected(self, minimum: int) -> Progress:
-        """Tell whether every queue that is there has at least ``minimum`` workers; raises as ``snapshot`` does.
-
-        It is not done while a queue's workers are unknown; one that is not there at all is only named.
-        """
-        seen = await self.snapshot()
-        found = {short: queue.workers for short, queue in seen.items() if isinstance(queue, QueueSnapshot)}
-        counted = {short: workers for short, workers in found.items() if workers is not None}
-        absent = [short for short, queue in seen.items() if isinstance(queue, MissingQueue) and not queue.reason]
-        unknown = [short for short in seen if short not in counted and short not in absent]
-        if not counted:
-            return Progress(done=False, message="who is connected to the queues is unknown")
-        said = ", ".join(f"{short} {workers}" for short, workers in counted.items())
-        enough = all(workers >= minimum for workers in counted.values())
-        message = f"workers connected: {said}" + ("" if enough else f"; {minimum} wanted")
-        message += f"; unknown: {', '.join(unknown)}" if unknown else ""
-        message += f"; not there: {', '.join(absent)}" if absent else ""
-        return Progress(done=enough and not unknown, message=message)
+        """Tell whether every queue that is there has at least ``minimum`` workers; raises as ``snapshot`` does."""
+        return enough_connected(await self.snapshot(), minimum)
 
     async def close(self) -> None:
         """Close the connections."""

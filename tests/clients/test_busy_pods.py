@@ -56,7 +56,7 @@ async def jobs(redis_url: str, raw: Redis) -> AsyncIterator[WorkingJobs]:
 
 async def work(raw: Redis, *workers: str) -> None:
     for number, worker in enumerate(workers):
-        await raw.hset(f"bull:{EMAIL}:{number}", mapping={"name": "sendEmail"} | ({"pb": worker} if worker else {}))
+        await raw.hset(f"bull:{EMAIL}:{number}", mapping={"name": "sendEmail", "pb": worker})
         await raw.lpush(f"bull:{EMAIL}:active", str(number))
 
 
@@ -129,12 +129,12 @@ async def test_addresses_that_do_not_tell(
 async def test_who_is_connected_may_be_forbidden(redis_url: str, raw: Redis) -> None:
     await raw.hset(f"bull:{EMAIL}:meta", mapping={"version": "bullmq:5.65.1"})
     await work(raw, "email-worker")
-    await raw.execute_command("ACL", "SETUSER", "reader", "on", ">secret", "~*", "+@all", "-client|list")
+    await raw.execute_command("ACL", "SETUSER", "reader", "on", ">secret", "~*", "+@all", "-client|list")  # type: ignore[no-untyped-call]
     address = redis_url.replace("redis://", "redis://reader:secret@")
     jobs = WorkingJobs(RedisSettings(redis_url=SecretStr(address), queues={"email": EMAIL}))
     assert "could not be read" in (await busy_pods(jobs, PODS, APP)).unknown
     await jobs.close()
-    await raw.execute_command("ACL", "DELUSER", "reader")
+    await raw.execute_command("ACL", "DELUSER", "reader")  # type: ignore[no-untyped-call]
 
 
 async def test_jobs_that_do_not_tell(raw: Redis, jobs: WorkingJobs) -> None:

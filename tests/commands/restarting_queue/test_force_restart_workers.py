@@ -93,3 +93,16 @@ async def test_without_a_redis_the_pods_are_ended_all_the_same(systems: Systems)
     plan = await planned(force_restart_workers, systems)
     assert plan.notes == ()
     assert [step.operation for step in plan.steps] == ["pods.delete", "pods.replaced"]
+
+
+async def test_on_plain_lists_every_step_comes_to_its_end(systems: Systems, raw: Redis) -> None:
+    await raw.flushall()
+    for short in ("email", "webhook", "workflow", "report"):
+        await raw.rpush(f"nova:{short}:waiting", "1")
+    plan = await planned(force_restart_workers, systems)
+    assert "No job is in flight." not in plan.notes
+    connected, stalled = (await perform(plan, systems))[-2:]
+    queues = "email, webhook, workflow, report"
+    assert connected == f"not verified: {queues} (with plain lists no connection names its queue)"
+    lost = f"{queues} unknown (in plain lists a job in work is in no list)"
+    assert stalled == f"jobs that stalled and were put back: {lost}"
