@@ -74,7 +74,7 @@ class PodChanges:
     async def spare_the_busy(self, role: str) -> dict[str, JsonValue]:
         """Mark each pod with how many jobs it works on, so that a scale-down ends the idle ones first.
 
-        Does nothing where it cannot be told which pod has which job: then any pod may go first.
+        Where it cannot be told which pod has which job, none is marked: then any pod may go first.
         """
         if self._workloads.connection.platform != "kubernetes":
             return {"changed": False, "message": "Docker Compose chooses by itself which containers go"}
@@ -82,7 +82,8 @@ class PodChanges:
         busy = await busy_pods(self._jobs, everywhere, name)
         if busy.unknown:
             message = f"which pod works on which job is unknown, any may go first: {busy.unknown}"
-            return {"changed": False, "message": message}
+            # Older marks would choose, by what is known no longer.
+            return {**await self.unmark(role), "message": message}
         pods = [pod.name for pod in everywhere if pod.app == name and pod.state != "stopping"]
         for pod in pods:
             await self._mark(pod, f"{busy.jobs.get(pod, 0)}")
