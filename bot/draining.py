@@ -13,11 +13,21 @@ from bot.plan import Step
 
 
 def in_flight(working: Working | BotError, now: datetime) -> tuple[str, ...]:
-    """Say how many jobs of which queue are worked on, and which has been for the longest; nothing without a Redis."""
+    """Say how many jobs of which queue are worked on, and which has been for the longest; nothing without a Redis.
+
+    Of a queue that does not tell it says that, and never that nothing is worked on.
+    """
     if isinstance(working, BotError):
         return () if is_missing(working) else (f"Which jobs are in flight is unknown. {why(working)}",)
+    unknown = [f"{queue}: which jobs are in flight is unknown ({why})" for queue, why in working.unknown.items()]
+    return (*_known(working, now), *unknown)
+
+
+def _known(working: Working, now: datetime) -> tuple[str, ...]:
+    if not working.known:
+        return ()
     if not working.jobs:
-        return ("No job is in flight.",)
+        return (f"No job of {', '.join(working.known)} is in flight." if working.unknown else "No job is in flight.",)
     counts = Counter(job.queue for job in working.jobs)
     said = ", ".join(f"{queue} {count}" for queue, count in counts.items())
     first = f"Jobs in flight: {said}{' or more' if working.more else ''}."

@@ -124,11 +124,15 @@ def differences(approved: Plan, fresh: Plan) -> list[str]:
 
 
 class Progress(_Data):
-    """What a condition saw: whether it holds, whether it never will, and a line for the card."""
+    """What a condition saw: whether it holds, whether it never will, and a line for the card.
+
+    ``unverified`` with ``done``: whether it holds will never be known, so that nobody waits for it; the line says why.
+    """
 
     done: bool
     message: str
     failed: bool = False
+    unverified: bool = False
 
 
 def operation(method: _F) -> _F:

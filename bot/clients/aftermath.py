@@ -1,9 +1,9 @@
 """What a forced restart did: the jobs that lost their worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from bot.clients.working_jobs import WorkingJobs
+from bot.clients.working_jobs import Stalled, WorkingJobs
 from bot.plan import Progress, condition
 
 
@@ -21,6 +21,16 @@ class Aftermath:
         A worker looks for stalled jobs every 30 s, and a job's lock lasts 30 s, unless they are set otherwise.
         """
         found = await self._jobs.stalled_since(run_began)
-        said = ", ".join(f"{short} {stalled}" for short, stalled in found.items()) or "none"
         waited = (self._clock() - step_began).total_seconds()
-        return Progress(done=waited >= seconds, message=f"jobs that stalled and were put back: {said}")
+        return Progress(done=waited >= seconds, message=f"jobs that stalled and were put back: {_said(found)}")
+
+
+def _said(found: Mapping[str, Stalled]) -> str:
+    """Name what was found of each queue; those of which the same is unknown are named together."""
+    said = ", ".join(f"{short} {stalled}" for short, stalled in found.items() if not stalled.unknown)
+    unknown: dict[str, list[str]] = {}
+    for short, stalled in found.items():
+        if stalled.unknown:
+            unknown.setdefault(f"{stalled}", []).append(short)
+    parts = [said, *(f"{', '.join(shorts)} {why}" for why, shorts in unknown.items())]
+    return "; ".join(part for part in parts if part) or "none"

@@ -6,6 +6,7 @@ from typing import Final
 from kubernetes.aio import client
 from pydantic import JsonValue
 
+from bot.clients.busy_pods import busy_pods
 from bot.clients.cluster_objects import Anything
 from bot.clients.cluster_usage import DELETION_COST, ListedPod, PodMetrics
 from bot.clients.cluster_workloads import MANAGER, STRATEGIC, Workloads
@@ -73,18 +74,20 @@ class PodChanges:
     async def spare_the_busy(self, role: str) -> dict[str, JsonValue]:
         """Mark each pod with how many jobs it works on, so that a scale-down ends the idle ones first.
 
-        Does nothing where the jobs do not tell which worker has them: then any pod may go first.
+        Where it cannot be told which pod has which job, none is marked: then any pod may go first.
         """
         if self._workloads.connection.platform != "kubernetes":
             return {"changed": False, "message": "Docker Compose chooses by itself which containers go"}
-        busy = await self._jobs.by_worker()
-        if busy is None:
-            return {"changed": False, "message": "which pod works on which job is unknown: any may go first"}
-        pods = await self.of(role)
-        costs = {pod.name: busy.get(pod.name, 0) for pod in pods}
-        for name, cost in costs.items():
-            await self._mark(name, f"{cost}")
-        idle = sum(not cost for cost in costs.values())
+        everywhere, name = await self._metrics.pods(), self._workloads.name(role)
+        busy = await busy_pods(self._jobs, everywhere, name)
+        if busy.unknown:
+            message = f"which pod works on which job is unknown, any may go first: {busy.unknown}"
+            # Older marks would choose, by what is known no longer.
+            return {**await self.unmark(role), "message": message}
+        pods = [pod.name for pod in everywhere if pod.app == name and pod.state != "stopping"]
+        for pod in pods:
+            await self._mark(pod, f"{busy.jobs.get(pod, 0)}")
+        idle = sum(not busy.jobs.get(pod, 0) for pod in pods)
         return {"changed": True, "message": f"{idle} of {len(pods)} pods are idle and go first"}
 
     @operation

@@ -24,12 +24,17 @@ class _ListedSpec(Object):
     node_name: str = ""
 
 
+class _Address(Object):
+    ip: str
+
+
 class _ListedStatus(Object):
     phase: str = "Unknown"
     reason: str = ""
     start_time: datetime | None = None
     conditions: list[StatusCondition] = Field(default_factory=list)
     container_statuses: list[ContainerStatus] = Field(default_factory=list)
+    pod_ips: list[_Address] = Field(default_factory=list, validation_alias="podIPs")
 
 
 class _ListedMetadata(Metadata):
@@ -85,6 +90,7 @@ class ListedPod:
     image: str
     requested: dict[str, float | None]
     limits: dict[str, float | None]
+    addresses: tuple[str, ...] = ()  # of both families where it has both
     is_marked: bool = False  # with what it would cost to end it: see DELETION_COST
 
 
@@ -155,6 +161,7 @@ def _listed(pod: _ListedPod) -> ListedPod:
         image=own.image,
         requested={name: _sum([found.resources.requests for found in containers], name) for name in ("cpu", "memory")},
         limits={name: _sum([found.resources.limits for found in containers], name) for name in ("cpu", "memory")},
+        addresses=tuple(address.ip for address in pod.status.pod_ips),
         is_marked=DELETION_COST in pod.metadata.annotations,
     )
 

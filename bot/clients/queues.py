@@ -10,7 +10,15 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from bot.clients.connected_workers import HOW_MANY, LIST, by_queue, too_many, workers_of
+from bot.clients.connected_workers import (
+    HOW_MANY,
+    LIST,
+    Connection,
+    by_queue,
+    enough_connected,
+    too_many,
+    workers_of,
+)
 from bot.clients.failed_job import JobDetails, details, read_job
 from bot.clients.failed_jobs import FETCHED, FailedJobs, masked, read_failed
 from bot.clients.queue_layout import (
@@ -78,8 +86,8 @@ class Queues:
             for short, reading in readings.items()
         }
 
-    async def worker_names(self, *, seconds: float = 3.0) -> dict[str, list[str]]:
-        """Name the workers connected to each queue (a nameless one by its address).
+    async def connections(self, *, seconds: float = 3.0) -> dict[str, list[Connection]]:
+        """Return the connections of each queue's workers.
 
         Raises Forbidden when Redis does not let the bot list its clients, besides TimedOut and Unavailable.
         """
@@ -92,6 +100,11 @@ class Queues:
                 raise clients
         connected = by_queue(clients)
         return {short: workers_of(self._prefix, name, connected) for short, name in self._names.items()}
+
+    async def worker_names(self, *, seconds: float = 3.0) -> dict[str, list[str]]:
+        """Name the workers connected to each queue (a nameless one by its address); raises as ``connections`` does."""
+        found = await self.connections(seconds=seconds)
+        return {short: [connection.label for connection in those] for short, those in found.items()}
 
     async def failed_jobs(self, shorts: Sequence[str], *, seconds: float = 5.0) -> dict[str, FailedJobs | MissingQueue]:
         """Read these queues' newest failed jobs, with masked reasons; raises as ``snapshot`` does."""
@@ -111,23 +124,8 @@ class Queues:
 
     @condition
     async def workers_connected(self, minimum: int) -> Progress:
-        """Tell whether every queue that is there has at least ``minimum`` workers; raises as ``snapshot`` does.
-
-        It is not done while a queue's workers are unknown; one that is not there at all is only named.
-        """
-        seen = await self.snapshot()
-        found = {short: queue.workers for short, queue in seen.items() if isinstance(queue, QueueSnapshot)}
-        counted = {short: workers for short, workers in found.items() if workers is not None}
-        absent = [short for short, queue in seen.items() if isinstance(queue, MissingQueue) and not queue.reason]
-        unknown = [short for short in seen if short not in counted and short not in absent]
-        if not counted:
-            return Progress(done=False, message="who is connected to the queues is unknown")
-        said = ", ".join(f"{short} {workers}" for short, workers in counted.items())
-        enough = all(workers >= minimum for workers in counted.values())
-        message = f"workers connected: {said}" + ("" if enough else f"; {minimum} wanted")
-        message += f"; unknown: {', '.join(unknown)}" if unknown else ""
-        message += f"; not there: {', '.join(absent)}" if absent else ""
-        return Progress(done=enough and not unknown, message=message)
+        """Tell whether every queue that is there has at least ``minimum`` workers; raises as ``snapshot`` does."""
+        return enough_connected(await self.snapshot(), minimum)
 
     async def close(self) -> None:
         """Close the connections."""

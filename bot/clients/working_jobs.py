@@ -1,7 +1,6 @@
 """The jobs that are worked on at this moment, who works on them, and those whose worker went away."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,8 +8,10 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from bot.clients.bullmq_scripts import evaluate
+from bot.clients.connected_workers import Connection
 from bot.clients.failed_jobs import FETCHED
-from bot.clients.queue_layout import Command
+from bot.clients.queue_layout import Command, MissingQueue, QueueSnapshot
+from bot.clients.queues import Queues
 from bot.clients.redis_connection import RedisConnection, redis_deadline
 from bot.masking import cut, mask
 from bot.settings import RedisSettings
@@ -40,10 +41,15 @@ class WorkingJob:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """What is worked on; ``more`` says that there are more jobs than were read."""
+    """What is worked on in the queues that are ``known``; ``more`` says that there are more jobs than were read.
+
+    ``unknown`` are the queues that do not tell, each with the reason: their jobs may be any number.
+    """
 
     jobs: tuple[WorkingJob, ...]
     more: bool
+    known: tuple[str, ...]
+    unknown: Mapping[str, str]
 
     @property
     def longest(self) -> WorkingJob | None:
@@ -54,25 +60,35 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """How many jobs of a queue were put back; ``at_least`` says that not every event since then could be read."""
+    """How many jobs of a queue were put back; ``at_least`` says that not every event since then could be read.
+
+    ``unknown`` is the reason where nothing could be.
+    """
 
     count: int
     at_least: bool = False
+    unknown: str = ""
 
     def __str__(self) -> str:
+        if self.unknown:
+            return f"unknown ({self.unknown})"
         if not self.at_least:
             return f"{self.count:,}"
         return f"at least {self.count:,}" if self.count else "unknown (its events since then are not all there)"
 
 
 class WorkingJobs:
-    """Reads the active lists of the configured queues of BullMQ, within bounds; every call ends within ``seconds``."""
+    """Reads the active lists of the configured queues of BullMQ, within bounds.
+
+    Every call to Redis ends within ``seconds``; all raise NotConfigured, TimedOut, Forbidden or Unavailable for Redis
+    as a whole. A queue that is not there, is not BullMQ's or may not be read is unknown, not idle.
+    """
 
     def __init__(
         self, settings: RedisSettings, *, connection: RedisConnection | None = None, seconds: float = 3.0
     ) -> None:
-        self._keys = {short: f"{settings.queue_prefix}:{name}" for short, name in settings.queues.items()}
         self._connection = connection or RedisConnection(settings)
+        self._queues = Queues(settings, connection=self._connection)
         self._seconds = seconds
 
     async def close(self) -> None:
@@ -80,28 +96,44 @@ class WorkingJobs:
         await self._connection.close()
 
     async def read(self) -> Working:
-        """Return what is worked on; raises NotConfigured, TimedOut, Forbidden or Unavailable."""
+        """Return what is worked on."""
+        keys, unknown = await self._layouts()
         redis = self._connection.open()
         async with redis_deadline(self._seconds):
-            found = [await _jobs(redis, short, key) for short, key in self._keys.items()]
-        return Working(tuple(job for jobs, _ in found for job in jobs), any(more for _, more in found))
+            found = [await _jobs(redis, short, key) for short, key in keys.items()]
+        jobs, more = tuple(job for jobs, _ in found for job in jobs), any(more for _, more in found)
+        return Working(jobs, more, tuple(keys), unknown)
 
-    async def by_worker(self) -> dict[str, int] | None:
-        """Return how many jobs each worker has, by its name; None where some job does not tell, or not all was read."""
-        working = await self.read()
-        if working.more or not all(job.worker for job in working.jobs):
-            return None
-        return dict(Counter(job.worker for job in working.jobs))
+    async def connections(self) -> dict[str, list[Connection]]:
+        """Return the connections of each queue's workers."""
+        return await self._queues.connections(seconds=self._seconds)
 
     async def stalled_since(self, moment: datetime) -> dict[str, Stalled]:
         """Return how many jobs lost their worker since then, for each queue that had some or does not tell.
 
         Its events tell it. BullMQ trims them (about 10,000 a queue), so on a busy queue it is the least there were.
         """
+        keys, unknown = await self._layouts()
         redis = self._connection.open()
         async with redis_deadline(self._seconds):
-            found = {short: await _stalled(redis, key, moment) for short, key in self._keys.items()}
-        return {short: stalled for short, stalled in found.items() if stalled.count or stalled.at_least}
+            found = {short: await _stalled(redis, key, moment) for short, key in keys.items()}
+        found |= {short: Stalled(0, unknown=reason) for short, reason in unknown.items()}
+        return {short: stalled for short, stalled in found.items() if stalled != Stalled(0)}
+
+    async def _layouts(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what the keys of each queue of BullMQ begin with, and for each other one why it does not tell."""
+        seen = await self._queues.snapshot(seconds=self._seconds)
+        unknown = {short: why for short, queue in seen.items() if (why := _why_unknown(queue))}
+        keys = {short: queue.name for short, queue in seen.items() if isinstance(queue, QueueSnapshot)}
+        return {short: key for short, key in keys.items() if short not in unknown}, unknown
+
+
+def _why_unknown(queue: QueueSnapshot | MissingQueue) -> str:
+    """Say why a queue does not tell what is worked on; empty where it does."""
+    if isinstance(queue, QueueSnapshot):
+        return "in plain lists a job in work is in no list" if queue.layout == "plain" else ""
+    found = f"; found instead: {', '.join(queue.found_instead)}" if queue.found_instead else ""
+    return queue.reason or f"no such keys in Redis{found}"
 
 
 async def _jobs(redis: Redis, short: str, key: str) -> tuple[list[WorkingJob], bool]:

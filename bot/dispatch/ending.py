@@ -6,7 +6,7 @@ from bot.dispatch.notices import Notices
 from bot.stores.database import Database
 from bot.stores.plans import Plans
 from bot.stores.requests import Requests
-from bot.stores.runs import Locks, Runs, StoredRun
+from bot.stores.runs import PERFORMED, Locks, Runs, StoredRun
 
 
 class Ending:
@@ -30,7 +30,8 @@ class Ending:
             if failure:
                 await self._requests.settle(connection, run_id, "failed", f"failed: {failure}", now)
             else:
-                await self._requests.settle(connection, run_id, "done", "succeeded", now)
+                said = ["succeeded", *([run.unverified] if run.unverified else [])]
+                await self._requests.settle(connection, run_id, "done", ", ".join(said), now)
             if stored.undo_of and not failure:
                 await self._runs.undone(connection, stored.undo_of, run_id)
             await self._notices.card(connection, run_id, now)
@@ -40,5 +41,5 @@ def _failure(run: StoredRun) -> str:
     failed = [f"Step {step.number + 1} ({step.title}): {step.message}" for step in run.steps if step.status == "failed"]
     if failed:
         return " ".join(failed)
-    unfinished = [str(step.number + 1) for step in run.steps if step.status != "done"]
+    unfinished = [str(step.number + 1) for step in run.steps if step.status not in PERFORMED]
     return f"Step {', '.join(unfinished)} did not end." if unfinished else ""

@@ -17,7 +17,7 @@ from bot.stores.database import Database
 from bot.stores.freeze_records import FreezeRecords
 from bot.stores.outbox import ANSWER, CARD, CRITICAL, Message, Outbox
 from bot.stores.plans import Plans, StoredPlan, Vote
-from bot.stores.runs import Runs, StoredRun
+from bot.stores.runs import PERFORMED, Runs, StoredRun
 
 
 class Notices:
@@ -195,5 +195,5 @@ def may_undo(stored: StoredPlan, run: StoredRun | None) -> bool:
     """Return whether a run left something that its plan knows how to take back."""
     if run is None or stored.plan.undo is None or run.status == "running" or run.undone_by:
         return False
-    begun = (step for step in run.steps if step.status in ("done", "failed") and step.attempts)
+    begun = (step for step in run.steps if step.status in (*PERFORMED, "failed") and step.attempts)
     return any(stored.plan.steps[step.number].kind == "do" for step in begun)

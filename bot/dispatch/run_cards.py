@@ -9,7 +9,14 @@ from bot.plan import Plan
 from bot.reply import Bold, Code, Level, Line, Note, Part, Span, Text, When
 from bot.stores.runs import StoredRun, StoredStep
 
-_SIGNS: Final = {"waiting": "○", "running": "▶", "done": "✓", "failed": "✗", "skipped": "-"}
+_SIGNS: Final = {"waiting": "○", "running": "▶", "done": "✓", "unverified": "?", "failed": "✗", "skipped": "-"}
+
+_STANDING: Final = {
+    "done": "done",
+    "unverified": "not verified",
+    "failed": "may have taken effect in part",
+    "skipped": "not begun",
+}
 
 
 def duration(start: datetime | None, end: datetime | None) -> str:
@@ -21,7 +28,8 @@ def run_headline(run: StoredRun, ended: str) -> tuple[str, Level]:
     """Return how a run stands and how bad that is; ``ended`` is how what it did has come to an end since."""
     if run.status == "succeeded":
         undone = ", and has been undone since" if run.undone_by else f", {ended}" * bool(ended)
-        return f"done after {duration(run.started_at, run.finished_at)}{undone}", Level.OK
+        unverified, level = (f", {run.unverified}", Level.UNKNOWN) if run.unverified else ("", Level.OK)
+        return f"done after {duration(run.started_at, run.finished_at)}{unverified}{undone}", level
     if run.status == "failed":
         return f"failed after {duration(run.started_at, run.finished_at)}", Level.CRITICAL
     if is_about_to_start(run):
@@ -78,7 +86,7 @@ def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, no_undo: tuple[Sp
 def standing(run: StoredRun) -> str:
     """Say which steps of a failed run took effect, which may have, and which were never begun."""
     said = []
-    for status, words in (("done", "done"), ("failed", "may have taken effect in part"), ("skipped", "not begun")):
+    for status, words in _STANDING.items():
         steps = [str(step.number + 1) for step in run.steps if step.status == status]
         if steps:
             said.append(f"step {', '.join(steps)} {words}")

@@ -22,7 +22,7 @@ from bot.errors import BotError, NotConfigured, PermanentError, TemporaryError, 
 from bot.masking import cut, mask
 from bot.plan import Progress, Step
 from bot.stores.database import Database
-from bot.stores.runs import Runs, StoredRun, StoredStep
+from bot.stores.runs import PERFORMED, Runs, StepStatus, StoredRun, StoredStep
 
 log = structlog.get_logger(__name__)
 
@@ -62,15 +62,15 @@ class Steps:
     async def perform(self, run_id: str, step: Step, number: int, executor: str) -> bool:
         """Perform a step unless it is on record as ended; return whether it is done. Raises ``Superseded``."""
         before = await self._recorded(run_id, number)
-        if before.status in ("done", "failed", "skipped"):
-            return before.status == "done"
+        if before.status in (*PERFORMED, "failed", "skipped"):
+            return before.status in PERFORMED
         begun = await self._begin(run_id, number, executor)
         await self._checkpoint.reached(f"before step {number + 1}")
         ended = await self._end_of(run_id, step, begun)
         await self._checkpoint.reached(f"step {number + 1} operated")
         await self._record(run_id, ended)
         await self._checkpoint.reached(f"after step {number + 1}")
-        return ended.status == "done"
+        return ended.status in PERFORMED
 
     async def _begin(self, run_id: str, number: int, executor: str) -> StoredStep:
         now = self._clock()
@@ -83,7 +83,7 @@ class Steps:
     async def _end_of(self, run_id: str, step: Step, begun: StoredStep) -> StoredStep:
         kinds = {"do": self._do, "wait": self._wait, "ask": self._ask}
         try:
-            message = await kinds[step.kind](run_id, step, begun)
+            seen = await kinds[step.kind](run_id, step, begun)
         except (PermanentError, TemporaryError) as error:
             return self._ended(begun, "failed", str(error))
         except UserError as error:
@@ -94,18 +94,18 @@ class Steps:
             name = secrets.token_hex(4)
             log.exception("a step failed unexpectedly", error_id=name, run=run_id, step=begun.number)
             return self._ended(begun, "failed", f"unexpected error {name}; the log has it under this name")
-        return self._ended(begun, "done", message)
+        return self._ended(begun, "unverified" if seen.unverified else "done", seen.message)
 
-    def _ended(self, begun: StoredStep, status: str, message: str) -> StoredStep:
+    def _ended(self, begun: StoredStep, status: StepStatus, message: str) -> StoredStep:
         text = cut(mask(message), _MESSAGE_LIMIT)
-        return replace(begun, status="done" if status == "done" else "failed", message=text, finished_at=self._clock())
+        return replace(begun, status=status, message=text, finished_at=self._clock())
 
     async def _record(self, run_id: str, ended: StoredStep) -> None:
         async with self._database.transaction() as connection:
             if await self._runs.end_step(connection, run_id, ended):
                 await self._notices.card(connection, run_id, self._clock())
 
-    async def _do(self, run_id: str, step: Step, begun: StoredStep) -> str:
+    async def _do(self, run_id: str, step: Step, begun: StoredStep) -> Progress:
         operation = self._operations.find(step)
         if asks_for(operation, "progress"):
             operation = partial(operation, progress=partial(self._progress, run_id, begun.number))
@@ -114,7 +114,7 @@ class Steps:
             async with asyncio.timeout(step.timeout) as scope:
                 while True:
                     try:
-                        return said(await operation(**step.arguments))
+                        return Progress(done=True, message=said(await operation(**step.arguments)))
                     except _PASSING as error:
                         trouble = str(error)
                     await self._progress(run_id, begun.number, f"tried again: {trouble}")
@@ -126,7 +126,7 @@ class Steps:
             because = f", the last try said: {trouble}" if trouble else ""
             raise PermanentError(f"not done within {step.timeout:g} s{because}") from None
 
-    async def _wait(self, run_id: str, step: Step, begun: StoredStep) -> str:
+    async def _wait(self, run_id: str, step: Step, begun: StoredStep) -> Progress:
         condition = self._operations.find(step)
         # Counted from the first begin, so that a restart does not make the wait longer; one look is always taken.
         since = begun.started_at or self._clock()
@@ -136,7 +136,7 @@ class Steps:
         while True:
             seen = await self._look(condition, step)
             if seen.done:
-                return seen.message
+                return seen
             if seen.failed:
                 raise PermanentError(seen.message)
             left = (until - self._clock()).total_seconds()
@@ -157,7 +157,7 @@ class Steps:
             return Progress(done=False, message=f"cannot be seen at present: {error}")
         return Progress.model_validate(seen)
 
-    async def _ask(self, run_id: str, step: Step, begun: StoredStep) -> str:
+    async def _ask(self, run_id: str, step: Step, begun: StoredStep) -> Progress:
         until = (begun.started_at or self._clock()) + timedelta(seconds=step.timeout)
         await self._progress(run_id, begun.number, "waits for a person's answer")
         left = (until - self._clock()).total_seconds()
@@ -166,7 +166,7 @@ class Steps:
             raise PermanentError(f"nobody answered within {step.timeout:g} s")
         if vote.action.startswith("deny"):
             raise PermanentError(f"{vote.actor.name} says it could not be done: {vote.reason}")
-        return f"confirmed by {vote.actor.name}"
+        return Progress(done=True, message=f"confirmed by {vote.actor.name}")
 
     async def _progress(self, run_id: str, number: int, message: str) -> None:
         text = cut(mask(message), _MESSAGE_LIMIT)

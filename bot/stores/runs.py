@@ -12,7 +12,10 @@ from bot.stores.database import Database
 from bot.stores.tables import locks, run_steps, runs
 
 RunStatus = Literal["running", "succeeded", "failed"]
-StepStatus = Literal["waiting", "running", "done", "failed", "skipped"]
+StepStatus = Literal["waiting", "running", "done", "unverified", "failed", "skipped"]
+
+# A step that was performed; of an unverified one nobody could see whether it holds.
+PERFORMED: Final = ("done", "unverified")
 
 TITLE_LIMIT: Final = 300
 
@@ -43,6 +46,12 @@ class StoredRun:
     finished_at: datetime | None
     undone_by: str | None
     steps: tuple[StoredStep, ...]
+
+    @property
+    def unverified(self) -> str:
+        """Which steps could not be verified, in words; empty where all could."""
+        steps = [f"{step.number + 1}" for step in self.steps if step.status == "unverified"]
+        return f"step {', '.join(steps)} not verified" if steps else ""
 
 
 class Runs:

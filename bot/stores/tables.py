@@ -82,7 +82,7 @@ run_steps = sa.Table(
     column("run_id", sa.String(40), primary_key=True),
     column("number", sa.Integer, primary_key=True),
     column("title", sa.Text),
-    column("status", sa.String(20)),  # waiting | running | done | failed | skipped
+    column("status", sa.String(20)),  # waiting | running | done | unverified | failed | skipped
     column("message", sa.Text, server_default=""),
     column("attempts", sa.Integer, server_default="0"),
     column("started_at", Moment, nullable=True),

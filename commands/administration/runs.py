@@ -19,6 +19,7 @@ _STEP_LEVELS: Final = {
     "waiting": Level.UNKNOWN,
     "running": Level.INFO,
     "done": Level.OK,
+    "unverified": Level.UNKNOWN,
     "failed": Level.CRITICAL,
     "skipped": Level.UNKNOWN,
 }
@@ -61,7 +62,9 @@ async def _one(run_id: str, runs: Runs, plans: Plans, now: datetime) -> Reply:
     if run.undone_by:
         parts.append(Note.of("Taken back by ", Code(text=run.undone_by)))
     title = plan.plan.title if plan else f"Run {run.id}"
-    return say(f"{title}: {run.status}", *parts, level=_LEVELS[run.status])
+    how = f"{run.status}, {run.unverified}" if run.unverified else run.status
+    level = Level.UNKNOWN if run.unverified and run.status == "succeeded" else _LEVELS[run.status]
+    return say(f"{title}: {how}", *parts, level=level)
 
 
 def _about(run: StoredRun, plan: StoredPlan | None) -> list[Part]:

@@ -24,8 +24,7 @@ from bot.stores.overrides import Overrides
 from bot.whom import person_named
 
 LONGEST: Final = timedelta(days=60)
-# Whoever is called is found among all that stand.
-MOST: Final = 100
+MOST: Final = 100  # overrides: whoever is called is found among all that stand
 _END: Final = "end"
 _UNSAID: Final = "the policy does not say"
 _MAY: Final = "alerts:acknowledge"

@@ -218,7 +218,7 @@ class Kubelet:
             conditions = [{"type": kind, "status": str(ready), "lastTransitionTime": at} for kind in _KINDS]
             conditions.append({"type": "PodScheduled", "status": "True", "lastTransitionTime": at})
             phase = "Pending" if about.get("reason") == "ImagePullBackOff" else "Running"
-            started = {"startTime": pod["status"].get("startTime", at), "podIP": "10.42.0.7"}
+            started = {"startTime": pod["status"].get("startTime", at), "podIP": _IP, "podIPs": [{"ip": _IP}]}
             pod["status"] = {"phase": phase, "conditions": conditions, "containerStatuses": [container]} | started
 
         if self._store.find("pods", self._namespace, name) is not None:
@@ -226,6 +226,7 @@ class Kubelet:
 
 
 _KINDS = ("Ready", "ContainersReady")
+_IP = "10.42.0.7"
 
 
 async def _waited(end: asyncio.Event, seconds: float) -> bool:

@@ -20,7 +20,7 @@ from bot.clients.cluster_revisions import Revisions
 from bot.clients.cluster_rights import rights_needed
 from bot.clients.cluster_usage import PodMetrics
 from bot.clients.cluster_workloads import Workloads
-from bot.clients.working_jobs import WorkingJobs
+from bot.clients.working_jobs import Working, WorkingJob, WorkingJobs
 from bot.settings import RedisSettings
 from sandbox.cluster.objects import BACKUP
 from tests.clients.any_cluster import AnyCluster
@@ -48,8 +48,9 @@ class OneBusy(WorkingJobs):
         super().__init__(RedisSettings(redis_url=None))
         self.pod = pod
 
-    async def by_worker(self) -> dict[str, int] | None:
-        return {self.pod: 1}
+    async def read(self) -> Working:
+        job = WorkingJob("email", "1", "sendEmail", self.pod, None)
+        return Working((job,), more=False, known=("email",), unknown={})
 
 
 async def read_everything(cluster: Cluster, workloads: Workloads, world: AnyCluster) -> None:

@@ -18,7 +18,8 @@ from bot.clients.cluster_revisions import Revisions, differences
 from bot.clients.cluster_rights import rights_needed
 from bot.clients.cluster_usage import PodMetrics
 from bot.clients.cluster_workloads import Workloads
-from bot.clients.working_jobs import WorkingJobs
+from bot.clients.connected_workers import Connection
+from bot.clients.working_jobs import Working, WorkingJob, WorkingJobs
 from bot.errors import Forbidden, PermanentError, Refused, Unavailable, UsageError
 from bot.plan import Progress
 from bot.settings import RedisSettings
@@ -43,10 +44,16 @@ class Busy(WorkingJobs):
 
     def __init__(self) -> None:
         super().__init__(RedisSettings(redis_url=None))
-        self.found: dict[str, int] | None = {}
+        self.found: dict[str, int] = {}
+        self.connected: dict[str, list[Connection]] = {}
 
-    async def by_worker(self) -> dict[str, int] | None:
-        return self.found
+    async def read(self) -> Working:
+        workers = [worker for worker, count in self.found.items() for _ in range(count)]
+        jobs = (WorkingJob("email", f"{number}", "sendEmail", worker, None) for number, worker in enumerate(workers))
+        return Working(tuple(jobs), more=False, known=("email",), unknown={})
+
+    async def connections(self) -> dict[str, list[Connection]]:
+        return self.connected
 
 
 @pytest.fixture
@@ -150,9 +157,35 @@ async def test_no_mark_stays_on_a_pod(pods: PodChanges, busy: Busy, cluster: Clu
     assert (await pods.unmark("worker"))["changed"] is False
 
 
-async def test_who_is_busy_may_be_unknown(pods: PodChanges, busy: Busy) -> None:
-    busy.found = None
-    assert (await pods.spare_the_busy("worker"))["changed"] is False
+async def test_who_is_busy_may_be_unknown(pods: PodChanges, busy: Busy, cluster: Cluster) -> None:
+    (first, *_) = [pod.name for pod in await pods.of("worker")]
+    busy.found = {first: 3}
+    await pods.spare_the_busy("worker")  # its marks say what was
+    busy.found = {"email-worker": 4}
+    assert await pods.spare_the_busy("worker") == {
+        "changed": True,
+        "message": "which pod works on which job is unknown, any may go first: "
+        "no pod is called email-worker as a worker of email is, nor does its address tell",
+    }
+    assert {pod.deletion_cost for pod in await cluster.pods("worker")} == {0}
+    assert not any(pod.is_marked for pod in await pods.of("worker"))
+
+
+async def test_a_pod_is_known_by_its_address(pods: PodChanges, busy: Busy, world: AnyCluster, cluster: Cluster) -> None:
+    names = [pod.name for pod in await pods.of("worker")]
+    for number, name in enumerate(names):
+        world.sandbox.store.change("pods", "novapulse", name, _at(f"10.42.1.{number}"))
+    busy.found = {"one": 3}
+    busy.connected = {"email": [Connection(worker, f"10.42.1.{n}:5000") for n, worker in enumerate(("two", "one"))]}
+    assert (await pods.spare_the_busy("worker"))["message"] == "1 of 2 pods are idle and go first"
+    assert {pod.name: pod.deletion_cost for pod in await cluster.pods("worker")} == {names[0]: 0, names[1]: 3}
+
+
+def _at(address: str) -> Callable[[Any], None]:
+    def change(found: Any) -> None:
+        found["status"]["podIPs"] = [{"ip": address}]
+
+    return change
 
 
 # Revisions

@@ -359,22 +359,56 @@ async def test_tells_when_enough_workers_are_connected_to_every_queue(redis_url:
     await client.close()
 
 
-async def test_a_queue_whose_workers_cannot_be_told_is_named_and_keeps_it_from_being_done(
+async def test_workers_that_no_connection_can_name_are_not_verified_and_not_waited_for(
     redis_url: str, raw: Redis, node: NodeQueues
 ) -> None:
-    client = Queues(settings(redis_url, email=EMAIL, report="nova-report", webhook="nova-webhook"))
+    client = Queues(settings(redis_url, email=EMAIL, report="nova-report", webhook="nova-webhook", gone="nova-gone"))
     await node.ask("open", EMAIL)
-    await node.ask("worker", EMAIL, worker="pod-a")
     await raw.rpush("nova:report:waiting", 1)
     await raw.set("bull:nova-webhook:meta", "no hash")
+    why = "report (with plain lists no connection names its queue), "
+    why += "webhook (the keys bull:nova-webhook:* are no queue of BullMQ)"
+    some = await client.workers_connected(1)
+    said = f"workers connected: email 0; 1 wanted; not verified: {why}; not there: gone"
+    assert (some.done, some.message) == (False, said)
+    await node.ask("worker", EMAIL, worker="pod-a")
     seen = await client.workers_connected(1)
-    assert (seen.done, seen.message) == (False, "workers connected: email 1; unknown: report, webhook")
+    said = f"workers connected: email 1; not verified: {why}; not there: gone"
+    assert (seen.done, seen.unverified, seen.message) == (True, True, said)
     await client.close()
 
 
-async def test_workers_of_queues_that_are_not_there_are_unknown(queues: Queues) -> None:
+async def test_workers_are_not_verified_where_listing_clients_is_forbidden(
+    redis_url: str, raw: Redis, node: NodeQueues
+) -> None:
+    await node.ask("open", EMAIL)
+    await node.ask("open", "nova-report")
+    url = await with_rights(raw, redis_url, "~*", "+@all", "-client|list")
+    client = Queues(settings(url, email=EMAIL, report="nova-report"))
+    seen = await client.workers_connected(1)
+    said = "not verified: email, report (Redis does not let the bot list who is connected)"
+    assert (seen.done, seen.unverified, seen.message) == (True, True, said)
+    await client.close()
+
+
+async def test_workers_of_plain_lists_alone_are_not_verified(queues: Queues, raw: Redis) -> None:
+    await raw.rpush("nova:email:waiting", 1)
+    seen = await queues.workers_connected(3)
+    said = "not verified: email (with plain lists no connection names its queue)"
+    assert (seen.done, seen.unverified, seen.message) == (True, True, said)
+
+
+async def test_workers_of_queues_that_are_not_there_are_waited_for(queues: Queues) -> None:
     unknown = await queues.workers_connected(1)
-    assert (unknown.done, unknown.message) == (False, "who is connected to the queues is unknown")
+    assert (unknown.done, unknown.unverified) == (False, False)
+    assert unknown.message == "who is connected to the queues is unknown; not there: email"
+
+
+async def test_workers_are_waited_for_while_redis_is_away() -> None:
+    away = Queues(settings(f"redis://127.0.0.1:{free_port()}/0"))
+    with pytest.raises(Unavailable):
+        await away.workers_connected(1)
+    await away.close()
 
 
 @pytest.mark.parametrize("left_out", ["waiting", "paused", "prioritized"])

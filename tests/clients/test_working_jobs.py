@@ -15,6 +15,8 @@ from sandbox.ports import free_port
 from tests.servers import redis_server
 
 BEGUN = datetime(2026, 7, 1, 9, tzinfo=UTC)
+QUEUES = ("email", "webhook", "workflow", "report")
+PLAIN = "in plain lists a job in work is in no list"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def redis(url: str) -> AsyncIterator[Redis]:
     async with Redis.from_url(url, decode_responses=True) as client:
         await client.flushall()
+        for name in QUEUES:
+            await client.hset(f"bull:nova-{name}:meta", mapping={"version": "bullmq:5.65.1"})
         yield client
 
 
@@ -54,14 +58,7 @@ async def test_names_the_longest_running_job(redis: Redis, jobs: WorkingJobs) ->
     assert working.longest is not None
     said = working.longest.sentence(BEGUN + timedelta(minutes=6))
     assert said == "report job 3 (sendEmail), running for 6 min on worker-b"
-    assert await jobs.by_worker() == {"worker-a": 1, "worker-b": 1}
-
-
-async def test_a_job_that_names_no_worker_makes_it_unknown(redis: Redis, jobs: WorkingJobs) -> None:
-    assert await jobs.by_worker() == {}
-    await _work(redis, "1", worker="worker-a")
-    await _work(redis, "2")
-    assert await jobs.by_worker() is None
+    assert [job.worker for job in working.jobs] == ["worker-a", "worker-b"]
 
 
 async def test_a_job_that_has_just_ended_is_left_out(redis: Redis, jobs: WorkingJobs) -> None:
@@ -75,7 +72,46 @@ async def test_reads_within_bounds(redis: Redis, jobs: WorkingJobs) -> None:
         await _work(redis, str(number), worker="worker-a")
     working = await jobs.read()
     assert (len(working.jobs), working.more) == (LIMIT, True)
-    assert await jobs.by_worker() is None
+
+
+async def test_queues_of_bullmq_in_which_nothing_is_in_work_say_so(redis: Redis, jobs: WorkingJobs) -> None:
+    del redis
+    working = await jobs.read()
+    assert (working.jobs, working.known, working.unknown) == ((), QUEUES, {})
+    assert await jobs.stalled_since(BEGUN) == {}
+
+
+async def test_what_is_in_work_in_plain_lists_is_unknown(redis: Redis, jobs: WorkingJobs) -> None:
+    await redis.delete("bull:nova-email:meta")
+    await redis.rpush("nova:email:waiting", "1", "2")
+    await _work(redis, "3", worker="worker-b", queue="nova-report")
+    working = await jobs.read()
+    assert [job.queue for job in working.jobs] == ["report"]
+    assert (working.known, working.unknown) == (("webhook", "workflow", "report"), {"email": PLAIN})
+    assert {short: str(stalled) for short, stalled in (await jobs.stalled_since(BEGUN)).items()} == {
+        "email": f"unknown ({PLAIN})"
+    }
+
+
+async def test_what_is_in_work_in_queues_of_other_names_is_unknown(redis: Redis, url: str) -> None:
+    await _work(redis, "1", worker="worker-a")
+    elsewhere = WorkingJobs(RedisSettings(redis_url=SecretStr(url), queue_prefix="nova", queues={"email": "email"}))
+    why = (
+        "no such keys in Redis; found instead: bull:nova-email, bull:nova-report, bull:nova-webhook, bull:nova-workflow"
+    )
+    working = await elsewhere.read()
+    assert (working.jobs, working.known, working.unknown) == ((), (), {"email": why})
+    assert await elsewhere.stalled_since(BEGUN) == {"email": Stalled(0, unknown=why)}
+    await redis.flushall()
+    assert (await elsewhere.read()).unknown == {"email": "no such keys in Redis"}
+    await elsewhere.close()
+
+
+async def test_what_is_in_work_behind_keys_that_cannot_be_read_is_unknown(redis: Redis, jobs: WorkingJobs) -> None:
+    await redis.set("bull:nova-email:active", "no list")
+    working = await jobs.read()
+    assert working.unknown == {"email": "the keys bull:nova-email:* are no queue of BullMQ"}
+    assert (await jobs.stalled_since(BEGUN))["email"].unknown == working.unknown["email"]
 
 
 async def test_counts_what_stalled_since_then(redis: Redis, jobs: WorkingJobs) -> None:

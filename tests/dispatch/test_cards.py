@@ -76,6 +76,8 @@ def run(status: RunStatus, *steps: StepStatus, outcome: str = "") -> CardView:
         (run("running", "running", "waiting"), "Running, step 1 of 2", []),
         (run("running", "done", "running"), "✓ 1. Scale", ["confirm", "deny"]),
         (run("succeeded", "done", "done"), "Done after 7 min 20 s", []),
+        (run("succeeded", "done", "unverified"), "Done after 7 min 20 s, step 2 not verified", []),
+        (run("failed", "unverified", "failed"), "step 1 not verified; step 2 may have taken effect in part", []),
         (replace(run("succeeded", "done", "done"), undo_offered=True), "Scale back to 2", ["undo"]),
         (run("failed", "failed", "skipped", outcome="Step 1 (Scale): no"), "Step 1 (Scale): no", []),
     ],

@@ -4,6 +4,7 @@ import pytest
 
 from bot.errors import Forbidden, PermanentError, TemporaryError, Unavailable
 from bot.plan import Progress, Step
+from bot.reply import Level
 from bot.stores.runs import StoredRun
 from tests.dispatch.world import AMIR, OLGA, VERA, World, all_buttons, buttons_of, text_of
 
@@ -29,6 +30,24 @@ async def asked(world: World, run_id: str, number: int) -> None:
         if run.steps[number].status == "running" and run.steps[number].message:
             return
         await asyncio.sleep(0.02)
+
+
+async def test_what_cannot_be_verified_ends_the_step_and_the_next_one_begins(running: World) -> None:
+    running.moods.extra = (Step(title="More", operation="cluster.restart", arguments={"stamp": "more"}),)
+    seen = Progress(done=True, unverified=True, message="not verified: email (in plain lists)")
+    running.cluster.sight = [Unavailable("The cluster", "busy"), seen]
+    run = await ran(running)
+    assert (run.status, run.outcome, run.unverified) == ("succeeded", "", "step 2 not verified")
+    assert [step.status for step in run.steps] == ["done", "unverified", "done", "done"]
+    assert running.cluster.changes[-1] == "restart more"
+    card = await running.card(run.id)
+    assert card.level == Level.UNKNOWN
+    assert "step 2 not verified" in text_of(card)
+    assert "? 2. " in text_of(card)
+    assert seen.message in text_of(card)
+    assert "undo" in buttons_of(card)
+    entry = (await running.requests.search(user=OLGA.id))[0]
+    assert (entry.status, entry.outcome) == ("done", "succeeded, step 2 not verified")
 
 
 async def test_what_may_pass_is_tried_again(running: World) -> None:

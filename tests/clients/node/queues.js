@@ -24,7 +24,7 @@ async function worker(order) {
 
 /** Takes one job and ends it: the queue's last states need a worker that holds the job's lock. */
 async function take(order) {
-  const taker = new Worker(order.name, null, { connection: connection(), prefix: order.prefix || "bull" });
+  const taker = new Worker(order.name, null, { connection: connection(), prefix: order.prefix || "bull", name: order.worker });
   taker.on("error", () => {});
   const job = await taker.getNextJob("token");
   if (order.end === "failed") await job.moveToFailed(new Error("it broke"), "token", false);

@@ -307,3 +307,16 @@ async def test_fewer_pods(ask: Ask) -> None:
         "1 pod of novapulse-worker is stopped; jobs it works on are finished or tried again by the others.",
     )
     assert plan.steps[3].title == "Wait until 1 pod is ready"
+
+
+async def test_fewer_pods_where_nobody_knows_what_they_work_on(ask: Ask, raw: Redis) -> None:
+    await raw.flushall()
+    await raw.rpush("nova:email:waiting", "1")
+    notes = (await ask(1)).notes
+    assert [note for note in notes if "in flight" in note] == [
+        "email: which jobs are in flight is unknown (in plain lists a job in work is in no list)",
+        *(
+            f"{short}: which jobs are in flight is unknown (no such keys in Redis)"
+            for short in ("webhook", "workflow", "report")
+        ),
+    ]

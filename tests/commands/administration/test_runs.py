@@ -84,3 +84,18 @@ async def test_a_plan_that_never_ran_says_how_it_ended(
 async def test_an_unknown_run(runs: Runs, plans: Plans, now: datetime) -> None:
     with pytest.raises(UserError, match="There is no run 'nothing'"):
         await ask(runs, plans, now, "nothing")
+
+
+async def test_a_run_of_which_a_step_is_not_verified_is_not_green(
+    runs: Runs, plans: Plans, database: Database, now: datetime, ran: str
+) -> None:
+    async with database.transaction() as connection:
+        await runs.begin_step(connection, ran, 1, "bot-1", now)
+        seen = StoredStep(1, "Wait for the rollout", "unverified", "not verified: email (plain lists)", 1, now, now)
+        await runs.end_step(connection, ran, seen)
+        await runs.finish(connection, ran, "succeeded", "", now)
+    reply = await ask(runs, plans, now, ran)
+    assert reply.title == "Scale novapulse-worker from 2 to 5: succeeded, step 2 not verified"
+    assert reply.level == Level.UNKNOWN
+    found = line(reply, "2. Wait for the rollout")
+    assert (found.level, found.value) == (Level.UNKNOWN, "unverified after 0 s: not verified: email (plain lists)")

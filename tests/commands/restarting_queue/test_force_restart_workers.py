@@ -60,6 +60,20 @@ async def test_the_new_workers_have_their_time_to_notice(systems: Systems, raw: 
     assert (await counting()).message == gone
 
 
+async def test_what_stalled_in_queues_that_do_not_tell_is_unknown(systems: Systems, raw: Redis) -> None:
+    await _stalled(raw, "9", RUN_BEGAN + timedelta(seconds=1))
+    await raw.delete("bull:nova-report:meta", "bull:nova-webhook:meta", "bull:nova-workflow:meta")
+    await raw.rpush("nova:workflow:waiting", "1")
+    plan = await planned(force_restart_workers, systems)
+    assert plan.notes[0] == "No job of email is in flight."
+    aftermath = Aftermath(systems["working_jobs"], lambda: RUN_BEGAN)
+    seen = await aftermath.stalls_counted(75.0, run_began=RUN_BEGAN, step_began=RUN_BEGAN)
+    assert seen.message == (
+        "jobs that stalled and were put back: email 1; webhook, report unknown (no such keys in Redis); "
+        "workflow unknown (in plain lists a job in work is in no list)"
+    )
+
+
 async def test_pods_that_were_replaced_meanwhile_move_the_plan(systems: Systems) -> None:
     plan = await planned(force_restart_workers, systems)
     await perform(plan, systems, leave_out=("queues", "aftermath"))
@@ -79,3 +93,16 @@ async def test_without_a_redis_the_pods_are_ended_all_the_same(systems: Systems)
     plan = await planned(force_restart_workers, systems)
     assert plan.notes == ()
     assert [step.operation for step in plan.steps] == ["pods.delete", "pods.replaced"]
+
+
+async def test_on_plain_lists_every_step_comes_to_its_end(systems: Systems, raw: Redis) -> None:
+    await raw.flushall()
+    for short in ("email", "webhook", "workflow", "report"):
+        await raw.rpush(f"nova:{short}:waiting", "1")
+    plan = await planned(force_restart_workers, systems)
+    assert "No job is in flight." not in plan.notes
+    connected, stalled = (await perform(plan, systems))[-2:]
+    queues = "email, webhook, workflow, report"
+    assert connected == f"not verified: {queues} (with plain lists no connection names its queue)"
+    lost = f"{queues} unknown (in plain lists a job in work is in no list)"
+    assert stalled == f"jobs that stalled and were put back: {lost}"

@@ -58,6 +58,18 @@ async def test_jobs_in_flight_are_named(systems: Systems, raw: Redis) -> None:
     assert notes[1].startswith("The longest: email job 9 (sendEmail), running for ")
 
 
+@pytest.mark.parametrize("workload", ["worker", "redis"])
+async def test_jobs_in_flight_may_be_unknown(systems: Systems, raw: Redis, world: AnyCluster, workload: str) -> None:
+    await world.sandbox.wait_ready("redis", 1)
+    await raw.delete("bull:nova-email:meta", "bull:nova-report:meta")
+    await raw.rpush("nova:report:waiting", "1")
+    assert (await planned(restart, systems, workload=workload)).notes == (
+        "No job of webhook, workflow is in flight.",
+        "email: which jobs are in flight is unknown (no such keys in Redis)",
+        "report: which jobs are in flight is unknown (in plain lists a job in work is in no list)",
+    )
+
+
 async def test_what_cannot_be_restarted_is_refused(systems: Systems, world: AnyCluster) -> None:
     await systems["cluster"].scale("worker", 0)
     with pytest.raises(Refused, match="scaled to 0"):
