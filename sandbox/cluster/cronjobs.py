@@ -13,7 +13,7 @@ TAKES = timedelta(minutes=4)
 def reconcile(store: ObjectStore, namespace: str, *, failed: bool) -> None:
     """Begin what is due: the last run that should have been, where there has been none since."""
     for cronjob in store.list("cronjobs", namespace):
-        due, last = _last_due(cronjob["spec"]["schedule"], store.now()), cronjob["status"].get("lastScheduleTime")
+        due, last = _last_due(cronjob["spec"]["schedule"], store.now()), cronjob.get("status", {}).get("lastScheduleTime")
         if not cronjob["spec"].get("suspend") and (last is None or datetime.fromisoformat(last) < due):
             run(store, cronjob, due, failed=failed)
 
@@ -25,9 +25,10 @@ def run(store: ObjectStore, cronjob: Object, at: datetime, *, failed: bool) -> N
     store.create("jobs", metadata["namespace"], _job(cronjob, stamp(at), ended, failed=failed))
 
     def report(found: Object) -> None:
-        found["status"]["lastScheduleTime"] = stamp(at)
+        status = found.setdefault("status", {})
+        status["lastScheduleTime"] = stamp(at)
         if not failed:
-            found["status"]["lastSuccessfulTime"] = ended
+            status["lastSuccessfulTime"] = ended
 
     store.change("cronjobs", metadata["namespace"], metadata["name"], report)
     _forget(store, cronjob)
@@ -53,8 +54,9 @@ def _job(cronjob: Object, begun: str, ended: str, *, failed: bool) -> Object:
 def _forget(store: ObjectStore, cronjob: Object) -> None:
     """Keep as many Jobs of either end as the CronJob says."""
     own = sorted(owned(store, "jobs", cronjob), key=lambda job: str(job["status"]["startTime"]), reverse=True)
-    for limit, key in (("successfulJobsHistoryLimit", "succeeded"), ("failedJobsHistoryLimit", "failed")):
-        for job in [job for job in own if key in job["status"]][cronjob["spec"][limit] :]:
+    kept = {"succeeded": ("successfulJobsHistoryLimit", 3), "failed": ("failedJobsHistoryLimit", 1)}
+    for key, (limit, default) in kept.items():
+        for job in [job for job in own if key in job["status"]][cronjob["spec"].get(limit, default) :]:
             store.remove("jobs", job["metadata"]["namespace"], job["metadata"]["name"])
 
 
