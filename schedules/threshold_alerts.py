@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from bot.attempt import attempt, is_missing, why
 from bot.clients.api import NovaPulseApi
@@ -61,9 +61,14 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
         _queues(queues, api, now), asyncio.gather(*(_tried(call) for call in systems.values()))
     )
     tried = dict(zip(systems, answers, strict=True))
-    found = [*of_queues, *(one for name, problem in tried.items() for one in _system(name, problem, now))]
-    await samples.add([Sample(series_of(one.metric, one.labels), one.at, one.value) for one in found])
-    return found
+    of_systems = [one for name, problem in tried.items() for one in _system(name, problem, now)]
+    await samples.look([_sample(one) for one in of_queues if "queue" in one.labels], now)
+    await samples.add([_sample(one) for one in (*of_queues, *of_systems) if "queue" not in one.labels])
+    return [*of_queues, *of_systems]
+
+
+def _sample(one: Observation) -> Sample:
+    return Sample(series_of(one.metric, one.labels), one.at, one.value)
 
 
 async def _live(api: NovaPulseApi) -> None:
@@ -137,11 +142,11 @@ def _queue(
     seen = snapshot if isinstance(snapshot, BotError) else snapshot[short]
     if isinstance(seen, QueueSnapshot):
         # What a layout does not tell, such as plain lists their workers, nobody expects to read.
-        return _unexpected(_observed(short, _by_redis(seen, now), "", now))
+        return _observed(short, _by_redis(seen, now), "", now, is_expected=False)
     unreadable: Readings = {"queue_readable": 0.0} if isinstance(seen, MissingQueue) else {}
     problem = f"{seen.sentence()}." if isinstance(seen, MissingQueue) else why(seen)
     if isinstance(counted, BotError) and is_missing(seen) and is_missing(counted):
-        return _unexpected(_observed(short, unreadable, f"{problem} {why(counted)}", now))
+        return _observed(short, unreadable, f"{problem} {why(counted)}", now, is_expected=False)
     if isinstance(counted, BotError):
         return _observed(short, unreadable, f"{problem} {why(counted)}", now)
     if short not in counted:
@@ -193,12 +198,11 @@ def _by_api(counts: QueueCounts) -> Readings:
     }
 
 
-def _observed(short: str, readings: Readings, detail: str, now: datetime) -> list[Observation]:
-    labels = {"queue": short}
-    return [
-        Observation(metric=metric, labels=labels, value=readings.get(metric), at=now, reason=detail)
-        for metric in QUEUE_METRICS
-    ]
+def _observed(
+    short: str, readings: Readings, detail: str, now: datetime, *, is_expected: bool = True
+) -> list[Observation]:
+    same: dict[str, Any] = {"labels": {"queue": short}, "at": now, "reason": detail, "is_expected": is_expected}
+    return [Observation(metric=metric, value=readings.get(metric), **same) for metric in QUEUE_METRICS]
 
 
 def _unexpected(found: list[Observation]) -> list[Observation]:

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -320,8 +320,8 @@ async def test_firing_again_after_the_end_is_a_new_incident(bot: Bot) -> None:
 
 async def test_the_incident_and_its_message_are_committed_together_or_not_at_all(database: Database) -> None:
     class Broken(Outbox):
-        async def put(self, message: Message, now: datetime, *, connection: Any = None) -> None:
-            await super().put(message, now, connection=connection)
+        async def put_all(self, several: Collection[Message], now: datetime, *, connection: Any) -> None:
+            await super().put_all(several, now, connection=connection)
             raise BotError("killed here")
 
     bot = Bot(database, policy())
