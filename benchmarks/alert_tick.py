@@ -8,27 +8,24 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from benchmarks.tick_counts import Counted, Others, TimedQueues, TimedSamples, counting
 from bot import catalog
 from bot.alerting.parts import alerting_parts
 from bot.alerting.pipeline import Alerting
-from bot.clients.queues import Queues
 from bot.clients.redis import RedisServer
 from bot.policy_file import PolicyFile
 from bot.settings import RedisSettings
 from bot.stores.database import Database
-from bot.stores.samples import Sample, Samples
 from schedules.threshold_alerts import threshold_alerts
 from tests.servers import redis_server
 
@@ -58,73 +55,6 @@ end
 
 
 @dataclass
-class Counted:
-    """What one tick took: seconds, round trips and commands of Redis, statements and rows of the database."""
-
-    read: float = 0.0
-    sampled: float = 0.0
-    observed: float = 0.0
-    judged: float = 0.0
-    in_database: float = 0.0
-    reads: int = 0
-    commands: int = 0
-    statements: int = 0
-    rows: int = 0
-    grown: float = 0.0
-    cpu: float = 0.0
-    redis_cpu: float = 0.0
-
-    @property
-    def total(self) -> float:
-        """All of it."""
-        return self.observed + self.judged
-
-
-class TimedQueues(Queues):
-    """The queues, and how long they took to be read."""
-
-    seconds = 0.0
-
-    async def snapshot(self, *, seconds: float = 3.0) -> Any:
-        """Read every queue and keep the time; slowness is what is measured, so that it has all the time."""
-        started = time.perf_counter()
-        try:
-            return await super().snapshot(seconds=max(seconds, 60.0))
-        finally:
-            self.seconds = time.perf_counter() - started
-
-
-class TimedSamples(Samples):
-    """The samples, and how long they took to be written."""
-
-    seconds = 0.0
-
-    async def look(self, found: list[Sample], now: datetime) -> None:
-        """Keep the samples and the time."""
-        started = time.perf_counter()
-        await super().look(found, now)
-        self.seconds = time.perf_counter() - started
-
-
-class Others:
-    """The systems that are no part of the measurement: each answers at once."""
-
-    ok = True
-
-    async def ping(self) -> float:
-        """Answer."""
-        return 1.0
-
-    async def live(self) -> "Others":
-        """Answer that it is well."""
-        return self
-
-    async def reachable(self) -> str:
-        """Answer."""
-        return "1"
-
-
-@dataclass
 class World:
     """The systems of one measurement."""
 
@@ -140,9 +70,9 @@ class World:
         with counting() as found:
             started = time.perf_counter()
             others: Any = (Others(), Others(), Others())
-            seen = await threshold_alerts.handler(self.queues, self.redis, *others, self.samples, now)
+            seen: Any = await threshold_alerts.handler(self.queues, self.redis, *others, self.samples, now)
             found.observed = time.perf_counter() - started
-            await self.alerting.tick(seen, now)  # type: ignore[arg-type] - this one observes
+            await self.alerting.tick(seen, now)
             found.judged = time.perf_counter() - started - found.observed
         found.cpu = time.process_time() - cpu
         asked = [after - before for before, after in zip(begun, await self._asked(), strict=True)]
@@ -154,31 +84,6 @@ class World:
         said = await self.raw.info("all")
         spent = said["used_cpu_user"] + said["used_cpu_sys"]
         return said["total_reads_processed"], said["total_commands_processed"], spent
-
-
-@contextmanager
-def counting() -> Iterator[Counted]:
-    """Count what the database is asked, and for how long."""
-    found = Counted()
-
-    def before(*asked: Any) -> None:
-        asked[4].begun = time.perf_counter()
-
-    def after(*asked: Any) -> None:
-        _, cursor, statement, values, context, many = asked
-        found.in_database += time.perf_counter() - context.begun
-        found.statements += 1
-        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
-            found.rows += len(values) if many else max(cursor.rowcount, 0)
-
-    hooks = {"before_cursor_execute": before, "after_cursor_execute": after}
-    for name, hook in hooks.items():
-        sa.event.listen(sa.Engine, name, hook)
-    try:
-        yield found
-    finally:
-        for name, hook in hooks.items():
-            sa.event.remove(sa.Engine, name, hook)
 
 
 async def measure(queues: int) -> dict[str, Counted]:
@@ -223,7 +128,7 @@ async def _write(raw: Redis, keys: list[str], waiting: int) -> None:
     at = int((_START + 2 * _TICK).timestamp() * 1000)
     for start in range(0, len(keys), _CHUNK):
         these = keys[start : start + _CHUNK]
-        await raw.eval(_WRITE, len(these), *these, at, waiting)  # type: ignore[no-untyped-call, misc] - redis-py's own
+        await raw.eval(_WRITE, len(these), *these, at, waiting)
 
 
 def _workers(url: str, queues: int) -> list[socket.socket]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -112,8 +113,8 @@ def _system(name: str, problem: BotError | None, now: datetime) -> list[Observat
     reason = why(problem)
     if isinstance(problem, Unavailable) and not isinstance(problem, Forbidden):
         # Down is another matter: what could not be read before is neither over nor worse.
-        return [up.model_copy(update=_down(problem, reason)), _readable(name, None, now, reason)]
-    unknown = up.model_copy(update={"value": None, "reason": reason})
+        return [_down(up, problem, reason), _readable(name, None, now, reason)]
+    unknown = replace(up, value=None, reason=reason)
     if is_missing(problem):
         return _unexpected([unknown, _readable(name, None, now, reason)])
     clause = problem.reason if isinstance(problem, Unavailable) else reason
@@ -121,10 +122,10 @@ def _system(name: str, problem: BotError | None, now: datetime) -> list[Observat
     return [unknown, _readable(name, 0.0, now, reason, f"{called} could not be read for {FOR}: {clause}")]
 
 
-def _down(problem: Unavailable, reason: str) -> dict[str, float | str]:
+def _down(up: Observation, problem: Unavailable, reason: str) -> Observation:
     """What does not answer in time may be slow or hang, and is reachable for all that is known."""
     slow = f"{problem.system} answers slowly or not at all: {problem.reason}" if isinstance(problem, TimedOut) else ""
-    return {"value": 0.0, "reason": reason, "summary": slow}
+    return replace(up, value=0.0, reason=reason, summary=slow)
 
 
 def _readable(name: str, value: float | None, now: datetime, reason: str = "", summary: str = "") -> Observation:
@@ -206,4 +207,4 @@ def _observed(
 
 
 def _unexpected(found: list[Observation]) -> list[Observation]:
-    return [one.model_copy(update={"is_expected": False}) for one in found]
+    return [replace(one, is_expected=False) for one in found]

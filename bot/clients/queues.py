@@ -1,4 +1,4 @@
-"""NovaPulse's queues, read from Redis in two round trips for every few hundred of them."""
+"""NovaPulse's queues, read from Redis in a few round trips for every few hundred of them."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 from bot.clients.connected_workers import by_queue, workers_of
 from bot.clients.failed_job import JobDetails, details, read_job
 from bot.clients.failed_jobs import FailedJobs, masked, read_failed
+from bot.clients.many_queues import FEW, ask_jobs, ask_queues
 from bot.clients.queue_layout import (
     RUNBOOK_PREFIX,
     Answers,
@@ -141,21 +142,27 @@ class Queues:
         return (f"{self._key(self._names[short])}:meta", *plain)
 
     async def _first_round(self, redis: Redis) -> tuple[Mapping[str, Mapping[str, Answers]], Any]:
-        """Ask everything about every queue at once; the last answer is the list of clients, or its error."""
+        """Ask everything about every queue; the last answer is the list of clients, or its error."""
+        keys = {short: self._key(name) for short, name in self._names.items()}
+        many = await ask_queues(redis, list(keys.values())) if len(keys) > FEW else {}
         asked: list[tuple[str, str, str, Command]] = []
-        for short, name in self._names.items():
-            parts = {"bullmq": bullmq_commands(self._key(name))}
-            parts |= {key: plain_commands(key) for key in self._plain_keys(short)}
-            asked += [(short, part, field, command) for part in parts for field, command in parts[part].items()]
+        for short, key in keys.items():
+            if key not in many:
+                parts = {"bullmq": bullmq_commands(key)}
+                parts |= {plain: plain_commands(plain) for plain in self._plain_keys(short)}
+                asked += [(short, part, field, command) for part in parts for field, command in parts[part].items()]
         *answered, clients = await _ask(redis, [*(command for *_, command in asked), _CLIENT_LIST])
-        answers: dict[str, dict[str, dict[str, Any]]] = {}
+        answers: dict[str, dict[str, Answers]] = {
+            short: {"bullmq": many[key]} for short, key in keys.items() if key in many
+        }
+        plainly: dict[str, dict[str, dict[str, Any]]] = {}
         for (short, part, field, _), answer in zip(asked, answered, strict=True):
-            answers.setdefault(short, {}).setdefault(part, {})[field] = answer
-        return answers, clients
+            plainly.setdefault(short, {}).setdefault(part, {})[field] = answer
+        return {**answers, **plainly}, clients
 
     def _reading(self, short: str, parts: Mapping[str, Answers]) -> Reading | str:
         """Return what was read, or why nothing could be (an empty text: because nothing is there)."""
-        if forbidden(parts["bullmq"]):
+        if len(parts) > 1 and forbidden(parts["bullmq"]):  # what a script has read is there
             return f"Redis does not let the bot read {self._key(self._names[short])}:*"
         name, bullmq = self._names[short], parts["bullmq"]
         try:
@@ -177,11 +184,14 @@ class Queues:
 
     async def _oldest(self, redis: Redis, readings: Sequence[Reading]) -> dict[str, datetime]:
         """Read when the jobs at the ends of the waiting lists were due, and keep each queue's earliest."""
-        asked = [(reading.name, job) for reading in readings for job in reading.ends]
-        commands: list[Command] = [("HMGET", f"{self._key(name)}:{job}", "timestamp", "opts") for name, job in asked]
+        asked = [(reading.name, f"{self._key(reading.name)}:{job}") for reading in readings for job in reading.ends]
+        many = await ask_jobs(redis, [key for _, key in asked]) if len(readings) > FEW else {}
+        left = [key for _, key in asked if key not in many]
+        commands: list[Command] = [("HMGET", key, "timestamp", "opts") for key in left]
+        answers = {**many, **dict(zip(left, await _ask(redis, commands), strict=True))}
         oldest: dict[str, datetime] = {}
-        for (name, _), answer in zip(asked, await _ask(redis, commands), strict=True):
-            due = None if isinstance(answer, RedisError) else _due(*answer)
+        for name, key in asked:
+            due = None if isinstance(answers[key], RedisError) else _due(*answers[key])
             if due:
                 oldest[name] = min(due, oldest.get(name, due))
         return oldest

@@ -69,7 +69,7 @@ def _said(message: Message) -> dict[str, Any]:
 
 
 def _newer(now: datetime) -> sa.Update:
-    new = {name: sa.bindparam(f"new_{name}") for name in ("body", "page", "priority")}
+    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in ("body", "page", "priority")}
     return (
         sa.update(messages)
         .where(messages.c.key == sa.bindparam("of"))

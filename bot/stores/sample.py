@@ -14,7 +14,7 @@ _ROUND: Final = 90
 AT_LEAST: Final = 1_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One value of a series at one moment; None where it could not be read."""
 
@@ -26,6 +26,8 @@ class Sample:
 def series_of(metric: str, labels: Mapping[str, str]) -> str:
     """Name the series of a metric: ``queue_waiting`` of ``queue=email`` is ``queue/email/waiting``."""
     subject, _, what = metric.partition("_")
+    if (label := labels.get(subject)) and what:  # as of every queue
+        return f"{subject}/{label}/{what}"
     return "/".join(part for part in (subject, labels.get(subject, ""), what) if part)
 
 
