@@ -1,66 +1,146 @@
-"""One evaluation of the alert rules over many queues, in a process of its own, so that its memory is its own."""
+"""A whole tick of the alerts over many queues: Redis, the rules, the database; each size in a process of its own."""
 
 import asyncio
+import base64
+import json
 import resource
+import socket
 import sys
 import tempfile
 import time
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from benchmarks.tick_counts import Counted, Others, TimedQueues, TimedSamples, counting
 from bot import catalog
-from bot.alerting.evaluate import AlertState, evaluate
+from bot.alerting.parts import alerting_parts
+from bot.alerting.pipeline import Alerting
+from bot.clients.redis import RedisServer
 from bot.policy_file import PolicyFile
-from bot.schedule import Observation
+from bot.settings import RedisSettings
 from bot.stores.database import Database
-from bot.stores.incidents import Incidents
+from schedules.threshold_alerts import threshold_alerts
+from tests.servers import redis_server
 
-QUEUES = (1_250, 2_500, 5_000, 10_000)
-ACTIVE_SHARE = 0.2
-_METRICS = ("queue_waiting", "queue_failed", "queue_oldest_seconds", "queue_stalled_seconds", "queue_workers")
-_QUIET = {"queue_workers": 2.0}
-_POLICY = Path(__file__).parents[1] / "policy.toml"
-_MIB = 1024
-_TICK = timedelta(seconds=30)
+QUEUES: Final = (1_250, 2_500, 5_000, 10_000)
+ACTIVE_SHARE: Final = 0.2
+CHANGED: Final = 200
+_START: Final = datetime(2026, 7, 1, 9, tzinfo=UTC)
+_TICK: Final = timedelta(seconds=30)
+_POLICY: Final = Path(__file__).parents[1] / "policy.toml"
+_MIB: Final = 1024
+_CHUNK: Final = 250
+# The second tick finds what has waited for 30 s, the fourth nothing new; the fifth sees more jobs, the sixth rings.
+_SHOWN: Final = {1: "all alerts new", 3: "nothing changed", 5: "200 worsened"}
+_GROWS: Final = 4
+# A queue of BullMQ as it is after a while: its meta, its counter, the last job that was completed, what waits.
+_WRITE: Final = """
+for _, key in ipairs(KEYS) do
+  redis.call('HSET', key .. ':meta', 'version', 'bullmq:5.65.1', 'opts.maxLenEvents', 10000)
+  redis.call('SET', key .. ':id', 5000)
+  redis.call('ZADD', key .. ':completed', ARGV[1], 'done')
+  for i = 1, tonumber(ARGV[2]) do redis.call('LPUSH', key .. ':wait', i) end
+  for _, i in ipairs({1, tonumber(ARGV[2])}) do
+    if i > 0 then redis.call('HSET', key .. ':' .. i, 'timestamp', ARGV[1], 'opts', '{"attempts":5}') end
+  end
+end
+"""
 
 
-def observations(queues: int, now: datetime) -> list[Observation]:
-    """Return what is seen of so many queues, a fifth of them with a backlog."""
-    busy = int(queues * ACTIVE_SHARE)
-    return [
-        Observation(
-            metric=metric,
-            labels={"queue": f"q{number}"},
-            value=1500.0 if metric == "queue_waiting" and number < busy else _QUIET.get(metric, 0.0),
-            at=now,
-        )
-        for number in range(queues)
-        for metric in _METRICS
-    ]
+@dataclass
+class World:
+    """The systems of one measurement."""
 
+    queues: TimedQueues
+    redis: RedisServer
+    raw: Redis
+    samples: TimedSamples
+    alerting: Alerting
 
-async def one_tick(queues: int) -> tuple[float, float, int]:
-    """Return the seconds that the third tick's evaluation and its remembering take, and how many alerts are active."""
-    rules = PolicyFile(_POLICY, catalog.load()).current.alerts
-    now, states = datetime(2026, 7, 1, 9, tzinfo=UTC), dict[str, AlertState]()
-    with tempfile.TemporaryDirectory(prefix="novapulse-bench-") as folder:
-        database = Database(f"sqlite:///{folder}/state.db")
-        await database.migrate()
-        incidents = Incidents(database)
-        evaluated = remembered = 0.0
-        for tick in range(3):
-            at = now + tick * _TICK
-            seen = observations(queues, at)
+    async def tick(self, number: int) -> Counted:
+        """Do the whole tick and say what it took."""
+        now, begun, cpu = _START + number * _TICK, await self._asked(), time.process_time()
+        with counting() as found:
             started = time.perf_counter()
-            found = evaluate(rules, seen, states, at)
-            evaluated = time.perf_counter() - started
-            states = {one.alert.fingerprint: one.state for one in found if one.state.is_active}
-            stored = {name: state.model_dump(mode="json") for name, state in states.items()}
-            async with database.transaction() as connection:
-                await incidents.remember(stored, at, connection=connection)
-            remembered = time.perf_counter() - started - evaluated
-        await database.close()
-    return evaluated, remembered, len(states)
+            others: Any = (Others(), Others(), Others())
+            seen: Any = await threshold_alerts.handler(self.queues, self.redis, *others, self.samples, now)
+            found.observed = time.perf_counter() - started
+            await self.alerting.tick(seen, now)
+            found.judged = time.perf_counter() - started - found.observed
+        found.cpu = time.process_time() - cpu
+        asked = [after - before for before, after in zip(begun, await self._asked(), strict=True)]
+        found.reads, found.commands, found.redis_cpu = int(asked[0]), int(asked[1]), asked[2]
+        found.read, found.sampled = self.queues.seconds, self.samples.seconds
+        return found
+
+    async def _asked(self) -> tuple[float, float, float]:
+        said = await self.raw.info("all")
+        spent = said["used_cpu_user"] + said["used_cpu_sys"]
+        return said["total_reads_processed"], said["total_commands_processed"], spent
+
+
+async def measure(queues: int) -> dict[str, Counted]:
+    """Run six ticks over so many queues, a fifth of them with a backlog."""
+    busy = int(queues * ACTIVE_SHARE)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="novapulse-bench-"))
+        url = stack.enter_context(redis_server(Path(folder)))
+        raw = await stack.enter_async_context(Redis.from_url(url))
+        await raw.config_set("maxclients", 15_000)
+        names = [f"bull:nova-q{number}" for number in range(queues)]
+        await _write(raw, names[:busy], 1_500)
+        await _write(raw, names[busy:], 0)
+        for worker in _workers(url, queues):
+            stack.callback(worker.close)
+        world = await _world(stack, url, f"sqlite:///{folder}/state.db", queues, raw)
+        before, found = _memory(), dict[str, Counted]()
+        for number in range(6):
+            if number == _GROWS:
+                await _write(raw, names[:CHANGED], 1_000)
+            counted = await world.tick(number)
+            counted.grown = _memory() - before
+            if number in _SHOWN:
+                found[_SHOWN[number]] = counted
+    return found
+
+
+async def _world(stack: AsyncExitStack, url: str, database_url: str, queues: int, raw: Redis) -> World:
+    names = {f"q{number}": f"nova-q{number}" for number in range(queues)}
+    settings = RedisSettings(redis_url=SecretStr(url), queues=names)
+    database, commands = Database(database_url), catalog.load()
+    await database.migrate()
+    policy = PolicyFile(_POLICY, commands)
+    alerting, _ = alerting_parts(database, policy, commands, channel="C1", clock=lambda: _START)
+    world = World(TimedQueues(settings), RedisServer(settings), raw, TimedSamples(database), alerting)
+    for part in (world.queues, world.redis, database):
+        stack.push_async_callback(part.close)
+    return world
+
+
+async def _write(raw: Redis, keys: list[str], waiting: int) -> None:
+    at = int((_START + 2 * _TICK).timestamp() * 1000)
+    for start in range(0, len(keys), _CHUNK):
+        these = keys[start : start + _CHUNK]
+        await raw.eval(_WRITE, len(these), *these, at, waiting)
+
+
+def _workers(url: str, queues: int) -> list[socket.socket]:
+    """Connect one worker a queue, named as BullMQ's are."""
+    found, server = [], urlsplit(url)
+    for number in range(queues):
+        worker = socket.create_connection((server.hostname, server.port))
+        name = base64.b64encode(f"nova-q{number}".encode()).decode()
+        worker.sendall(f"CLIENT SETNAME bull:{name}:w:one\r\n".encode())
+        worker.recv(16)
+        found.append(worker)
+    return found
 
 
 def _memory() -> float:
@@ -70,25 +150,33 @@ def _memory() -> float:
 
 async def report() -> str:
     """Measure each size in a process of its own, and say the curve: linear is a ratio near that of the sizes."""
-    lines = ["one evaluation of the default rules: queues, active alerts, evaluated, remembered, more memory"]
-    first = 0.0
+    lines = ["one whole tick of the default rules; a fifth of the queues have an active alert, ms"]
+    heads = "read observe sample  judge  total    x |    CPU  Redis | reads commands | statements  rows |  MiB"
+    lines.append(f"  queues  tick              {heads}")
+    first: dict[str, float] = {}
     for queues in QUEUES:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.alert_tick", str(queues), stdout=asyncio.subprocess.PIPE
         )
         out, _ = await process.communicate()
-        evaluated, remembered, active, memory = (float(part) for part in out.split())
-        total = evaluated + remembered
-        first = first or total
-        ratio = f"{queues / QUEUES[0]:.0f}x queues: {total / first:.1f}x time"
-        lines.append(
-            f"  {queues:>6,} {active:>6,.0f} {evaluated * 1000:>7.0f} ms {remembered * 1000:>7.0f} ms "
-            f"{memory:>5.0f} MiB   {ratio}"
-        )
+        for kind, values in json.loads(out).items():
+            one = Counted(**values)
+            lines.append(_line(queues, kind, one, one.cpu / first.setdefault(kind, one.cpu)))
     return "\n".join(lines)
 
 
+def _line(queues: int, kind: str, one: Counted, ratio: float) -> str:
+    observed = one.observed - one.read - one.sampled
+    times = (one.read, observed, one.sampled, one.judged, one.total)
+    said = " ".join(f"{seconds * 1000:>6,.0f}" for seconds in times)
+    return (
+        f"  {queues:>6,}  {kind:<15} {said} {ratio:>4.1f} | "
+        f"{one.cpu * 1000:>6,.0f} {one.redis_cpu * 1000:>6,.0f} | {one.reads:>5,} {one.commands:>8,} | "
+        f"{one.statements:>6,} {one.rows:>7,} | {one.grown:>4.0f}"
+    )
+
+
 if __name__ == "__main__":
-    asyncio.run(one_tick(1))  # what is loaded once is no part of a tick
-    before = _memory()
-    print(*asyncio.run(one_tick(int(sys.argv[1]))), _memory() - before)
+    import uvloop
+
+    print(json.dumps({kind: asdict(one) for kind, one in uvloop.run(measure(int(sys.argv[1]))).items()}))

@@ -103,6 +103,8 @@ class AlertRule(_Section):
 
     def covers(self, metric: str, labels: Mapping[str, str]) -> bool:
         """Say whether the rule is about this observation."""
+        if not self.match and not self.unless:
+            return metric == self.metric
         matches = all(labels.get(name) == value for name, value in self.match.items())
         excepted = bool(self.unless) and all(labels.get(name) == value for name, value in self.unless.items())
         return metric == self.metric and matches and not excepted

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
-
 from bot.errors import InvalidDeclaration
 from bot.reply import Reply
 
@@ -17,14 +15,13 @@ Labels = Mapping[str, tuple[str, ...]]
 FOR: Final = "{for}"
 
 
-class Observation(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
     """One reading at one moment: ``value`` is None where it could not be read, and ``reason`` says why.
 
     ``summary`` is what an alert about it says where the rule's own summary would be too rough. ``is_expected`` is False
     where nobody expects to read it, such as of a system that is not configured.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     metric: str
     labels: dict[str, str]

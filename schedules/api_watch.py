@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -124,7 +125,7 @@ def _unknown(found: ReplicaMetrics | BotError, now: datetime) -> list[Observatio
     words = f"The API's error rate is not in its metrics (for {FOR}); the 5xx entries in its log stand in for it"
     return [
         _error(None, now, _SILENT, expected=False),
-        silent.model_copy(update={"summary": words}),
+        replace(silent, summary=words),
         _said("api_p95_ms", None, now, _SILENT, expected=False),
     ]
 
@@ -160,7 +161,7 @@ def _shares(logs: list[bytes]) -> tuple[int, int]:
 
 def _error(value: float | None, now: datetime, reason: str, *, expected: bool = True) -> Observation:
     labels = {"source": "metrics"}
-    return _said("api_error_percent", value, now, reason, expected=expected).model_copy(update={"labels": labels})
+    return replace(_said("api_error_percent", value, now, reason, expected=expected), labels=labels)
 
 
 def _said(metric: str, value: float | None, now: datetime, reason: str = "", *, expected: bool = True) -> Observation:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from bot.attempt import attempt, is_missing, why
 from bot.clients.api import NovaPulseApi
@@ -66,9 +67,14 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
         _queues(queues, api, now), asyncio.gather(*(_tried(call) for call in systems.values()))
     )
     tried = dict(zip(systems, answers, strict=True))
-    found = [*of_queues, *(one for name, problem in tried.items() for one in _system(name, problem, now))]
-    await samples.add([Sample(series_of(one.metric, one.labels), one.at, one.value) for one in found])
-    return found
+    of_systems = [one for name, problem in tried.items() for one in _system(name, problem, now)]
+    await samples.look([_sample(one) for one in of_queues if "queue" in one.labels], now)
+    await samples.add([_sample(one) for one in (*of_queues, *of_systems) if "queue" not in one.labels])
+    return [*of_queues, *of_systems]
+
+
+def _sample(one: Observation) -> Sample:
+    return Sample(series_of(one.metric, one.labels), one.at, one.value)
 
 
 async def _live(api: NovaPulseApi) -> None:
@@ -112,8 +118,8 @@ def _system(name: str, problem: BotError | None, now: datetime) -> list[Observat
     reason = why(problem)
     if isinstance(problem, Unavailable) and not isinstance(problem, Forbidden):
         # Down is another matter: what could not be read before is neither over nor worse.
-        return [up.model_copy(update=_down(problem, reason)), _readable(name, None, now, reason)]
-    unknown = up.model_copy(update={"value": None, "reason": reason})
+        return [_down(up, problem, reason), _readable(name, None, now, reason)]
+    unknown = replace(up, value=None, reason=reason)
     if is_missing(problem):
         return _unexpected([unknown, _readable(name, None, now, reason)])
     clause = problem.reason if isinstance(problem, Unavailable) else reason
@@ -121,10 +127,10 @@ def _system(name: str, problem: BotError | None, now: datetime) -> list[Observat
     return [unknown, _readable(name, 0.0, now, reason, f"{called} could not be read for {FOR}: {clause}")]
 
 
-def _down(problem: Unavailable, reason: str) -> dict[str, float | str]:
+def _down(up: Observation, problem: Unavailable, reason: str) -> Observation:
     """What does not answer in time may be slow or hang, and is reachable for all that is known."""
     slow = f"{problem.system} answers slowly or not at all: {problem.reason}" if isinstance(problem, TimedOut) else ""
-    return {"value": 0.0, "reason": reason, "summary": slow}
+    return replace(up, value=0.0, reason=reason, summary=slow)
 
 
 def _readable(name: str, value: float | None, now: datetime, reason: str = "", summary: str = "") -> Observation:
@@ -142,11 +148,11 @@ def _queue(
     seen = snapshot if isinstance(snapshot, BotError) else snapshot[short]
     if isinstance(seen, QueueSnapshot):
         # What a layout does not tell, such as plain lists their workers, nobody expects to read.
-        return _unexpected(_observed(short, _by_redis(seen, now), "", now))
+        return _observed(short, _by_redis(seen, now), "", now, is_expected=False)
     unreadable: Readings = {"queue_readable": 0.0} if isinstance(seen, MissingQueue) else {}
     problem = f"{seen.sentence()}." if isinstance(seen, MissingQueue) else why(seen)
     if isinstance(counted, BotError) and is_missing(seen) and is_missing(counted):
-        return _unexpected(_observed(short, unreadable, f"{problem} {why(counted)}", now))
+        return _observed(short, unreadable, f"{problem} {why(counted)}", now, is_expected=False)
     if isinstance(counted, BotError):
         return _observed(short, unreadable, f"{problem} {why(counted)}", now)
     if short not in counted:
@@ -198,13 +204,12 @@ def _by_api(counts: QueueCounts) -> Readings:
     }
 
 
-def _observed(short: str, readings: Readings, detail: str, now: datetime) -> list[Observation]:
-    labels = {"queue": short}
-    return [
-        Observation(metric=metric, labels=labels, value=readings.get(metric), at=now, reason=detail)
-        for metric in QUEUE_METRICS
-    ]
+def _observed(
+    short: str, readings: Readings, detail: str, now: datetime, *, is_expected: bool = True
+) -> list[Observation]:
+    same: dict[str, Any] = {"labels": {"queue": short}, "at": now, "reason": detail, "is_expected": is_expected}
+    return [Observation(metric=metric, value=readings.get(metric), **same) for metric in QUEUE_METRICS]
 
 
 def _unexpected(found: list[Observation]) -> list[Observation]:
-    return [one.model_copy(update={"is_expected": False}) for one in found]
+    return [replace(one, is_expected=False) for one in found]

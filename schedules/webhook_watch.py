@@ -21,8 +21,8 @@ async def webhook_watch(webhooks: Webhooks, samples: Samples, now: datetime) -> 
     """Count the attempts of the last ten minutes in MongoDB, and those that failed, of all webhooks together."""
     found = await attempt(webhooks.recent(now - WINDOW))
     if isinstance(found, BotError):
-        unread = Observation(metric=METRIC, labels={}, value=None, at=now, reason=why(found))
-        return [unread.model_copy(update={"is_expected": not is_missing(found)})]
+        reason, expected = why(found), not is_missing(found)
+        return [Observation(metric=METRIC, labels={}, value=None, at=now, reason=reason, is_expected=expected)]
     failed, total = sum(not one.succeeded for one in found.attempts), len(found.attempts)
     said = f"{failed:,} of {total:,} attempts in the last 10 min failed."
     if found.is_capped:

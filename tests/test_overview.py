@@ -71,7 +71,7 @@ async def alarm(database: Database, name: str, severity: Severity = "warning") -
     alert = Alert(labels={"q": name}, severity=severity, state="firing", summary=name, value=1, since=NOW)
     incident = Incident(name, alert.fingerprint, alert, severity, "firing", 1, NOW)
     async with database.transaction() as connection:
-        await Incidents(database).save(incident, connection=connection)
+        await Incidents(database).save([incident], connection=connection)
 
 
 def words(parts: tuple[Part, ...]) -> list[str]:

@@ -1,7 +1,7 @@
 """How a schedule is declared, and what is wrong with a declaration."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 
@@ -31,12 +31,6 @@ def test_what_a_schedule_is() -> None:
     assert morning.dependencies == {"now": datetime}
     assert not morning.observes
     assert look.observes
-
-
-def test_an_observation_may_be_unknown() -> None:
-    at = datetime(2026, 7, 1, tzinfo=UTC)
-    seen = Observation(metric="m", labels={}, value=None, at=at, reason="Redis: connection refused")
-    assert Observation.model_validate_json(seen.model_dump_json()) == seen
 
 
 def _no_docstring() -> ScheduleHandler:

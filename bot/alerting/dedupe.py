@@ -25,7 +25,7 @@ class News:
 
     ``finding`` stands for it, None where nothing watches it any longer; ``members`` are all that share its card and
     fire. ``alert`` is what its card shows now; the incident's own is what the card showed last. ``ahead`` says where
-    its trend leads.
+    its trend leads, ``had_card`` whether it had a card of its own before this is said.
     """
 
     kind: Kind
@@ -34,6 +34,7 @@ class News:
     members: tuple[Finding, ...] = ()
     alert: Alert | None = None
     ahead: str = ""
+    had_card: bool = False
 
 
 def dedupe(

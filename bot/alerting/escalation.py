@@ -14,7 +14,6 @@ from bot.policy import Policy
 from bot.rota import Rota
 from bot.stores.database import Database
 from bot.stores.escalations import Call, Escalations
-from bot.stores.incidents import Incident
 from bot.stores.message import Message
 from bot.stores.outbox import Outbox
 from bot.stores.overrides import Overrides
@@ -53,10 +52,10 @@ class Escalating:
         await self._calls.add(due, connection)
         lasting = {incident.id for incident in incidents if wants_somebody(incident)}
         await self._calls.over(under_way.keys() - lasting, now, connection)
-        said = {}
+        mine: dict[str, list[Call]] = {}
         for call in due:
-            mine = (one for one in due if one.incident == call.incident)
-            said[call.incident] = called([*under_way.get(call.incident, []), *mine], policy)
+            mine.setdefault(call.incident, [*under_way.get(call.incident, [])]).append(call)
+        said = {incident: called(calls, policy) for incident, calls in mine.items()}
         return [_with(one, said, alone=len(due) <= TOGETHER_ABOVE) for one in news], due
 
     async def say(self, news: list[News], due: list[Call], moment: Moment, connection: AsyncConnection) -> None:
@@ -64,21 +63,22 @@ class Escalating:
         incidents = {one.incident.id: one.incident for one in news}
         mentions = call_messages(due, incidents, moment.policy, self._ways.channel, moment.now)
         elsewhere = call_elsewhere(due, incidents, moment.policy, self._ways)
-        for message in (*mentions, *elsewhere):
-            await self._put(message, moment.now, connection)
-        await self._remind(incidents, moment, connection)
+        await self._put([*mentions, *elsewhere], moment.now, connection)
+        reminders = [reminder(one, moment.policy, self._ways.channel, moment.now) for one in incidents.values()]
+        await self._put([one for one in reminders if one is not None], moment.now, connection, once=True)
 
-    async def _remind(self, incidents: dict[str, Incident], moment: Moment, connection: AsyncConnection) -> None:
-        for incident in incidents.values():
-            message = reminder(incident, moment.policy, self._ways.channel, moment.now)
-            if message is not None and await self._outbox.posted(message.key, connection) is None:
-                await self._put(message, moment.now, connection)
+    async def _put(
+        self, several: list[Message], now: datetime, connection: AsyncConnection, *, once: bool = False
+    ) -> None:
+        """Put messages; what belongs into the thread of a card goes to the card's channel.
 
-    async def _put(self, message: Message, now: datetime, connection: AsyncConnection) -> None:
-        """Put a message; what belongs into the thread of a card goes to the card's channel."""
-        card = await self._outbox.posted(message.thread_of, connection) if message.thread_of else None
-        where = replace(message, channel=card.channel) if card else message
-        await self._outbox.put(where, now, connection=connection)
+        ``once`` leaves out what was put before.
+        """
+        wanted = {one.key for one in several if once} | {one.thread_of for one in several if one.thread_of}
+        places = await self._outbox.channels(wanted, connection)
+        new = [one for one in several if not once or one.key not in places]
+        said = [replace(one, channel=places.get(one.thread_of, one.channel)) for one in new]
+        await self._outbox.put_all(said, now, connection=connection)
 
 
 def _with(one: News, said: dict[str, str], *, alone: bool) -> News:

@@ -11,54 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from bot.alert import Alert, Severity, fingerprint
+from bot.alert import Alert, Severity
 from bot.alert_rule import RULE_READABLE, SEVERITIES, AlertRule, labels_of
+from bot.alerting.alert_state import AlertState, Machine, Names, by_rule
 from bot.elapsed import elapsed
 from bot.schedule import FOR, Observation
 
-
-class Machine(BaseModel):
-    """One severity: beyond its threshold since when, clear since when, and whether it fires."""
-
-    model_config = ConfigDict(frozen=True)
-
-    since: datetime | None = None
-    clear_since: datetime | None = None
-    firing: bool = False
-
-
-class AlertState(BaseModel):
-    """What has to be remembered of one alert up to the next tick.
-
-    ``value`` is the last one that could be read, ``summary`` what was said with it where the rule's would be too rough.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    rule: str
-    labels: dict[str, str]
-    machines: dict[Severity, Machine] = Field(default_factory=dict)
-    value: float | None = None
-    unknown_since: datetime | None = None
-    detail: str = ""
-    summary: str = ""
-
-    @property
-    def is_active(self) -> bool:
-        """Whether any severity fires or is on its way to."""
-        return any(machine.firing or machine.since for machine in self.machines.values())
-
-    @property
-    def severity(self) -> Severity | None:
-        """The highest severity that fires, or None."""
-        return next((name for name in reversed(SEVERITIES) if self.machines.get(name, Machine()).firing), None)
-
-    @property
-    def since(self) -> datetime | None:
-        """When the first threshold was passed, or None."""
-        return min((machine.since for machine in self.machines.values() if machine.since), default=None)
+__all__ = ["AlertState", "Finding", "Machine", "advance", "evaluate", "filled", "summary"]
 
 
 @dataclass(frozen=True)
@@ -97,13 +56,17 @@ def evaluate(
     by_metric = _by_metric(observations)
     by_metric[RULE_READABLE] = [one for rule in rules if (one := _readable(rule, by_metric, now))]
     observed = {rule.name for rule in rules if by_metric.get(rule.metric)}
-    remembered = _by_rule(states)
+    remembered, names = by_rule(states), Names(states, shown)
     findings = []
     for rule in rules:
-        for labels, observation in _matching(rule, by_metric):
-            name = fingerprint(labels) if shown or rule.name in remembered else ""
+        for observation in _matching(rule, by_metric):
+            is_beyond = _is_beyond_any(rule, observation)
+            if not is_beyond and not names.any_of(rule):
+                continue
+            labels = {"alert": rule.name, **observation.labels}
+            name = names.of(rule, labels)
             before = states.get(name)
-            if before is not None or name in shown or _is_beyond_any(rule, observation):
+            if is_beyond or before is not None or name in shown:
                 start = before or AlertState(rule=rule.name, labels=labels)
                 findings.append(_finding(rule, advance(rule, start, observation), now))
         findings += [
@@ -122,13 +85,6 @@ def _by_metric(observations: list[Observation]) -> dict[str, list[Observation]]:
     found: dict[str, list[Observation]] = {}
     for observation in observations:
         found.setdefault(observation.metric, []).append(observation)
-    return found
-
-
-def _by_rule(states: Mapping[str, AlertState]) -> dict[str, list[AlertState]]:
-    found: dict[str, list[AlertState]] = {}
-    for state in states.values():
-        found.setdefault(state.rule, []).append(state)
     return found
 
 
@@ -177,12 +133,10 @@ def advance(rule: AlertRule, state: AlertState, observation: Observation) -> Ale
     return state.model_copy(update=known | said)
 
 
-def _matching(
-    rule: AlertRule, by_metric: Mapping[str, list[Observation]]
-) -> Iterator[tuple[dict[str, str], Observation]]:
+def _matching(rule: AlertRule, by_metric: Mapping[str, list[Observation]]) -> Iterator[Observation]:
     for observation in by_metric.get(rule.metric, ()):
         if rule.covers(observation.metric, observation.labels):
-            yield {"alert": rule.name, **observation.labels}, observation
+            yield observation
 
 
 def _step(rule: AlertRule, severity: Severity, before: Machine, reading: tuple[float, datetime]) -> Machine:

@@ -1,6 +1,6 @@
 """Where the news of an incident goes, and as what: a card in Slack, a page, a mail."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,7 +66,7 @@ def cards(incident: Incident, body: Reply, places: Places, told: Iterable[Delive
     return [Message(key, place, body, priority, incident=incident.id) for key, place in standing.items()]
 
 
-def page(incident: Incident, body: Reply, places: Places, told: Iterable[Delivery]) -> list[Message]:
+def page(incident: Incident, body: Callable[[], Reply], places: Places, told: Iterable[Delivery]) -> list[Message]:
     """Return the incident's page where what it asks of PagerDuty is new; a value that moved is not."""
     before = next((one.page for one in told if one.key == page_key(incident.id)), None)
     if before is None and (not places.pagerduty or incident.muted or incident.state == "resolved"):
@@ -77,7 +77,7 @@ def page(incident: Incident, body: Reply, places: Places, told: Iterable[Deliver
         action = "resolve"
     if before == Page(incident.id, action, incident.severity):
         return []
-    return [page_of(action, incident.id, body, incident.severity)]
+    return [page_of(action, incident.id, body(), incident.severity)]
 
 
 def mails(news: News, body: Reply, places: Places, told: Iterable[Delivery], now: datetime) -> list[Message]:

@@ -77,7 +77,8 @@ class OnCallActions:
         """Tell everybody who was told of a page how it stands now."""
         paged, policy = await self._pages.get(page, connection), self._policy()
         assert paged is not None  # noqa: S101 - its row was changed a moment ago
-        told = await self._outbox.told(paged.page.incident, connection)
+        name = paged.page.incident
+        told = (await self._outbox.told([name], connection))[name]
         card = page_card(paged, policy, self._ways.channel)
         for message in (card, *page_told_elsewhere(paged, policy, told)):
             await self._outbox.put(message, self._clock(), connection=connection)

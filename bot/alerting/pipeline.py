@@ -5,50 +5,25 @@ together: after a kill at any moment the next tick finds all of it or none, and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.audience import Audience, audience
-from bot.alerting.card import RINGS, again, card
-from bot.alerting.dedupe import Kind, News, dedupe
-from bot.alerting.digest import digest
+from bot.alerting.announce import Announcing, Stores
+from bot.alerting.audience import audience
+from bot.alerting.dedupe import dedupe
 from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.group import group
-from bot.alerting.notify import Ways, cards, mails, page, priority_of, route
-from bot.alerting.outlook import outlook
+from bot.alerting.notify import Ways
 from bot.alerting.stages import inhibit, matching, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
-from bot.reply import Reply
 from bot.schedule import Observation
 from bot.silence import Silence
-from bot.stores.database import Database
-from bot.stores.incidents import Incident, Incidents
-from bot.stores.message import Message, mails_of
-from bot.stores.outbox import Outbox
-from bot.stores.samples import Sample, Samples, series_of
-from bot.stores.silences import Silences
 
-# More new incidents than this in one tick are announced in one message.
-DIGEST_ABOVE: Final = 10
-# The trend on a card begins this long before the incident.
-LEAD: Final = timedelta(minutes=15)
-
-
-@dataclass(frozen=True)
-class Stores:
-    """The tables the alerts are kept in; all of one database."""
-
-    database: Database
-    incidents: Incidents
-    samples: Samples
-    outbox: Outbox
-    silences: Silences
+__all__ = ["Alerting", "Stores"]
 
 
 class Alerting:
@@ -69,9 +44,9 @@ class Alerting:
     ) -> None:
         self._stores = stores
         self._policy = policy
-        self._catalog = catalog
-        self._ways = Ways(channel, pagerduty, address)
-        self._escalating = Escalating(stores.database, stores.outbox, self._ways)
+        ways = Ways(channel, pagerduty, address)
+        self._announcing = Announcing(stores, catalog, ways)
+        self._escalating = Escalating(stores.database, stores.outbox, ways)
 
     async def tick(self, observations: list[Observation], now: datetime) -> None:
         """Evaluate the observations and put what is new about the incidents into the outbox."""
@@ -90,7 +65,7 @@ class Alerting:
             moment = await self._escalating.moment(policy, now, connection)
             news, calls = await self._escalating.look(news, moment, connection)
             told = [one for one in news if one.kind != "quiet" or one.incident != firing.get(one.incident.fingerprint)]
-            await self._notify(told, audience(policy, moment.rota, now), now, connection)
+            await self._announcing.announce(told, audience(policy, moment.rota, now), now, connection)
             await self._escalating.say(news, calls, moment, connection)
             await self._remember(findings, now, connection)
 
@@ -117,69 +92,6 @@ class Alerting:
         }
         await self._stores.incidents.remember(states, now, connection=connection)
 
-    async def _notify(self, news: list[News], called: Audience, now: datetime, connection: AsyncConnection) -> None:
-        silent = {one.incident.id for one in news if one.kind == "quiet"}
-        for kind in ("opened", "resolved"):
-            if of_kind := _of_one_message(news, kind):
-                await self._announce_together(of_kind, called, now, connection)
-                silent |= {one.incident.id for one in of_kind}
-        for one in news:
-            if one.incident.id in silent:
-                await self._stores.incidents.save(one.incident, connection=connection)
-            else:
-                await self._announce(one, called, now, connection)
-
-    async def _announce(self, one: News, called: Audience, now: datetime, connection: AsyncConnection) -> None:
-        incident = replace(one.incident, notified_at=now)
-        if one.alert is not None:
-            incident = replace(incident, alert=one.alert)
-        await self._stores.incidents.save(incident, connection=connection)
-        seen = await self._trend(incident, one.finding, connection)
-        is_known = one.finding is not None and one.finding.alert.value is not None
-        ahead = outlook(one.finding.rule, incident.severity, seen, now) if one.finding and is_known else ""
-        shown = replace(one, incident=incident, ahead=ahead)
-        body = card(shown, called, self._catalog, [sample.value for sample in seen])
-        places = route(shown, called.policy, self._ways)
-        told = await self._stores.outbox.told(incident.id, connection)
-        said = cards(incident, body, places, told)
-        # A card that is new with this (it was in a digest until now) rings by itself.
-        if one.kind in RINGS and one.finding is not None and one.incident.notified_at is not None:
-            ring, moment = again(shown, called), now.isoformat()
-            said += [replace(it, key=f"{it.key}:{one.kind}:{moment}", body=ring, thread_of=it.key) for it in said]
-        said += page(incident, body, places, told) + mails(shown, body, places, told, now)
-        for message in said:
-            await self._stores.outbox.put(message, now, connection=connection)
-
-    async def _announce_together(
-        self, together: list[News], called: Audience, now: datetime, connection: AsyncConnection
-    ) -> None:
-        """Say what began, or ended, in one tick in one message for each place; PagerDuty groups pages by itself."""
-        kind = together[0].kind
-        key = f"incidents:{kind}:{now.isoformat()}"
-        routed = [(one, route(one, called.policy, self._ways)) for one in together]
-
-        def told(here: list[News]) -> tuple[Reply, int]:
-            return digest(here, called, self._catalog, now), min(priority_of(one.incident) for one in here)
-
-        said: list[Message] = []
-        for number, channel in enumerate(dict.fromkeys(name for _, places in routed for name in places.channels)):
-            body, urgent = told([one for one, places in routed if channel in places.channels])
-            said.append(Message(f"{key}:{channel}" if number else key, channel, body, urgent))
-        for address in dict.fromkeys(name for _, places in routed for name in places.addresses):
-            body, urgent = told([one for one, places in routed if address in places.addresses])
-            said += mails_of(key, kind, (address,), body, priority=urgent)
-        for one, places in routed:
-            before = await self._stores.outbox.told(one.incident.id, connection) if kind == "resolved" else ()
-            said += page(one.incident, card(one, called, self._catalog, []), places, before)
-        for message in said:
-            await self._stores.outbox.put(message, now, connection=connection)
-
-    async def _trend(self, incident: Incident, finding: Finding | None, connection: AsyncConnection) -> list[Sample]:
-        if finding is None:
-            return []
-        name = series_of(finding.rule.metric, incident.alert.labels)
-        return await self._stores.samples.series(name, incident.opened_at - LEAD, connection=connection)
-
 
 def _read(stored: object) -> AlertState | None:
     """Read a stored state; one that another version of the bot wrote is started anew instead of stopping every tick."""
@@ -187,9 +99,3 @@ def _read(stored: object) -> AlertState | None:
         return AlertState.model_validate(stored)
     except ValidationError:
         return None
-
-
-def _of_one_message(news: list[News], kind: Kind) -> list[News]:
-    """Return what began or ended in this tick, where that is too much for a card each; what has a card keeps it."""
-    found = [one for one in news if one.kind == kind and one.incident.notified_at is None]
-    return found if len(found) > DIGEST_ABOVE else []

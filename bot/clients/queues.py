@@ -1,10 +1,9 @@
-"""NovaPulse's queues, read from Redis in three round trips for every few hundred of them."""
+"""NovaPulse's queues, read from Redis in a few round trips for every few hundred of them."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -20,22 +19,21 @@ from bot.clients.connected_workers import (
     workers_of,
 )
 from bot.clients.failed_job import JobDetails, details, read_job
-from bot.clients.failed_jobs import FETCHED, FailedJobs, masked, read_failed
+from bot.clients.failed_jobs import FailedJobs, masked, read_failed
+from bot.clients.many_queues import FEW
 from bot.clients.queue_layout import (
     RUNBOOK_PREFIX,
     Answers,
-    Command,
     MissingQueue,
     PlainCounts,
     QueueSnapshot,
     Reading,
-    bullmq_commands,
     forbidden,
     is_bullmq,
-    plain_commands,
     read_bullmq,
     read_plain,
 )
+from bot.clients.queue_rounds import ask, everything, oldest_and_clients
 from bot.clients.redis_connection import RedisConnection, redis_deadline
 from bot.errors import Unavailable
 from bot.plan import Progress, condition
@@ -45,8 +43,6 @@ from bot.settings import RedisSettings
 _SCAN_BATCHES: Final = 20
 _SCAN_COUNT: Final = 500
 _FOUND_LIMIT: Final = 20
-# Commands in one round trip: of a few hundred queues, and no more than Redis may keep the answers of.
-_AT_ONCE: Final = 10_000
 
 
 class Queues:
@@ -73,10 +69,12 @@ class Queues:
         """Read every queue; raises NotConfigured, TimedOut, Forbidden or Unavailable for Redis as a whole."""
         redis = self._connection.open()
         async with redis_deadline(seconds):
-            answers, connected = await self._first_round(redis)
+            keys = {short: self._key(name) for short, name in self._names.items()}
+            answers, connected = await everything(redis, keys, {short: self._plain_keys(short) for short in keys})
             readings = {short: self._reading(short, answers[short]) for short in self._names}
             found = [reading for reading in readings.values() if isinstance(reading, Reading)]
-            oldest, clients = await self._second_round(redis, found, too_many(connected))
+            ends = [(one.name, f"{self._key(one.name)}:{job}") for one in found for job in one.ends]
+            oldest, clients = await oldest_and_clients(redis, ends, too_many(connected), many=len(found) > FEW)
         others = await self._others(redis, seconds) if len(found) < len(readings) else ()
         workers = clients if isinstance(clients, RedisError) else by_queue(clients)
         return {
@@ -93,9 +91,9 @@ class Queues:
         """
         redis = self._connection.open()
         async with redis_deadline(seconds):
-            if problem := too_many((await _ask(redis, [HOW_MANY]))[0]):
+            if problem := too_many((await ask(redis, [HOW_MANY]))[0]):
                 raise problem
-            (clients,) = await _ask(redis, [LIST])
+            (clients,) = await ask(redis, [LIST])
             if isinstance(clients, RedisError):
                 raise clients
         connected = by_queue(clients)
@@ -141,22 +139,9 @@ class Queues:
         plain = (f"{key}:waiting" for key in self._plain_keys(short))
         return (f"{self._key(self._names[short])}:meta", *plain)
 
-    async def _first_round(self, redis: Redis) -> tuple[Mapping[str, Mapping[str, Answers]], Any]:
-        """Ask everything about every queue at once, and how many clients there are (or why that is not told)."""
-        asked: list[tuple[str, str, str, Command]] = []
-        for short, name in self._names.items():
-            parts = {"bullmq": bullmq_commands(self._key(name))}
-            parts |= {key: plain_commands(key) for key in self._plain_keys(short)}
-            asked += [(short, part, field, command) for part in parts for field, command in parts[part].items()]
-        *answered, connected = await _ask(redis, [*(command for *_, command in asked), HOW_MANY])
-        answers: dict[str, dict[str, dict[str, Any]]] = {}
-        for (short, part, field, _), answer in zip(asked, answered, strict=True):
-            answers.setdefault(short, {}).setdefault(part, {})[field] = answer
-        return answers, connected
-
     def _reading(self, short: str, parts: Mapping[str, Answers]) -> Reading | str:
         """Return what was read, or why nothing could be (an empty text: because nothing is there)."""
-        if forbidden(parts["bullmq"]):
+        if len(parts) > 1 and forbidden(parts["bullmq"]):  # what a script has read is there
             return f"Redis does not let the bot read {self._key(self._names[short])}:*"
         name, bullmq = self._names[short], parts["bullmq"]
         try:
@@ -175,27 +160,6 @@ class Queues:
         if short in self._seen_plain:
             return Reading(self._names[short], "plain", PlainCounts(waiting=0, failed=0))
         return None
-
-    async def _second_round(
-        self, redis: Redis, readings: Sequence[Reading], problem: RedisError | None
-    ) -> tuple[dict[str, datetime], Any]:
-        """Read when each queue's oldest job was due, and the list of clients, its error or the problem in its place."""
-        asked = [(reading.name, f"{self._key(reading.name)}:{job}") for reading in readings for job in reading.ends]
-        lengths: list[Command] = [("HSTRLEN", key, "opts") for _, key in asked]
-        *long, clients = await _ask(redis, [*lengths, HOW_MANY if problem else LIST])
-        # Nobody's options are that long; where they are, they stay where they are.
-        fits = [one for one, length in zip(asked, long, strict=True) if not isinstance(length, int) or length < FETCHED]
-        return await self._oldest(redis, fits), problem or clients
-
-    async def _oldest(self, redis: Redis, asked: Sequence[tuple[str, str]]) -> dict[str, datetime]:
-        """Read when the jobs at the ends of the waiting lists were due, and keep each queue's earliest."""
-        commands: list[Command] = [("HMGET", key, "timestamp", "opts") for _, key in asked]
-        oldest: dict[str, datetime] = {}
-        for (name, _), answer in zip(asked, await _ask(redis, commands), strict=True):
-            due = None if isinstance(answer, RedisError) else _due(*answer)
-            if due:
-                oldest[name] = min(due, oldest.get(name, due))
-        return oldest
 
     async def _others(self, redis: Redis, seconds: float) -> tuple[str, ...]:
         """Find queues that are there under other names, looking at a bounded part of the keys."""
@@ -225,23 +189,3 @@ class Queues:
             jobs_added=reading.jobs_added,
             finished_at=reading.finished_at,
         )
-
-
-async def _ask(redis: Redis, commands: Sequence[Command]) -> list[Any]:
-    """Send commands in as few round trips as are good for Redis; an answer may be that command's error."""
-    answers: list[Any] = []
-    for start in range(0, len(commands), _AT_ONCE):
-        async with redis.pipeline(transaction=False) as pipeline:
-            for command in commands[start : start + _AT_ONCE]:
-                pipeline.execute_command(*command)
-            answers += await pipeline.execute(raise_on_error=False)
-    return answers
-
-
-def _due(timestamp: str | None, opts: str | None) -> datetime | None:
-    """Read when a job was to run: BullMQ's time of adding plus its delay, both in milliseconds."""
-    try:
-        delay = json.loads(opts or "{}").get("delay", 0)
-        return datetime.fromtimestamp((int(timestamp or "") + int(delay or 0)) / 1000, UTC)
-    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
-        return None

@@ -40,10 +40,13 @@ class Escalations:
 
     async def add(self, calls: Collection[Call], connection: AsyncConnection) -> None:
         """Record calls."""
-        for call in calls:
-            await connection.execute(sa.insert(escalations).values(asdict(call) | {"people": list(call.people)}))
+        rows = [asdict(call) | {"people": list(call.people)} for call in calls]
+        if rows:
+            await connection.execute(sa.insert(escalations), rows)
 
     async def over(self, incidents: Collection[str], now: datetime, connection: AsyncConnection) -> None:
         """End the rounds of these incidents."""
+        if not incidents:
+            return
         mine = (escalations.c.incident.in_(incidents), escalations.c.over_at.is_(None))
         await connection.execute(sa.update(escalations).where(*mine).values(over_at=now))

@@ -51,9 +51,8 @@ def _sample(at: datetime, values: dict[str, int | None]) -> Sample:
 async def plain_queues(samples: Samples, shorts: Iterable[str], now: datetime) -> list[str]:
     """Return the queues that were plain lists when last read; Redis does not know of such a queue once it is empty."""
     series = {series_of("queue_plain", {"queue": short}): short for short in shorts}
-    found = await samples.several(series, now - KEPT)
-    known = {series[name]: [one.value for one in of if one.value is not None] for name, of in found.items()}
-    return [short for short, values in known.items() if values and values[-1]]
+    latest = await samples.latest(series, now - KEPT)
+    return [short for name, short in series.items() if latest.get(name)]
 
 
 async def down_since(samples: Samples, systems: Iterable[str], now: datetime) -> dict[str, str]:

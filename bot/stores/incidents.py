@@ -1,11 +1,11 @@
 """Incidents, one row each from its first alert to its end, and what the evaluation remembers between two ticks."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from pydantic import JsonValue
@@ -135,12 +135,15 @@ class Incidents:
             rows = await connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(limit))
             return [_incident(row) for row in rows.mappings()]
 
-    async def save(self, incident: Incident, *, connection: AsyncConnection) -> None:
-        """Insert or replace an incident, in the transaction that also puts its card."""
-        row = asdict(incident) | {"alert": incident.alert.model_dump(mode="json")}
-        query = self._database.insert(incidents).values(row)
-        query = query.on_conflict_do_update(index_elements=[incidents.c.id], set_=row)
-        await connection.execute(query)
+    async def save(self, several: Collection[Incident], *, connection: AsyncConnection) -> None:
+        """Insert or replace incidents, in the transaction that also puts their cards."""
+        if not several:
+            return
+        rows = [_row(incident) for incident in several]
+        new = self._database.insert(incidents)
+        replaced = {name: new.excluded[name] for name in rows[0]}
+        query = new.on_conflict_do_update(index_elements=[incidents.c.id], set_=replaced)
+        await connection.execute(query, rows)
 
     async def acknowledge(self, incident: str, by: str, now: datetime) -> bool:
         """Record who has an incident in hand; False where it is resolved, or somebody has it already."""
@@ -177,6 +180,11 @@ class Incidents:
 
     def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
         return nullcontext(connection) if connection is not None else self._database.reading()
+
+
+def _row(incident: Incident) -> dict[str, Any]:
+    row = {name: getattr(incident, name) for name in Incident.__dataclass_fields__}
+    return row | {"alert": incident.alert.model_dump(mode="json"), "members": list(incident.members)}
 
 
 def _incident(row: sa.RowMapping) -> Incident:

@@ -11,7 +11,6 @@ Each way has its own sender, which takes the rows of that way only. A page or a 
 import asyncio
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.reply import Level, Reply
 from bot.stores.database import Database
 from bot.stores.message import ANSWER, CARD, CRITICAL, VIAS, Delivery, Message, Page, Via
+from bot.stores.message_batch import channels, put_all, row_of, stored
 from bot.stores.tables import messages
 
 __all__ = ["ANSWER", "CARD", "CRITICAL", "Delivery", "Message", "Outbox"]
@@ -46,6 +46,12 @@ class Outbox:
                 await self._change(transaction, message, body, now)
         self.waiting[message.via].set()
 
+    async def put_all(self, several: Collection[Message], now: datetime, *, connection: AsyncConnection) -> None:
+        """Put many messages in a few statements, under a lock that lets nobody else put messages of these keys."""
+        await put_all(self._database.insert(messages), several, now, connection)
+        for message in several:
+            self.waiting[message.via].set()
+
     async def due(
         self, now: datetime, *, limit: int = 50, busy: Collection[str] = (), edits: bool = True, posts: bool = True
     ) -> list[Delivery]:
@@ -64,10 +70,13 @@ class Outbox:
         """Return what may go another way than Slack now, by priority and then age."""
         return await self._read(_due(via, now).order_by(messages.c.priority, messages.c.created_at).limit(limit))
 
-    async def told(self, incident: str, connection: AsyncConnection) -> list[Delivery]:
-        """Return what was put of an incident by any way, but for what rings in its card's thread, oldest first."""
-        query = sa.select(messages).where(messages.c.incident == incident, messages.c.thread_of == "")
-        return await self._read(query.order_by(messages.c.created_at, messages.c.key), connection)
+    async def told(self, incidents: Collection[str], connection: AsyncConnection) -> dict[str, list[Delivery]]:
+        """Return what was put of each incident by any way, but for what rings in its card's thread, oldest first."""
+        query = sa.select(messages).where(messages.c.incident.in_(incidents), messages.c.thread_of == "")
+        found: dict[str, list[Delivery]] = {incident: [] for incident in incidents}
+        for one in await self._read(query.order_by(messages.c.created_at, messages.c.key), connection):
+            found[one.incident].append(one)
+        return found
 
     async def posting(self, delivery: Delivery, now: datetime, *, until: datetime) -> bool:
         """Claim the delivery up to ``until``, before anybody is called; False where another sender was faster."""
@@ -143,6 +152,10 @@ class Outbox:
         """Return the message of this key and where it stands in Slack, or None where it was never put."""
         return next(iter(await self._read(sa.select(messages).where(messages.c.key == key), connection)), None)
 
+    async def channels(self, keys: Collection[str], connection: AsyncConnection) -> dict[str, str]:
+        """Return the channels of the messages of these keys; those that were never put are left out."""
+        return await channels(keys, connection)
+
     async def forget(self, before: datetime) -> int:
         """Delete answers and mails last changed before then that need no more sending; return how many."""
         query = sa.delete(messages).where(
@@ -156,24 +169,14 @@ class Outbox:
         return nullcontext(connection) if connection is not None else self._database.transaction()
 
     async def _insert(self, connection: AsyncConnection, message: Message, body: dict[str, Any], now: datetime) -> bool:
-        names = ("key", "channel", "priority", "private_to", "response_url", "thread_of", "via", "incident")
-        row = {name: getattr(message, name) for name in names}
-        row |= {
-            "page": _stored(message.page),
-            "body": body,
-            "version": 1,
-            "state": "due",
-            "created_at": now,
-            "changed_at": now,
-        }
-        inserted = await connection.execute(self._database.insert(messages).values(row).on_conflict_do_nothing())
-        return bool(inserted.rowcount == 1)
+        query = self._database.insert(messages).values(row_of(message, body, now)).on_conflict_do_nothing()
+        return bool((await connection.execute(query)).rowcount == 1)
 
     async def _change(self, connection: AsyncConnection, message: Message, body: dict[str, Any], now: datetime) -> None:
         mine = messages.c.key == message.key
         query = sa.select(messages.c.body, messages.c.page).where(mine).with_for_update()
         old = (await connection.execute(query)).one()
-        page = _stored(message.page)
+        page = stored(message.page)
         if (old.body, old.page) == (body, page):
             return
         values: dict[str, Any] = {
@@ -208,10 +211,6 @@ def _delivery(row: sa.RowMapping) -> Delivery:
     names = [name for name in Delivery.__dataclass_fields__ if name not in {"body", "page"}]
     page = Page(**row["page"]) if row["page"] else None
     return Delivery(body=_body(row["body"]), page=page, **{name: row[name] for name in names})
-
-
-def _stored(page: Page | None) -> dict[str, Any] | None:
-    return asdict(page) if page else None
 
 
 def _due(via: Via, now: datetime) -> sa.Select[Any]:

@@ -13,7 +13,10 @@ TAKES = timedelta(minutes=4)
 def reconcile(store: ObjectStore, namespace: str, *, failed: bool) -> None:
     """Begin what is due: the last run that should have been, where there has been none since."""
     for cronjob in store.list("cronjobs", namespace):
-        due, last = _last_due(cronjob["spec"]["schedule"], store.now()), cronjob.get("status", {}).get("lastScheduleTime")
+        due, last = (
+            _last_due(cronjob["spec"]["schedule"], store.now()),
+            cronjob.get("status", {}).get("lastScheduleTime"),
+        )
         if not cronjob["spec"].get("suspend") and (last is None or datetime.fromisoformat(last) < due):
             run(store, cronjob, due, failed=failed)
 

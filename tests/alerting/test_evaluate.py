@@ -19,7 +19,7 @@ def rule(**changes: Any) -> AlertRule:
 
 def seen(value: float | None, at: datetime = NOW, **changes: Any) -> Observation:
     values: dict[str, Any] = {"metric": "queue_waiting", "labels": EMAIL, "value": value, "at": at}
-    return Observation.model_validate(values | changes)
+    return Observation(**values | changes)
 
 
 def play(one: AlertRule, values: list[float | None]) -> list[Finding]:

@@ -1,6 +1,6 @@
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -329,8 +329,8 @@ async def test_firing_again_after_the_end_is_a_new_incident(bot: Bot) -> None:
 
 async def test_the_incident_and_its_message_are_committed_together_or_not_at_all(database: Database) -> None:
     class Broken(Outbox):
-        async def put(self, message: Message, now: datetime, *, connection: Any = None) -> None:
-            await super().put(message, now, connection=connection)
+        async def put_all(self, several: Collection[Message], now: datetime, *, connection: Any) -> None:
+            await super().put_all(several, now, connection=connection)
             raise BotError("killed here")
 
     bot = Bot(database, policy())
@@ -351,7 +351,7 @@ async def test_a_system_that_is_down_is_critical_and_says_why(bot: Bot) -> None:
     assert (card.body.level, card.body.title) == (Level.CRITICAL, "Redis is unreachable")
     assert [line.value for line in parts(card.body, Line)] == ["failing"]
     assert "connection refused" in str(card.body)
-    await bot.tick(2, down.model_copy(update={"value": 1.0, "reason": "", "at": NOW + 2 * TICK}))
+    await bot.tick(2, replace(down, value=1.0, reason="", at=NOW + 2 * TICK))
     assert (await bot.card()).body.title == "Resolved after 1 min: Redis answers again"
 
 

@@ -239,8 +239,31 @@ async def test_what_was_told_of_an_incident_is_found_by_its_id(outbox: Outbox, d
     for one in (card, ring, page_of("trigger", "i1", body, "critical"), page_of("trigger", "i2", body, "critical")):
         await outbox.put(one, NOW)
     async with database.reading() as connection:
-        told = await outbox.told("i1", connection)
-    assert [one.key for one in told] == ["incident:i1", "pagerduty:i1"]
+        told = await outbox.told(["i1", "i3"], connection)
+    assert {name: [one.key for one in of] for name, of in told.items()} == {
+        "i1": ["incident:i1", "pagerduty:i1"],
+        "i3": [],
+    }
+
+
+async def test_many_messages_are_put_as_each_would_be_by_itself(outbox: Outbox, database: Database) -> None:
+    first, second = say("Redis is down"), say("Redis is down since 09:00")
+    await outbox.put(Message("same", "C1", first, priority=CRITICAL), NOW)
+    await outbox.put(Message("changed", "C1", first, priority=CRITICAL), NOW)
+    later = NOW + timedelta(minutes=1)
+    several = [Message("same", "C1", first), Message("changed", "C1", second), Message("new", "C2", first)]
+    async with database.transaction() as connection:
+        await outbox.put_all([*several, page_of("trigger", "i1", first, "critical")], later, connection=connection)
+        assert await outbox.channels(["new", "same", "gone"], connection) == {"new": "C2", "same": "C1"}
+    found = {one.key: one for one in (await outbox.due(later)) + (await outbox.due_via("pagerduty", later))}
+    versions = {key: (one.version, one.body, one.changed_at) for key, one in found.items()}
+    assert versions == {
+        "same": (1, first, NOW),
+        "changed": (2, second, later),
+        "new": (1, first, later),
+        "pagerduty:i1": (1, first, later),
+    }
+    assert outbox.waiting["pagerduty"].is_set()
 
 
 async def test_delivered_mails_are_forgotten_and_pages_are_kept(outbox: Outbox) -> None:

@@ -55,3 +55,49 @@ async def test_the_series_of_one_kind_may_go_earlier(samples: Samples) -> None:
     assert await samples.forget("a/", NOW + timedelta(seconds=1)) == 1
     assert [sample.value for sample in await samples.series("a/x", NOW)] == [2.0]
     assert len(await samples.series("ab", NOW)) == 1
+
+
+def look(at: datetime, **values: float | None) -> list[Sample]:
+    return [Sample(f"queue/{name}/waiting", at, value) for name, value in values.items()]
+
+
+async def values(samples: Samples, name: str, since: datetime = NOW) -> list[tuple[int, float | None]]:
+    """Return a queue's values with the number of the tick they are of."""
+    found = await samples.series(f"queue/{name}/waiting", since)
+    return [(int((one.at - NOW) / timedelta(seconds=30)), one.value) for one in found]
+
+
+async def many(samples: Samples, number: int, **more: float | None) -> None:
+    """Look at more queues than are all written at every tick, at the tick of this number."""
+    at = NOW + number * timedelta(seconds=30)
+    await samples.look(look(at, **{f"q{one}": 0.0 for one in range(1_500)}, **more), at)
+
+
+async def test_what_was_not_written_again_is_read_at_every_moment_somebody_looked(samples: Samples) -> None:
+    for number, value in ((0, 5.0), (1, 5.0), (2, 6.0), (4, 6.0), (5, None)):
+        await many(samples, number, last=value)
+    assert await values(samples, "last") == [(0, 5.0), (1, 5.0), (2, 6.0), (4, 6.0), (5, None)]
+    assert await values(samples, "last", NOW + timedelta(seconds=90)) == [(4, 6.0), (5, None)]
+
+
+async def test_after_another_process_has_looked_everything_is_written(tmp_path: Path, samples: Samples) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await many(samples, 0, last=5.0)
+    await many(Samples(database), 1, last=6.0)
+    await many(samples, 2, last=5.0)
+    await database.close()
+    assert await values(samples, "last") == [(0, 5.0), (1, 6.0), (2, 5.0)]
+
+
+async def test_a_queue_that_nobody_looks_at_any_longer_has_no_more_values(samples: Samples) -> None:
+    await many(samples, 0, last=5.0)
+    await many(samples, 1, last=5.0)
+    await many(samples, 2)
+    await many(samples, 3)
+    assert await values(samples, "last") == [(0, 5.0), (1, 5.0)]
+    assert [number for number, _ in await values(samples, "q1499")] == [0, 1, 2, 3]
+
+
+async def test_the_last_known_value_is_found_however_long_ago(samples: Samples) -> None:
+    await samples.add([Sample("a", NOW, 1.0), Sample("a", NOW + timedelta(hours=2), None), Sample("b", NOW, None)])
+    assert await samples.latest(["a", "b", "c"], NOW) == {"a": 1.0}

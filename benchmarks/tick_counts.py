@@ -1,0 +1,105 @@
+"""What one tick of the alerts took, and the stand-ins that keep the time of its parts."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.clients.queues import Queues
+from bot.stores.samples import Sample, Samples
+
+
+@dataclass
+class Counted:
+    """What one tick took: seconds, round trips and commands of Redis, statements and rows of the database."""
+
+    read: float = 0.0
+    sampled: float = 0.0
+    observed: float = 0.0
+    judged: float = 0.0
+    in_database: float = 0.0
+    reads: int = 0
+    commands: int = 0
+    statements: int = 0
+    rows: int = 0
+    grown: float = 0.0
+    cpu: float = 0.0
+    redis_cpu: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.observed + self.judged
+
+
+class TimedQueues(Queues):
+    """The queues, and how long they took to be read."""
+
+    seconds = 0.0
+
+    async def snapshot(self, *, seconds: float = 3.0) -> Any:
+        """Read every queue and keep the time; slowness is what is measured, so that it has all the time."""
+        started = time.perf_counter()
+        try:
+            return await super().snapshot(seconds=max(seconds, 60.0))
+        finally:
+            self.seconds = time.perf_counter() - started
+
+
+class TimedSamples(Samples):
+    """The samples, and how long they took to be written."""
+
+    seconds = 0.0
+
+    async def look(self, found: list[Sample], now: datetime) -> None:
+        """Keep the samples and the time."""
+        started = time.perf_counter()
+        await super().look(found, now)
+        self.seconds = time.perf_counter() - started
+
+
+class Others:
+    """The systems that are no part of the measurement: each answers at once."""
+
+    ok = True
+
+    async def ping(self) -> float:
+        """Answer."""
+        return 1.0
+
+    async def live(self) -> "Others":
+        """Answer that it is well."""
+        return self
+
+    async def reachable(self) -> str:
+        """Answer."""
+        return "1"
+
+
+@contextmanager
+def counting() -> Iterator[Counted]:
+    """Count what the database is asked, and for how long."""
+    found = Counted()
+
+    def before(*asked: Any) -> None:
+        asked[4].begun = time.perf_counter()
+
+    def after(*asked: Any) -> None:
+        _, cursor, statement, values, context, many = asked
+        found.in_database += time.perf_counter() - context.begun
+        found.statements += 1
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            found.rows += len(values) if many else max(cursor.rowcount, 0)
+
+    hooks = {"before_cursor_execute": before, "after_cursor_execute": after}
+    for name, hook in hooks.items():
+        sa.event.listen(sa.Engine, name, hook)
+    try:
+        yield found
+    finally:
+        for name, hook in hooks.items():
+            sa.event.remove(sa.Engine, name, hook)
