@@ -23,6 +23,7 @@ from bot import catalog
 from bot.alerting.parts import alerting_parts
 from bot.alerting.pipeline import Alerting
 from bot.clients.redis import RedisServer
+from bot.loading import settled
 from bot.policy_file import PolicyFile
 from bot.settings import RedisSettings
 from bot.stores.database import Database
@@ -100,6 +101,7 @@ async def measure(queues: int) -> dict[str, Counted]:
         for worker in _workers(url, queues):
             stack.callback(worker.close)
         world = await _world(stack, url, f"sqlite:///{folder}/state.db", queues, raw)
+        settled()  # as the bot does once it runs
         before, found = _memory(), dict[str, Counted]()
         for number in range(6):
             if number == _GROWS:

@@ -1,7 +1,6 @@
 """The composition root: everything is opened in order and closed in reverse."""
 
 import asyncio
-import gc
 import secrets
 import signal
 from collections.abc import AsyncIterator
@@ -45,6 +44,7 @@ from bot.dispatch.questions import Questions
 from bot.dispatch.rooms import Rooms
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
+from bot.loading import settled
 from bot.overview import Overview
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -201,9 +201,7 @@ async def serve(settings: Settings, checkpoint: Checkpoint | None = None, pace: 
             await bot.engine.launch(state_url)
             stack.push_async_callback(bot.engine.close)
             await _start_rooms(bot, stack, hurry, pace or Pace())
-            # What was loaded stays: a collection that walks all of it stops everything, acks included, for 0.2 s.
-            gc.collect()
-            gc.freeze()
+            settled()
             structlog.get_logger("bot").info("ready", name=name, commands=len(core.catalog.commands))
             await stopped.wait()
             structlog.get_logger("bot").info("stopping")

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from bot.clients.queue_layout import Command, MissingQueue, QueueSnapshot
 from bot.plan import Progress
 
-# What Redis takes where nothing else is set; so many lines of its list are some 3 MB.
-CLIENTS_READ: Final = 10_000
+# Twice what Redis takes where nothing else is set; so many lines of its list are some 6 MB.
+CLIENTS_READ: Final = 20_000
 HOW_MANY: Final[Command] = ("INFO", "clients")
 # In two words it comes as the text that it is: the library would make a dictionary of thirty words of each line.
 LIST: Final[Command] = ("CLIENT", "LIST", "TYPE", "normal")
