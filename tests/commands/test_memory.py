@@ -275,6 +275,7 @@ async def _peak(large: Large, source: str, size: str, line: str) -> tuple[int, s
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "source"),
     [
