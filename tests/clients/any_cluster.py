@@ -49,10 +49,7 @@ class AnyCluster:
     async def edit(self, deployment: str, change: Callable[[Any], None]) -> None:
         """Change a deployment (the library's object) as somebody else would."""
         async with _api(self.settings.kubeconfig) as api:
-            apps, namespace = client.AppsV1Api(api), self.settings.kube_namespace
-            found: Any = await apps.read_namespaced_deployment(deployment, namespace)
-            change(found)
-            await apps.replace_namespaced_deployment(deployment, namespace, found)
+            await _until(lambda: _edited(client.AppsV1Api(api), deployment, self.settings.kube_namespace, change))
 
     async def wait_ready(self, app: str, count: int) -> None:
         """Return once an app has exactly so many pods and all are ready."""
@@ -88,6 +85,17 @@ async def _api(kubeconfig: Path | None) -> AsyncIterator[Any]:
     await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
     async with client.ApiClient(configuration) as api:
         yield api
+
+
+async def _edited(apps: Any, deployment: str, namespace: str, change: Callable[[Any], None]) -> bool:
+    """Change what was read; False where its controller has written its status since."""
+    found: Any = await apps.read_namespaced_deployment(deployment, namespace)
+    change(found)
+    try:
+        await apps.replace_namespaced_deployment(deployment, namespace, found)
+    except client.exceptions.ConflictException:
+        return False
+    return True
 
 
 @asynccontextmanager
