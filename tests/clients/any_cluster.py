@@ -22,12 +22,14 @@ from bot.settings import PlatformSettings
 from sandbox.cluster.cluster import API, WORKER
 from sandbox.cluster.cluster import Cluster as SandboxCluster
 from sandbox.cluster.objects import create_all
-from tests.clients.kubernetes_types import check
+from sandbox.cluster.resources import RESOURCES
+from tests.clients.kubernetes_types import check, holds
 
 IMAGE = os.environ.get("TEST_CLUSTER_IMAGE", "busybox:stable")
 ON_A_REAL_ONE = os.environ.get("TEST_CLUSTER") == "yes"
 PACE = 20.0
 READY = {API: 3, WORKER: 2, "redis": 1}
+MODELS = {"events": "CoreV1Event", "horizontalpodautoscalers": "V2HorizontalPodAutoscaler"}
 SAID = "it runs"
 """What each pod of a real cluster writes to its log."""
 
@@ -77,6 +79,9 @@ async def any_cluster(directory: Path) -> AsyncIterator[AnyCluster]:
         await running.stop()
     for asked in running.asked():
         check(asked.method, asked.path, asked.query, asked.content_type, asked.body)
+    for resource, known in RESOURCES.items():
+        for found in running.store.list(resource, None):
+            holds(found, MODELS.get(resource, f"V1{known.kind}"))
 
 
 @asynccontextmanager
