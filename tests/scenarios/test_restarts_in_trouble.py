@@ -68,6 +68,22 @@ async def test_a_variable_is_set_while_redis_is_down_and_the_workers_are_waited_
     await done(world, await world.press("approver", card, "Undo", "Undoes `"), seconds=LATER)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_setting_with_which_no_worker_starts_is_told_as_it_stands_and_can_be_taken_back(world: World) -> None:
+    async with scenes.configured(QUEUE_CONCURRENCY="6")(world) as configured, world.fault("redis-down"):
+        card = await approved(world, "/set-concurrency 4", "Set QUEUE_CONCURRENCY from 6 to 4")
+        card = await world.becomes(card, "Failed", "step 1, 2, 3 done", "step 5, 6 not begun", seconds=200.0)
+        assert "exceeded its progress deadline" in text(card)
+        assert labels(card) == ["Undo"]
+        assert await configured() == {"QUEUE_CONCURRENCY": "4"}
+        back = await world.press("approver", card, "Undo", "Undoes `", "Set QUEUE_CONCURRENCY from 4 to 6")
+        await world.click("approver", back, "Cancel my request")
+        await world.becomes(back, "Cancelled, nothing was changed")
+    assert world.sandbox.cluster is not None
+    await world.sandbox.cluster.wait_ready("novapulse-worker", 2, seconds=120.0)
+
+
 @pytest.mark.parametrize("fault", ["redis-down", "mongo-down"])
 @pytest.mark.parametrize(
     ("line", "words"),
