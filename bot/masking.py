@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 STARS: Final = "***"
+CUT_OFF: Final = "… (cut, "
 
 # One pass may bring two pieces together that only now read as a secret; more passes than this are not needed.
 _PASSES: Final = 4
@@ -74,7 +75,7 @@ def cut(text: str, limit: int) -> str:
     """Shorten a text to at most ``limit`` characters, ending in a note of how long it was."""
     if len(text) <= limit:
         return text
-    note = f"… (cut, {len(text):,} characters in all)"
+    note = f"{CUT_OFF}{len(text):,} characters in all)"
     if len(note) >= limit:
         return "…"[:limit]
     return text[: limit - len(note)] + note

@@ -52,14 +52,16 @@ class Cluster:
 
     words: Final = KUBERNETES
 
-    def __init__(self, settings: PlatformSettings, *, seconds: float = 5.0) -> None:
+    def __init__(
+        self, settings: PlatformSettings, *, seconds: float = 5.0, connection: ClusterConnection | None = None
+    ) -> None:
         self._namespace = settings.kube_namespace
         self._names: dict[Workload, str] = {
             "api": settings.api_deployment,
             "worker": settings.worker_deployment,
         }
         self._seconds = seconds
-        self._connection = ClusterConnection(settings)
+        self._connection = connection or ClusterConnection(settings)
 
     async def close(self) -> None:
         """Close every connection."""

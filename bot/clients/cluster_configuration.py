@@ -1,5 +1,6 @@
 """NovaPulse's configuration in the cluster: the ConfigMap, and the variables set on the deployments themselves."""
 
+import json
 from typing import Final, Protocol
 
 from kubernetes.aio import client
@@ -10,6 +11,7 @@ from bot.clients.cluster_objects import Anything, Metadata, Object
 from bot.clients.cluster_workloads import MANAGER, Body, EnvironmentEntry, TemplateContainer, WorkloadObject, Workloads
 from bot.clients.platform_words import KUBERNETES
 from bot.errors import PermanentError, Refused, TemporaryError, Unavailable
+from bot.masking import CUT_OFF, STARS, mask
 from bot.plan import operation
 
 CONFIG_MAP: Final = "novapulse-config"
@@ -124,10 +126,24 @@ class Configuration:
         try:
             changed = await self._workloads.change(role, expect_uid, wanted)
         except PermanentError as error:
-            raise PermanentError(str(error).replace(secret, "***")) from None
+            raise PermanentError(_without(secret, str(error))) from None
         except Unavailable as error:
-            raise Unavailable(SYSTEM, error.reason.replace(secret, "***")) from None
+            raise Unavailable(SYSTEM, _without(secret, error.reason)) from None
         return {"changed": changed is not None, "message": "set" if changed else "was so already"}
+
+
+def _without(secret: str, said: str) -> str:
+    """Return a refusal's words without the value that they may quote: as it is, as JSON writes it, or cut off."""
+    quoted = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    written = {form for known in {secret, *quoted} for form in (known, mask(known)) if form}
+    for form in sorted(written, key=len, reverse=True):
+        said = said.replace(form, STARS)
+    kept, mark, note = said.rpartition(CUT_OFF)
+    if not mark:
+        return said
+    # The longest beginning of the value that the words end with, where they were cut off.
+    size = max((size for form in written for size in range(len(form) + 1) if kept.endswith(form[:size])), default=0)
+    return f"{kept[: len(kept) - size]}{STARS if size else ''}{mark}{note}"
 
 
 def entry_of(container: TemplateContainer, name: str) -> EnvironmentEntry | None:

@@ -24,7 +24,6 @@ JSON_PATCH: Final = "application/json-patch+json"
 REVISION: Final = "deployment.kubernetes.io/revision"
 CHANGE_CAUSE: Final = "kubernetes.io/change-cause"
 _HASH: Final = "pod-template-hash"
-_INVALID: Final = 422
 _LIMIT: Final = 500
 _ATTEMPTS: Final = 5
 _CAUSE_LIMIT: Final = 200
@@ -97,9 +96,10 @@ class Revisions:
     async def roll_back(self, role: str, replica_set: str, expect_uid: str) -> dict[str, JsonValue]:
         """Put a ReplicaSet's template back into its deployment; does nothing where it is the present one.
 
-        PermanentError where the ReplicaSet is gone or the deployment was made anew, TemporaryError where others keep
-        changing the deployment.
+        PermanentError where the ReplicaSet is gone, the deployment was made anew or somebody else released meanwhile,
+        TemporaryError where others keep scaling the deployment.
         """
+        released: dict[str, JsonValue] | None = None
         for _ in range(_ATTEMPTS):
             found = await self._workloads.read(role)
             if found.metadata.uid != expect_uid:
@@ -109,11 +109,14 @@ class Revisions:
                 raise PermanentError(f"Kubernetes no longer keeps {replica_set}: nothing was done.")
             if sets[replica_set].is_current:
                 return {"changed": False}
-            if await self._put_back(found, sets[replica_set]):
+            if released not in (None, template := _without_hash(found.spec.whole_template)):
+                raise PermanentError(f"Somebody else released {found.metadata.name} meanwhile: nothing was done.")
+            released = template
+            if await self._put_back(role, found, sets[replica_set]):
                 return {"changed": True, "message": f"the template of {replica_set} is put back"}
         raise TemporaryError(f"{self._workloads.name(role)} kept changing while it was rolled back: nothing was done.")
 
-    async def _put_back(self, found: WorkloadObject, revision: Revision) -> bool:
+    async def _put_back(self, role: str, found: WorkloadObject, revision: Revision) -> bool:
         """Replace the template of exactly the generation that was read; False where it has moved on."""
         path = f"/metadata/annotations/{CHANGE_CAUSE.replace('/', '~1')}"
         body: list[dict[str, Any]] = [
@@ -125,15 +128,25 @@ class Revisions:
             body.append({"op": "add", "path": path, "value": revision.change_cause})
         elif CHANGE_CAUSE in found.metadata.annotations:
             body.append({"op": "remove", "path": path})
-        answer = await self._workloads.connection.ask_or_none(
-            Anything,
-            lambda api: client.AppsV1Api(api).patch_namespaced_deployment_without_preload_content(
-                found.metadata.name, self._workloads.namespace, body, field_manager=MANAGER, _content_type=JSON_PATCH
-            ),
-            self._workloads.seconds,
-            none_for=_INVALID,
-        )
-        return answer is not None
+        try:
+            await self._workloads.connection.ask(
+                Anything,
+                lambda api: client.AppsV1Api(api).patch_namespaced_deployment_without_preload_content(
+                    found.metadata.name,
+                    self._workloads.namespace,
+                    body,
+                    field_manager=MANAGER,
+                    _content_type=JSON_PATCH,
+                ),
+                self._workloads.seconds,
+            )
+        except PermanentError:
+            # A failed test has the status of everything that is invalid, and Kubernetes does not say that it was one.
+            now = (await self._workloads.read(role)).metadata
+            if (now.uid, now.generation) == (found.metadata.uid, found.metadata.generation):
+                raise
+            return False
+        return True
 
     async def _sets(self, role: str, uid: str) -> list[_Set]:
         """Return the ReplicaSets that the deployment controls; its selector alone may select others' too."""

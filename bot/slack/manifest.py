@@ -37,7 +37,7 @@ _ABOUT: Final = (
 def manifest(catalog: Catalog, *, prefix: str = "", url: str = "") -> dict[str, Any]:
     """Return the manifest. With ``url`` (https://host/slack/events) Slack posts there instead of over a socket.
 
-    Raises UserError where the prefix makes a command's name longer than Slack takes.
+    Raises UserError where the prefix makes a command's name longer than Slack takes, or there are more than it takes.
     """
     address = {"request_url": url} if url else {}
     return {
@@ -79,10 +79,12 @@ def slash(name: str, prefix: str) -> str:
 
 
 def _commands(catalog: Catalog, prefix: str, url: str) -> list[dict[str, str]]:
-    """Return the commands, the umbrella first; it reaches those beyond the most that Slack takes."""
+    """Return the commands, the umbrella first."""
     declared = [(c.name, c.description, c.usage_hint) for c in catalog.commands.values()]
     found = [(UMBRELLA, _UMBRELLA_DESCRIPTION, "<command> [arguments]"), *declared]
-    return [_command(slash(name, prefix), description, hint, url) for name, description, hint in found[:MOST_COMMANDS]]
+    if len(found) > MOST_COMMANDS:
+        raise UserError(f"These are {len(found)} commands with {UMBRELLA}, and Slack takes {MOST_COMMANDS} of an app.")
+    return [_command(slash(name, prefix), description, hint, url) for name, description, hint in found]
 
 
 def _command(name: str, description: str, hint: str, url: str) -> dict[str, str]:

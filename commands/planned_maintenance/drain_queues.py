@@ -155,7 +155,7 @@ def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...])
         notes=(
             *notes,
             "Delayed jobs are not waited for. Whatever is added keeps it waiting: stop the source first.",
-            f"To abort it: /resume-queue all. There are {found.replicas} pods again then.",
+            f"To abort it: /resume-queue all. Then it is {words.pods(found.replicas)} again.",
         ),
     )
 

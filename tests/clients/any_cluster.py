@@ -22,12 +22,14 @@ from bot.settings import PlatformSettings
 from sandbox.cluster.cluster import API, WORKER
 from sandbox.cluster.cluster import Cluster as SandboxCluster
 from sandbox.cluster.objects import create_all
-from tests.clients.kubernetes_types import check
+from sandbox.cluster.resources import RESOURCES
+from tests.clients.kubernetes_types import check, holds
 
 IMAGE = os.environ.get("TEST_CLUSTER_IMAGE", "busybox:stable")
 ON_A_REAL_ONE = os.environ.get("TEST_CLUSTER") == "yes"
 PACE = 20.0
 READY = {API: 3, WORKER: 2, "redis": 1}
+MODELS = {"events": "CoreV1Event", "horizontalpodautoscalers": "V2HorizontalPodAutoscaler"}
 SAID = "it runs"
 """What each pod of a real cluster writes to its log."""
 
@@ -49,10 +51,7 @@ class AnyCluster:
     async def edit(self, deployment: str, change: Callable[[Any], None]) -> None:
         """Change a deployment (the library's object) as somebody else would."""
         async with _api(self.settings.kubeconfig) as api:
-            apps, namespace = client.AppsV1Api(api), self.settings.kube_namespace
-            found: Any = await apps.read_namespaced_deployment(deployment, namespace)
-            change(found)
-            await apps.replace_namespaced_deployment(deployment, namespace, found)
+            await _until(lambda: _edited(client.AppsV1Api(api), deployment, self.settings.kube_namespace, change))
 
     async def wait_ready(self, app: str, count: int) -> None:
         """Return once an app has exactly so many pods and all are ready."""
@@ -80,6 +79,9 @@ async def any_cluster(directory: Path) -> AsyncIterator[AnyCluster]:
         await running.stop()
     for asked in running.asked():
         check(asked.method, asked.path, asked.query, asked.content_type, asked.body)
+    for resource, known in RESOURCES.items():
+        for found in running.store.list(resource, None):
+            holds(found, MODELS.get(resource, f"V1{known.kind}"))
 
 
 @asynccontextmanager
@@ -88,6 +90,17 @@ async def _api(kubeconfig: Path | None) -> AsyncIterator[Any]:
     await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
     async with client.ApiClient(configuration) as api:
         yield api
+
+
+async def _edited(apps: Any, deployment: str, namespace: str, change: Callable[[Any], None]) -> bool:
+    """Change what was read; False where its controller has written its status since."""
+    found: Any = await apps.read_namespaced_deployment(deployment, namespace)
+    change(found)
+    try:
+        await apps.replace_namespaced_deployment(deployment, namespace, found)
+    except client.exceptions.ConflictException:
+        return False
+    return True
 
 
 @asynccontextmanager

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from kubernetes.aio import client
+from pydantic import AliasPath, BaseModel
 
 GROUPS = (
     client.AppsV1Api,
@@ -35,11 +36,12 @@ OPERATIONS = {"add", "remove", "replace", "move", "copy", "test"}
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the API: what it takes, and the type of its body (a patch's is that of what it changes)."""
+    """One call of the API: what it takes, and the types of its body (a patch's is what it changes) and answer."""
 
     queries: frozenset[str]
     content_types: frozenset[str]
     body: str
+    answer: str
 
 
 def check(method: str, path: str, query: dict[str, str], content_type: str, body: Any) -> None:
@@ -58,6 +60,41 @@ def check(method: str, path: str, query: dict[str, str], content_type: str, body
         fits(body, call.body, path)
 
 
+def answer_of(method: str, path: str) -> str:
+    """Return the type of what the API answers to a call; empty where the description does not hold it."""
+    return _call(method, path).answer
+
+
+def holds(found: dict[str, Any], kind: str) -> None:
+    """Raise AssertionError or ValidationError where an object is none that the API could answer."""
+    fits(found, kind, kind)
+    getattr(client, kind).model_validate(found)
+
+
+def reads(model: type[BaseModel], kinds: set[str], where: str) -> None:
+    """Raise AssertionError where the bot reads a field that none of the API's types has which it reads so."""
+    known: dict[str, set[str]] = {}
+    for kind in kinds:
+        described = getattr(client, kind)
+        for name, written in described.attribute_map.items():
+            known.setdefault(written, set()).add(described.openapi_types[name])
+    for name, read in model.model_fields.items():
+        alias = read.validation_alias or read.alias or name
+        first = str(alias.path[0] if isinstance(alias, AliasPath) else alias)
+        assert first in known, f"{where}: {sorted(kinds)} have no field {first}"
+        inner = {re.sub(r"^(?:List|Optional)\[(.+)\]$|^Dict\[str, (.+)\]$", r"\1\2", kind) for kind in known[first]}
+        if not isinstance(alias, AliasPath):
+            for each in _models_in(read.annotation):
+                reads(each, inner, f"{where}.{first}")
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
 def fits(value: Any, kind: str, where: str) -> None:
     """Raise AssertionError where a value has a field or a type that its model does not have; None removes a field."""
     if value is None or kind == "object":
@@ -71,7 +108,7 @@ def fits(value: Any, kind: str, where: str) -> None:
         assert isinstance(value, dict), f"{where}: {value!r} is no object"
         for name, item in value.items():
             fits(item, inner[1], f"{where}.{name}")
-    elif kind in ("str", "int", "bool", "float", "datetime"):
+    elif kind in ("str", "int", "bool", "float", "datetime", "bytes"):
         wanted: dict[str, tuple[type, ...]] = {"int": (int,), "bool": (bool,), "float": (int, float)}
         assert isinstance(value, wanted.get(kind, (str,))), f"{where}: {value!r} is no {kind}"
         assert isinstance(value, bool) is (kind == "bool"), f"{where}: {value!r} is no {kind}"
@@ -118,7 +155,7 @@ def _calls() -> dict[str, list[tuple[re.Pattern[str], Call]]]:
             found.setdefault(method, []).append((_pattern(path), call))
     for method, path in OTHERS:
         found.setdefault(method, []).append(
-            (_pattern(path), Call(frozenset({"labelSelector", "limit"}), frozenset(), ""))
+            (_pattern(path), Call(frozenset({"labelSelector", "limit"}), frozenset(), "", ""))
         )
     return found
 
@@ -156,16 +193,21 @@ def _described(group: type) -> Iterator[tuple[str, str, Call]]:
                 frozenset(re.findall(r"_query_params\.append\(\('(\w+)'", source)),
                 frozenset(re.findall(r"'(application/[^']+)'", source.partition("select_header_content_type")[2])),
                 _body_type(method, called),
+                _answer_type(called),
             ),
         )
 
 
 def _body_type(method: str, called: Any) -> str:
     if method == "PATCH":
-        return str(re.findall(r"'200': \"(\w+)\"", inspect.getsource(called))[0])
+        return _answer_type(called)
     annotation = inspect.signature(called).parameters.get("body")
     found = re.findall(r"models\.\w+\.(\w+)", str(annotation.annotation)) if annotation is not None else []
     return found[0] if found else "object"
+
+
+def _answer_type(called: Any) -> str:
+    return str(re.findall(r"'20[01]': \"(\w+)\"", inspect.getsource(called))[0])
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -6,13 +6,15 @@ A call that is new in ``bot/clients`` fails this until it is made here too: so n
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import SecretStr
+import aiohttp
+from pydantic import BaseModel, SecretStr
 
 from bot.clients.cluster import Cluster
 from bot.clients.cluster_changes import ClusterChanges
 from bot.clients.cluster_configuration import Configuration
-from bot.clients.cluster_connection import ClusterConnection
+from bot.clients.cluster_connection import Call, ClusterConnection
 from bot.clients.cluster_cronjobs import CronJobs
 from bot.clients.cluster_pod_changes import PodChanges
 from bot.clients.cluster_restarts import Restarts
@@ -21,12 +23,13 @@ from bot.clients.cluster_rights import rights_needed
 from bot.clients.cluster_usage import PodMetrics
 from bot.clients.cluster_workloads import Workloads
 from bot.clients.working_jobs import Working, WorkingJob, WorkingJobs
-from bot.settings import RedisSettings
+from bot.settings import PlatformSettings, RedisSettings
 from sandbox.cluster.objects import BACKUP
 from tests.clients.any_cluster import AnyCluster
-from tests.clients.kubernetes_types import described, others
+from tests.clients.kubernetes_types import answer_of, described, others, reads
 
 SOURCES = sorted(Path("bot/clients").glob("cluster*.py"))
+Answer = TypeVar("Answer", bound=BaseModel)
 SUFFIX = "_without_preload_content"
 CUSTOM = "list_namespaced_custom_object"
 
@@ -51,6 +54,25 @@ class OneBusy(WorkingJobs):
     async def read(self) -> Working:
         job = WorkingJob("email", "1", "sendEmail", self.pod, None)
         return Working((job,), more=False, known=("email",), unknown={})
+
+
+class Noting(ClusterConnection):
+    """Notes as what each answer is read."""
+
+    def __init__(self, settings: PlatformSettings) -> None:
+        super().__init__(settings)
+        self.read: dict[type[BaseModel], set[str]] = {}
+
+    async def ask_or_none(
+        self, kind: type[Answer], call: Call, seconds: float, *, none_for: int | tuple[int, ...] = ()
+    ) -> Answer | None:
+        async def noted(api: Any) -> aiohttp.ClientResponse:
+            response = await call(api)
+            if found := answer_of(response.method, response.url.path):
+                self.read.setdefault(kind, set()).add(found)
+            return response
+
+        return await super().ask_or_none(kind, noted, seconds, none_for=none_for)
 
 
 async def read_everything(cluster: Cluster, workloads: Workloads, world: AnyCluster) -> None:
@@ -91,14 +113,16 @@ async def change_everything(cluster: Cluster, workloads: Workloads) -> None:
 
 
 async def test_every_call_is_made_and_is_one_that_the_api_describes(world: AnyCluster) -> None:
-    sandbox, connection = world.sandbox, ClusterConnection(world.settings)
-    cluster, workloads = Cluster(world.settings), Workloads(world.settings, connection)
+    sandbox, connection = world.sandbox, Noting(world.settings)
+    cluster, workloads = Cluster(world.settings, connection=connection), Workloads(world.settings, connection)
     try:
         await read_everything(cluster, workloads, world)
         await change_everything(cluster, workloads)
     finally:
         await cluster.close()
-        await connection.close()
+    assert {"V1Deployment", "V1StatefulSet", "V1PodList", "V1ReplicaSetList"} <= set().union(*connection.read.values())
+    for model, kinds in connection.read.items():
+        reads(model, kinds, model.__name__)
     made = {(asked.method, asked.path) for asked in sandbox.asked()}
     wanted = {name: [described(name)] for name in set(named()) - {CUSTOM}} | {CUSTOM: others()}
     for name, calls in wanted.items():

@@ -12,6 +12,8 @@ from pydantic import JsonValue, SecretStr
 from redis.asyncio import Redis
 
 from bot.archived import Batch
+from bot.clients.bullmq_failed import BullmqFailed
+from bot.clients.bullmq_scripts import Scripts
 from bot.clients.failed_jobs import FailedJobs
 from bot.clients.failed_selection import ClusterNames
 from bot.clients.queue_changes import QueueChanges
@@ -168,6 +170,8 @@ async def test_workers_do_retried_jobs_by_their_priorities(
 ) -> None:
     await failed(either, [{}, {"priority": 5}, {"priority": 1}, {}, {"lifo": True}])
     assert await raw.zcard(FAILED) == 5
+    # The one that goes before all others failed last, so that its turn is not that of its time.
+    await raw.zadd(FAILED, {"5": LATER - 1})
     ids = {json.loads(await raw.hget(f"{KEY}:{n}", "opts") or "{}").get("priority", 0): str(n) for n in range(1, 6)}
     assert await retry(changes) == "5 jobs wait again"
     assert await raw.zcard(FAILED) == 0
@@ -290,6 +294,17 @@ async def test_what_failed_later_is_not_touched(changes: QueueChanges, raw: Redi
     assert len(await raw.keys(f"{KEY}:[0-9]*")) == 6
     assert await drop(changes, 1_700_000_000_005) == "2 jobs removed, none of them kept"
     assert await raw.zrange(FAILED, 0, -1) == ["6", "7", "8", "9"]
+
+
+async def test_what_failed_again_between_the_look_and_the_copy_is_not_copied(raw: Redis) -> None:
+    await write(raw, 3)
+    before = await everything(raw)
+    failed_jobs = BullmqFailed(raw, await Scripts.load(raw), KEY, "bullmq:5.65.1")
+    packed = await failed_jobs.pack(1_700_000_000_001, [b"0", b"1", b"2"])
+    assert (packed.looked, packed.left, packed.batch.jobs) == (3, 0, 2)
+    assert [job for job, _ in json.loads(packed.batch.index)] == ["0", "1"]
+    assert await failed_jobs.remove(packed.batch) == 2
+    assert await everything(raw) == {FAILED: before[FAILED][2:], f"{KEY}:2": before[f"{KEY}:2"]}
 
 
 async def test_a_job_that_another_waits_for_is_left(either: NodeQueues, changes: QueueChanges, raw: Redis) -> None:

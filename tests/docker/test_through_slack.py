@@ -11,6 +11,7 @@ from sandbox.slack_page import Message
 from tests.docker.conftest import PROJECT
 from tests.docker.conftest import World as Engine
 from tests.docker.test_compose import ids
+from tests.foreign_words import speaks_of_containers
 from tests.scenarios.changing import APPROVE, asked, done
 from tests.scenarios.world import World, labels, opened, text
 
@@ -20,10 +21,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SECONDS = 120.0
 ENOUGH = 'echo \'error: HTTP Exception: {} {"timestamp":"2026-07-01T09:00:00Z"}\''
 RUN = f"trap 'echo bye; exit 0' TERM; {ENOUGH}; while :; do sleep 3600 & wait $$!; done"
-# What only Kubernetes has; the commands' own names and permissions are the same on both.
-FOREIGN = re.compile(
-    r"(?<![/:\w-])(pods?|deployments?|rollouts?|ConfigMap|kubectl|namespace|replicaset)\b(?!:)", re.IGNORECASE
-)
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +54,11 @@ async def world(running: World, project: Engine) -> AsyncIterator[World]:
     assert running.forgotten_plans() == 0
 
 
-def speaks_of_containers(*messages: Message) -> None:
-    for message in messages:
-        assert not (found := FOREIGN.findall(text(message))), (found, text(message))
-
-
 async def carried_out(world: World, line: str, *words: str) -> Message:
     card = await asked(world, "approver", line, line.split(maxsplit=1)[0])
-    speaks_of_containers(card)
+    speaks_of_containers(text(card))
     ended = await done(world, card, *words, seconds=SECONDS)
-    speaks_of_containers(ended)
+    speaks_of_containers(text(ended))
     return ended
 
 
@@ -79,7 +71,7 @@ async def test_workers_are_scaled_and_scaled_back(world: World, project: Engine)
     known = world.shown(card["channel"])
     await world.click("approver", card, "Undo")
     back = await world.new(card["channel"], known, "Docker Compose chooses which containers go")
-    speaks_of_containers(back)
+    speaks_of_containers(text(back))
     await done(world, back, "2 of 2 containers ready", seconds=SECONDS)
     assert ids(project, "worker") == before
 
@@ -90,7 +82,7 @@ async def test_a_restart_keeps_the_containers(world: World, project: Engine) -> 
     assert labels(card) == []
     assert ids(project, "worker") == before
     answer = await world.ask("viewer", "/error-logs worker", "4 errors", "2 of 2 containers")
-    speaks_of_containers(answer)
+    speaks_of_containers(text(answer))
 
 
 async def test_force_is_stop_and_start(world: World, project: Engine) -> None:

@@ -10,7 +10,7 @@ from tests.scenarios.world import PATIENCE, World
 
 NAMESPACE = "novapulse"
 REPORTS = "bull:nova-report"
-IMAGE = "registry.novapulse.example/worker:"
+REGISTRY = "registry.novapulse.example/"
 
 State = Callable[[], Awaitable[object]]
 Scene = Callable[[World], AbstractAsyncContextManager[State]]
@@ -116,27 +116,30 @@ async def indexes(world: World) -> AsyncIterator[State]:
 @asynccontextmanager
 async def released(world: World) -> AsyncIterator[State]:
     """Which image the workers have: one was released after the first."""
-    first = image(world)
+    first = tag(world)
     await release(world, "2.14.1")
     try:
-        yield answer(lambda: image(world).removeprefix(IMAGE))
+        yield answer(lambda: tag(world))
     finally:
-        await release(world, first.removeprefix(IMAGE))
+        await release(world, first)
 
 
-async def release(world: World, tag: str) -> None:
-    """Give the workers an image and wait until they have it."""
+async def release(world: World, tag: str, role: str = "worker") -> None:
+    """Give the workers (or the API) an image and wait until they have it."""
+    assert world.sandbox.cluster is not None
+    name = f"novapulse-{role}"
 
     def edit(found: Object) -> None:
-        found["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE + tag
+        found["spec"]["template"]["spec"]["containers"][0]["image"] = f"{REGISTRY}{role}:{tag}"
 
-    change(world, "deployments", "novapulse-worker", edit)
-    await world.replicas(2)
+    change(world, "deployments", name, edit)
+    await world.sandbox.cluster.wait_ready(name, stored(world, "deployments", name)["spec"]["replicas"])
 
 
-def image(world: World) -> str:
-    """Return the image that the workers' deployment names."""
-    return str(stored(world, "deployments", "novapulse-worker")["spec"]["template"]["spec"]["containers"][0]["image"])
+def tag(world: World, role: str = "worker") -> str:
+    """Return the tag of the image that a deployment names."""
+    containers = stored(world, "deployments", f"novapulse-{role}")["spec"]["template"]["spec"]["containers"]
+    return str(containers[0]["image"]).removeprefix(f"{REGISTRY}{role}:")
 
 
 def configured(**before: str) -> Scene:
@@ -243,3 +246,11 @@ def change(world: World, resource: str, name: str, edit: Callable[[Object], None
     """Change an object of the cluster behind the bot's back."""
     assert world.sandbox.cluster is not None
     world.sandbox.cluster.store.change(resource, NAMESPACE, name, edit)
+
+
+def uids(world: World, app: str) -> set[str]:
+    """Return the UIDs of an app's pods that are not told to end."""
+    assert world.sandbox.cluster is not None
+    found = world.sandbox.cluster.store.list("pods", NAMESPACE)
+    pods = [pod["metadata"] for pod in found if pod["metadata"]["labels"].get("app") == app]
+    return {pod["uid"] for pod in pods if "deletionTimestamp" not in pod}

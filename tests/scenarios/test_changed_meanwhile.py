@@ -119,7 +119,7 @@ async def restarted(world: World) -> AsyncIterator[Move]:
 
 @asynccontextmanager
 async def released(world: World) -> AsyncIterator[Move]:
-    first = scenes.image(world).removeprefix(scenes.IMAGE)
+    first = scenes.tag(world)
     await scenes.release(world, "2.14.1")
     try:
         yield lambda: scenes.release(world, "2.14.2")

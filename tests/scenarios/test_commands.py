@@ -4,6 +4,7 @@ import pytest
 
 from bot import catalog
 from sandbox.slack_page import Message
+from tests.scenarios.changing import done
 from tests.scenarios.world import World, labels, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -138,6 +139,28 @@ async def test_the_umbrella_reaches_every_command(either: World) -> None:
     await either.ask("viewer", "/nova queue-stats email", "Numbers by the NovaPulse API")
     await either.ask("viewer", "/nova", "The runbook: what you may run here")
     await either.ask("viewer", "/nova queue-stat", "Did you mean")
+
+
+async def test_the_umbrella_opens_a_form_and_its_change_is_done_and_undone(either: World) -> None:
+    world = either
+    line = f"/{world.prefix}nova scale-workers"
+    await world.form("approver", lambda: world.page.command("approver", "ops", line))
+    known = world.shown("ops")
+    await world.submit("approver", replicas="3")
+    card = await done(world, await world.new("ops", known, "Scale novapulse-worker from 2 to 3"), "3 of 3 available")
+    assert labels(card) == ["Undo"]
+    known = world.shown("ops")
+    await world.click("approver", card, "Undo")
+    await done(world, await world.new("ops", known, "Undoes `", "Scale novapulse-worker from 3 to 2"))
+
+
+async def test_the_umbrella_plans_what_is_typed_behind_it(either: World) -> None:
+    card = await either.ask("operator", "/nova pause-queue report", "No job of report is begun until somebody resumes")
+    await either.click("second_approver", card, "Approve")
+    card = await either.becomes(card, "Done after", "Resume report")
+    back = await either.press("approver", card, "Undo", "Undoes `")
+    await done(either, back)
+    await either.ask("viewer", "/nova pause-queue report", "Refused", "queues:pause")
 
 
 async def test_help_explains_one_command_and_opens_its_form(either: World) -> None:

@@ -43,6 +43,7 @@ DOWN = {
     },
     "cluster-down": {
         "/changes": ("as far as it could be read", "The cluster could not be read: connection refused."),
+        "/drain-queues all --how scale": NO_CLUSTER,
         "/error-logs api": NO_CLUSTER,
         "/force-restart-workers": NO_CLUSTER,
         "/health": ("*Cluster* connection refused", "❔ *Worker pods* connection refused"),
@@ -93,6 +94,7 @@ SLOW = {
     },
     "cluster-slow": {
         "/changes": ("as far as it could be read", "The cluster could not be read: no answer within 5 s."),
+        "/drain-queues all --how scale": LATE_CLUSTER,
         "/error-logs api": LATE_CLUSTER,
         "/force-restart-workers": LATE_CLUSTER,
         "/health": ("*Cluster* no answer within 5 s", "❔ *Worker pods* no answer within 5 s", "*Redis* answers"),
@@ -210,6 +212,13 @@ async def test_what_has_an_answer_when_a_system_is_away_has_one_when_it_is_slow(
 async def test_what_asks_for_a_value_in_a_form_says_it_too(world: World, fault: str, why: tuple[str, ...]) -> None:
     async with world.fault(fault):
         assert not labels(await changing.asked(world, "operator", changing.LINES["/set-env"], *why))
+
+
+async def test_what_both_sources_are_away_for_is_unknown(world: World) -> None:
+    both = [f"{system} could not be read: connection refused." for system in ("NovaPulse API", "MongoDB")]
+    async with world.fault("api-down", "mongo-down"):
+        answer = await world.ask("operator", f"/webhook-logs {WEBHOOK}", "are unknown", *both)
+    assert not text(answer).startswith("✅")
 
 
 async def test_no_command_was_forgotten() -> None:

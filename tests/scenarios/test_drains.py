@@ -32,7 +32,7 @@ async def kept_busy(world: World) -> AsyncIterator[None]:
 
 async def test_given_up_it_leaves_the_workers_as_they_were(world: World) -> None:
     async with kept_busy(world):
-        card = await asked(world, "operator", LINE, "To abort it: /resume-queue all. There are 2 pods again then.")
+        card = await asked(world, "operator", LINE, "To abort it: /resume-queue all. Then it is 2 pods again.")
         await world.click("approver", card, APPROVE)
         card = await world.becomes(card, "report 1")
         abort = await asked(world, "approver", "/resume-queue all", "Abort the drain of email")

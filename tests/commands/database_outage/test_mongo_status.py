@@ -72,6 +72,18 @@ async def _forbid(server: PretendMongo) -> None:
         server.answers[name] = FORBIDDEN
 
 
+@pytest.mark.parametrize(("used", "level"), [(80, Level.OK), (81, Level.WARNING)])
+async def test_connections_that_run_out_are_marked(used: int, level: Level) -> None:
+    async with pretend_mongo() as server:
+        await _forbid(server)
+        server.answers["serverStatus"] = {"ok": 1.0, "connections": {"current": used, "available": 100 - used}}
+        mongo = mongo_at(server.url)
+        reply = await ask(mongo)
+        await mongo.close()
+    assert line(reply, "Connections").level is level
+    assert line(reply, "Connections").value == f"{used} in use, {100 - used} more are possible"
+
+
 async def test_no_primary_is_critical_with_its_members() -> None:
     async with pretend_mongo() as server:
         members = [

@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.clients.cluster import Cluster
+from bot.clients.platform_words import COMPOSE
 from bot.clients.queue_drain import QueueDrain
 from bot.clients.queue_pause import QueuePause
 from bot.clients.queues import Queues
@@ -18,6 +19,7 @@ from bot.stores.drains import Drains
 from bot.stores.samples import Samples
 from commands.planned_maintenance.drain_queues import drain_queues
 from tests.clients.kubernetes_server import DEPLOYMENTS, KubernetesServer, deployment
+from tests.foreign_words import speaks_of_containers
 
 
 @pytest.fixture
@@ -70,11 +72,39 @@ async def test_worked_off_and_then_scaled_to_nothing(plan: Callable[..., Any]) -
     assert step.operation == "worker_drain.work_off_and_scale"
     assert (step.arguments["replicas"], step.arguments["queues"]) == (2, ["email", "webhook", "workflow", "report"])
     assert step.timeout > 3600
-    assert found.notes[-1] == "To abort it: /resume-queue all. There are 2 pods again then."
+    assert found.notes[-1] == "To abort it: /resume-queue all. Then it is 2 pods again."
     assert found.target == "deployment/novapulse-worker"
     assert found.undo.command == "/scale-workers"
     assert found.undo.expects["replicas"] == 0
     assert any(note.startswith("email: ") for note in found.notes)
+
+
+class InContainers:
+    """The same numbers as Docker Compose's."""
+
+    words = COMPOSE
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.deployment = cluster.deployment
+        self.autoscalers = cluster.autoscalers
+
+
+@pytest.mark.parametrize("how", ["pause", "scale"])
+async def test_on_docker_compose_it_speaks_of_containers(
+    queues: Queues, cluster: Cluster, samples: Samples, now: datetime, operator: Actor, raw: Redis, how: str
+) -> None:
+    await raw.lpush("bull:nova-email:active", "1")
+    request = Request(id="request-1", actor=operator, command="/drain-queues", received_at=now)
+    found = await drain_queues.handler(
+        queues=queues, cluster=InContainers(cluster), samples=samples, request=request, now=now, how=how
+    )
+    assert isinstance(found, Plan)
+    assert found.undo is not None
+    titles = (found.title, found.target, found.undo.title, *(step.title for step in found.steps))
+    changes = (f"{each.what} {each.before} {each.after}" for each in found.changes)
+    read = "\n".join((*titles, *changes, *found.facts, *found.blast_radius, *found.warnings, *found.notes))
+    speaks_of_containers(read)
+    assert ("2 containers" in read) is (how == "scale")
 
 
 async def test_what_cannot_be_drained(plan: Callable[..., Any], raw: Redis, kubernetes: KubernetesServer) -> None:

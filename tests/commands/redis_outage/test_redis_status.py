@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from tests.commands.said import line, said
 from tests.servers import redis_server
 
 
-async def ask(redis: RedisServer, samples: Samples) -> Reply:
-    reply = await redis_status.handler(redis=redis, samples=samples, now=datetime.now(UTC))
+async def ask(redis: RedisServer, samples: Samples, now: datetime | None = None) -> Reply:
+    reply = await redis_status.handler(redis=redis, samples=samples, now=now or datetime.now(UTC))
     assert isinstance(reply, Reply)
     return reply
 
@@ -42,6 +42,19 @@ async def test_what_bullmq_cannot_live_with(redis: RedisServer, samples: Samples
     finally:
         await raw.config_set("maxmemory", 0)
         await raw.config_set("maxmemory-policy", "noeviction")
+
+
+@pytest.mark.parametrize(("hours", "level"), [(23.9, Level.OK), (24.1, Level.WARNING)])
+async def test_writes_that_no_snapshot_of_a_day_holds(
+    redis: RedisServer, samples: Samples, raw: Redis, hours: float, level: Level
+) -> None:
+    await raw.execute_command("SAVE")  # type: ignore[no-untyped-call]
+    saved = datetime.fromtimestamp(int((await raw.info("persistence"))["rdb_last_save_time"]), UTC)
+    later = saved + timedelta(hours=hours)
+    assert line(await ask(redis, samples, later), "Persistence").level is Level.OK
+    await raw.set("written", "since")
+    found = line(await ask(redis, samples, later), "Persistence")
+    assert (found.level, "1 writes since; no append-only file" in found.value) == (level, True)
 
 
 async def test_a_replica_that_lost_its_primary(samples: Samples, tmp_path: Path) -> None:
