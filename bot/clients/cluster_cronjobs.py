@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from kubernetes.aio import client
@@ -17,7 +17,9 @@ from bot.masking import cut, mask
 
 PAGE: Final = 250
 PAGES: Final = 20
+KEPT: Final = 100
 _NOT_FOUND: Final = 404
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _REASON_LIMIT: Final = 200
 
 
@@ -60,6 +62,10 @@ class _JobStatus(Object):
 class _Job(Object):
     metadata: _DatedMetadata
     status: _JobStatus = _JobStatus()
+
+    def made_at(self) -> datetime:
+        """Return when it was made; what does not say counts as old."""
+        return self.metadata.creation_timestamp or _LONG_AGO
 
     def condition(self, kind: str) -> _JobCondition | None:
         """Return its condition of this type where it holds."""
@@ -124,11 +130,12 @@ class CronJobs:
         return found
 
     async def _jobs(self, owner: str) -> list[_Job]:
-        """Return the Jobs that belong to a CronJob, page by page: nothing that can be asked for tells them apart."""
+        """Return the newest Jobs of a CronJob, page by page: nothing that can be asked for tells them apart."""
         found: list[_Job] = []
         page = await self._page(None)
         for _ in range(PAGES):
             found += [job for job in page.items if any(one.uid == owner for one in job.metadata.owner_references)]
+            found = sorted(found, key=_Job.made_at)[-KEPT:]
             if not page.metadata.continue_:
                 return found
             page = await self._page(page.metadata.continue_)

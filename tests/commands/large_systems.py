@@ -121,20 +121,8 @@ def _cluster(lists: int, texts: int, request: web.Request) -> Iterator[str]:
         return _items(lambda number: f"error: broken {number % 50} {{\n  x: 1\n}}\n", max(3, _LOG * texts // 30), "")
     if "/proxy/" in request.path:
         return _page(max(4, _LOG * texts // 70, 400 * lists))
-    if kind in ("deployments", "statefulsets"):
-        return iter([json.dumps(_workload(name))])
-    if kind == "configmaps":
-        about = {"name": name, "uid": "u", "resourceVersion": "1"}
-        return iter(
-            [
-                json.dumps(
-                    {
-                        "metadata": about,
-                        "data": {"QUEUE_CONCURRENCY": "5", "MONGO_MAX_POOL_SIZE": "10", "MONGO_MIN_POOL_SIZE": "1"},
-                    }
-                )
-            ]
-        )
+    if kind in _ALONE:
+        return iter([json.dumps(_ALONE[kind](name))])
     if "version" in request.path.split("/")[1:2]:
         return iter(['{"major":"1","minor":"33","gitVersion":"v1.33.1"}'])
     return _listed("usage" if "metrics.k8s.io" in request.path else name, lists, request)
@@ -146,6 +134,25 @@ def _workload(name: str) -> dict[str, Any]:
     source = [{"configMapRef": {"name": "novapulse-config"}}]
     found["spec"]["template"] = _template(role, "1", source)
     return found
+
+
+def _cronjob(name: str) -> dict[str, Any]:
+    about = {"name": name, "uid": "uid-1", "creationTimestamp": NOW.isoformat()}
+    return {"metadata": about, "spec": {"schedule": "0 3 * * *"}, "status": {}}
+
+
+def _configmap(name: str) -> dict[str, Any]:
+    data = {"QUEUE_CONCURRENCY": "5", "MONGO_MAX_POOL_SIZE": "10", "MONGO_MIN_POOL_SIZE": "1"}
+    return {"metadata": {"name": name, "uid": "u", "resourceVersion": "1"}, "data": data}
+
+
+# What is asked for by its name.
+_ALONE: dict[str, Callable[[str], dict[str, Any]]] = {
+    "deployments": _workload,
+    "statefulsets": _workload,
+    "cronjobs": _cronjob,
+    "configmaps": _configmap,
+}
 
 
 def _template(role: str, version: str, source: list[dict[str, Any]]) -> dict[str, Any]:
@@ -174,6 +181,10 @@ def _object(kind: str, app: str, number: int, pad: dict[str, str]) -> dict[str, 
         source = [{"configMapRef": {"name": "novapulse-config"}}]
         template = _template(app.removeprefix("novapulse-"), str(number + 1), source)
         return {"metadata": {**metadata, **own}, "spec": {"replicas": 0, "template": template}}
+    if kind == "jobs":
+        own = {"creationTimestamp": at, "ownerReferences": [{"uid": "uid-1"}]}
+        failed = {"type": "Failed", "status": "True", "reason": "x", "message": pad["pad"], "lastTransitionTime": at}
+        return {"metadata": {**metadata, **own}, "status": {"startTime": at, "conditions": [failed]}}
     if kind == "events":
         return {"involvedObject": {"name": called}, "reason": "x", "message": pad["pad"], "lastTimestamp": at}
     if kind in ("horizontalpodautoscalers", "scaledobjects"):

@@ -31,7 +31,7 @@ from bot.clients.mongo import Mongo
 from bot.clients.mongo_indexes import Indexes
 from bot.clients.mongo_replica_set import ReplicaSet
 from bot.clients.mongo_server import MongoServer
-from bot.clients.platform import Configuring, Platform, PodChanging, PodReading, WorkloadReading
+from bot.clients.platform import Configuring, CronJobReading, Platform, PodChanging, PodReading, WorkloadReading
 from bot.clients.platform_changes import ChangeReading
 from bot.clients.queue_changes import QueueChanges
 from bot.clients.queues import Queues
@@ -84,6 +84,7 @@ _BEHIND: Final[Mapping[Any, tuple[str, ...]]] = {
     **dict.fromkeys((Mongo, Indexes, ReplicaSet, MongoServer), ("mongo",)),
     **dict.fromkeys((Platform,), ("cluster", "logs")),
     **dict.fromkeys((WorkloadReading, Configuring, PodReading, ChangeReading, Workloads, Revisions), ("cluster",)),
+    **dict.fromkeys((CronJobReading,), ("cluster",)),
     **dict.fromkeys((PodChanging,), ("cluster", "redis")),
     **dict.fromkeys((Incidents, Outbox, Plans, Requests, Runs, Handovers, Pages), ("own",)),
     **dict.fromkeys((Silences, Overrides), ("own",)),
