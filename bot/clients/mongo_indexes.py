@@ -82,10 +82,9 @@ class Indexes:
     async def build(self, collection: str, index: str) -> dict[str, str | bool]:
         """Build the index (extended JSON) unless it is there; may take an hour."""
         wanted = Index.from_text(index)
-        if wanted.text in [one.text for one in await self.of(collection)]:
-            return {"changed": False}
-        await self._change({"createIndexes": collection, "indexes": [wanted.spec]})
-        return {"changed": True, "message": f"{wanted.name} is built"}
+        is_listed = wanted.text in [one.text for one in await self.of(collection)]
+        await self._build(collection, [wanted])
+        return {"changed": False} if is_listed else {"changed": True, "message": f"{wanted.name} is built"}
 
     @operation
     async def drop(self, collection: str, index: str, while_there: list[str]) -> dict[str, str | bool]:
@@ -98,6 +97,7 @@ class Indexes:
         needed = [Index.from_text(text) for text in while_there]
         if missing := [one.name for one in needed if there.get(one.name) != one.text]:
             raise PermanentError(f"{', '.join(missing)} is not there, which has to do its work: nothing was dropped")
+        await self._build(collection, needed)
         await self._change({"dropIndexes": collection, "index": wanted.name})
         return {"changed": True, "message": f"{wanted.name} is dropped"}
 
@@ -113,6 +113,11 @@ class Indexes:
             return Progress(done=False, message="; ".join(parts))
         total = sum((await self.state(collection)).index_sizes.values())
         return Progress(done=True, message=f"{len(wanted)} indexes as before, {total:,} bytes now")
+
+    async def _build(self, collection: str, wanted: list[Index]) -> None:
+        """Return when these are built: one that is listed may be under way, and the server waits for it."""
+        if wanted:
+            await self._change({"createIndexes": collection, "indexes": [one.spec for one in wanted]})
 
     async def _change(self, command: dict[str, Any]) -> None:
         try:

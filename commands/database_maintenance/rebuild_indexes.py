@@ -124,7 +124,7 @@ def _drop(collection: str, index: Index, while_there: Sequence[Index]) -> Step:
             "index": index.text,
             "while_there": [one.text for one in while_there],
         },
-        timeout=120.0,
+        timeout=BUILD_SECONDS,  # what does its work meanwhile may still be under way
     )
 
 
