@@ -9,16 +9,17 @@ from bot.attempt import attempt, is_missing, why
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.platform import PodReading
 from bot.errors import BotError
+from bot.pod_share import Kind, is_limited, worst_share
 from bot.schedule import Observation, schedule
 from bot.stores.samples import Sample, Samples, series_of
 
-_METRICS: Final = {"pod_memory_percent": "memory", "pod_cpu_percent": "cpu"}
+_METRICS: Final[dict[str, Kind]] = {"pod_memory_percent": "memory", "pod_cpu_percent": "cpu"}
 _PERCENT: Final = 100
 
 
 @schedule("usage-watch", metrics={metric: {"app": (), "pod": ()} for metric in _METRICS})
 async def usage_watch(reading: PodReading, samples: Samples, now: datetime) -> list[Observation]:
-    """Read what every pod uses of its limits; one without a limit has no share of it."""
+    """Read what every pod's worst container uses of its limits; one without a limit has no share of it."""
     pods, used = await asyncio.gather(attempt(reading.pods()), attempt(reading.usage()))
     for answer in (pods, used):
         if isinstance(answer, BotError):
@@ -37,12 +38,10 @@ async def usage_watch(reading: PodReading, samples: Samples, now: datetime) -> l
 def _shares(metric: str, pods: list[ListedPod], used: list[PodUsage], now: datetime) -> Iterator[Observation]:
     kind, usage = _METRICS[metric], {one.pod: one for one in used}
     for pod in pods:
-        limit = pod.limits.get(kind)
-        if not pod.app or not limit:
+        if not pod.app or not is_limited(kind, pod):
             continue
-        seen = usage.get(pod.name)
-        amount = None if seen is None else seen.memory if kind == "memory" else seen.cpu
-        share = None if amount is None else _PERCENT * amount / limit
+        worst = worst_share(kind, pod, usage.get(pod.name))
+        share = None if worst is None else _PERCENT * worst.of_limit
         # A pod that has only just started is not measured yet.
         reason = "" if share is not None else "the metrics server does not know the pod"
         labels = {"app": pod.app, "pod": pod.name}

@@ -1,6 +1,6 @@
 """What the pods of the namespace are and what they use: every pod in one list, their usage from metrics.k8s.io."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -90,6 +90,7 @@ class ListedPod:
     image: str
     requested: dict[str, float | None]
     limits: dict[str, float | None]
+    container_limits: dict[str, dict[str, float | None]] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()  # of both families where it has both
     is_marked: bool = False  # with what it would cost to end it: see DELETION_COST
 
@@ -102,6 +103,7 @@ class PodUsage:
     cpu: float | None
     memory: float | None
     at: datetime | None
+    containers: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
 
 class PodMetrics:
@@ -161,6 +163,7 @@ def _listed(pod: _ListedPod) -> ListedPod:
         image=own.image,
         requested={name: _sum([found.resources.requests for found in containers], name) for name in ("cpu", "memory")},
         limits={name: _sum([found.resources.limits for found in containers], name) for name in ("cpu", "memory")},
+        container_limits={found.name: _each(found.resources.limits) for found in containers},
         addresses=tuple(address.ip for address in pod.status.pod_ips),
         is_marked=DELETION_COST in pod.metadata.annotations,
     )
@@ -185,6 +188,10 @@ def _reason(statuses: list[ContainerStatus]) -> str:
     return next((end.reason or f"exit code {end.exit_code}" for end in ended), "")
 
 
+def _each(stated: dict[str, str]) -> dict[str, float | None]:
+    return {name: amount(stated[name]) if name in stated else None for name in ("cpu", "memory")}
+
+
 def _sum(stated: list[dict[str, str]], name: str) -> float | None:
     """Add up what every container states; one that states nothing has no bound, so neither has the pod."""
     found = [amount(each[name]) if name in each else None for each in stated]
@@ -194,7 +201,9 @@ def _sum(stated: list[dict[str, str]], name: str) -> float | None:
 
 def _usage(item: _Usage) -> PodUsage:
     cpu, memory = ([amount(getattr(found, name)) for found in item.containers] for name in ("cpu", "memory"))
-    return PodUsage(pod=item.metadata.name, cpu=_total(cpu), memory=_total(memory), at=item.timestamp)
+    each = {found.name: {"cpu": amount(found.cpu), "memory": amount(found.memory)} for found in item.containers}
+    name, at = item.metadata.name, item.timestamp
+    return PodUsage(pod=name, cpu=_total(cpu), memory=_total(memory), at=at, containers=each)
 
 
 def _total(found: list[float | None]) -> float | None:

@@ -16,6 +16,7 @@ from bot.clients.replica_metrics import MetricsReader
 from bot.effect import Reading, compared
 from bot.errors import BotError
 from bot.plan import Progress, condition, operation
+from bot.pod_share import worst_share
 
 RATE_OVER: Final = timedelta(minutes=5)
 _SHORTEST: Final = 20.0  # seconds; over less a rate is an accident
@@ -104,10 +105,13 @@ class Effects:
         return Reading.model_validate(found)
 
     async def _memory(self, pods: Sequence[ListedPod]) -> dict[str, float | None]:
-        usage = {one.pod: one.memory for one in await _or_none(self._sources.usage.usage()) or ()}
-        used = [(used, pod.limits["memory"]) for pod in pods if (used := usage.get(pod.name))]
-        most = max(used, key=lambda pair: pair[0] / (pair[1] or float("inf")), default=(None, None))
-        return {"memory": most[0], "limit": most[1]}
+        usage = {one.pod: one for one in await _or_none(self._sources.usage.usage()) or ()}
+        shares = [share for pod in pods if (share := worst_share("memory", pod, usage.get(pod.name)))]
+        if shares:
+            worst = max(shares, key=lambda share: share.of_limit)
+            return {"memory": worst.used, "limit": worst.limit}
+        used = [one.memory for pod in pods if (one := usage.get(pod.name)) and one.memory]
+        return {"memory": max(used, default=None), "limit": None}
 
     async def _api(self) -> dict[str, Any]:
         health = await _or_none(self._sources.api.healthy())

@@ -11,6 +11,7 @@ from bot.clients.platform_words import Words
 from bot.command import command
 from bot.effect import HIGH
 from bot.errors import BotError
+from bot.pod_share import Kind, is_limited, worst_share
 from bot.reply import Level, Line, Note, Part, Reply, Table, say
 
 CPU_MARK: Final = 0.80  # the runbook: "High CPU usage (> 80%)"
@@ -40,6 +41,7 @@ async def top_pods(*, pod_metrics: PodReading) -> Reply:
     used = {one.pod: one for one in usage}
     rows = sorted(used.keys() | known.keys(), key=lambda name: -(_memory(used.get(name))))
     marked = [name for name in rows if _marks(used.get(name), known.get(name))]
+    free = [name for name in rows if name in known and not is_limited("memory", known[name])]
     parts: list[Part] = [
         Table(
             columns=(words.pod.capitalize(), "Memory", "asked / limit", "CPU", "asked / limit", ""),
@@ -48,6 +50,8 @@ async def top_pods(*, pod_metrics: PodReading) -> Reply:
     ]
     if isinstance(pods, BotError):
         parts.append(Line(level=Level.UNKNOWN, label="Requests and limits", value=why(pods)))
+    if free:
+        parts.append(Note.of(f"Without a limit of memory, so of no share: {', '.join(free)}."))
     return _said(rows, marked, used, parts, words)
 
 
@@ -70,17 +74,21 @@ def _row(name: str, used: PodUsage | None, pod: ListedPod | None) -> tuple[str, 
     memory, cpu = (used.memory, used.cpu) if used else (None, None)
     return (
         name,
-        as_memory(memory) + _share(memory, pod, "memory"),
+        as_memory(memory) + _share(used, pod, "memory"),
         _bounds(pod, "memory"),
-        as_cores(cpu) + _share(cpu, pod, "cpu"),
+        as_cores(cpu) + _share(used, pod, "cpu"),
         _bounds(pod, "cpu"),
         ", ".join(_marks(used, pod)),
     )
 
 
-def _share(value: float | None, pod: ListedPod | None, name: str) -> str:
-    limit = pod.limits[name] if pod else None
-    return f" ({value / limit:.0%})" if value is not None and limit else ""
+def _share(used: PodUsage | None, pod: ListedPod | None, kind: Kind) -> str:
+    """Say the worst container's share; its name where there are several."""
+    share = worst_share(kind, pod, used)
+    if share is None:
+        return ""
+    where = f" in {share.container}" if pod and len(pod.container_limits) > 1 else ""
+    return f" ({share.of_limit:.0%}{where})"
 
 
 def _bounds(pod: ListedPod | None, name: str) -> str:
@@ -91,12 +99,9 @@ def _bounds(pod: ListedPod | None, name: str) -> str:
 
 
 def _marks(used: PodUsage | None, pod: ListedPod | None) -> list[str]:
-    if used is None or pod is None:
-        return []
-    found = (("memory", used.memory, HIGH), ("cpu", used.cpu, CPU_MARK))
-    return [
-        f"{name} high" for name, value, mark in found if value and (limit := pod.limits[name]) and value / limit > mark
-    ]
+    marks: dict[Kind, float] = {"memory": HIGH, "cpu": CPU_MARK}
+    shares = {kind: worst_share(kind, pod, used) for kind in marks}
+    return [f"{kind} high" for kind, share in shares.items() if share and share.of_limit > marks[kind]]
 
 
 def _memory(used: PodUsage | None) -> float:
