@@ -36,6 +36,9 @@ class Parameter:
     adapter: TypeAdapter[Any]
     in_form: bool  # Field(json_schema_extra={"form": False}) leaves out what a typed form makes superfluous
     secret: bool = False  # Field(json_schema_extra={"secret": True}) is asked for in the form only, and never shown
+    takes_rest: bool = (
+        False  # Field(json_schema_extra={"rest": True}): all that follows in the line, as people write it
+    )
     matchers: bool = False  # Field(json_schema_extra={"matchers": True}) takes every label=value that is no argument
 
     @property
@@ -202,6 +205,7 @@ def _parameter(command_name: str, parameter: inspect.Parameter, hints: dict[str,
         in_form=extra.get("form") is not False,
         secret=extra.get("secret") is True,
         matchers=extra.get("matchers") is True,
+        takes_rest=extra.get("rest") is True,
     )
 
 

@@ -42,6 +42,13 @@ class AlertState(BaseModel):
         return any(machine.firing or machine.since for machine in self.machines.values())
 
     @property
+    def clear_since(self) -> datetime | None:
+        """Since when all that fires is within its limit again and only kept for a while; None where that is not so."""
+        firing = [machine for machine in self.machines.values() if machine.firing]
+        since = [machine.clear_since for machine in firing if machine.clear_since is not None]
+        return max(since) if since and len(since) == len(firing) else None
+
+    @property
     def severity(self) -> Severity | None:
         """The highest severity that fires, or None."""
         return next((name for name in reversed(SEVERITIES) if self.machines.get(name, Machine()).firing), None)

@@ -53,8 +53,7 @@ def dedupe(
     news = []
     for key, each in found.items():
         incident = firing.get(key)
-        # What is muted before it was ever shown is shown when it is muted no longer.
-        if each.firing and (incident is not None or not each.muted):
+        if each.firing:
             is_flapping = openings.get(key, 0) + 1 >= flapping.openings
             news.append(_opened(each, now, is_flapping) if incident is None else _continued(each, incident, now))
     for key, incident in firing.items():
@@ -64,7 +63,7 @@ def dedupe(
 
 
 def _opened(group: Group, now: datetime, is_flapping: bool) -> News:
-    alert = _alert(group)
+    alert, muted = _alert(group), group.muted
     incident = Incident(
         # Two incidents of one alert cannot open at the same second: between them lies a tick that resolved the first.
         id=f"{group.key}-{int(now.timestamp())}",
@@ -75,10 +74,12 @@ def _opened(group: Group, now: datetime, is_flapping: bool) -> News:
         peak=group.lead.state.value,
         opened_at=now,
         members=tuple(sorted(group.audible)),
-        rung_at=now,
+        muted=muted,
+        # What is muted before anybody heard of it is on record, and heard of when it is muted no longer.
+        rung_at=None if muted else now,
         flapping=is_flapping,
     )
-    return News("opened", incident, group.lead, group.firing, alert)
+    return News("quiet" if muted else "opened", incident, group.lead, group.firing, alert)
 
 
 def _alert(group: Group) -> Alert:
@@ -91,7 +92,8 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
     kind = _kind(group, before, now)
     is_same = before.alert.labels == alert.labels
     peak = _worse(group.lead.rule, before.peak, alert.value) if is_same else alert.value
-    incident = replace(before, severity=alert.severity, peak=peak, muted=muted, calm_since=None)
+    calm_since = group.lead.state.clear_since
+    incident = replace(before, severity=alert.severity, peak=peak, muted=muted, calm_since=calm_since)
     if _has_worsened(alert, before):
         # Whoever has it in hand has a warning in hand.
         incident = replace(incident, acknowledged_by="", acknowledged_at=None)
@@ -104,13 +106,15 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
 def _kind(group: Group, before: Incident, now: datetime) -> Kind:
     """Say what is new about an incident that goes on, the most urgent thing first."""
     alert, muted = group.lead.alert, group.muted
+    if _is_unheard(before):
+        return "quiet" if muted else "opened"
     if before.muted and not muted:
         return "unmuted"
     if not muted and _has_worsened(alert, before):
         return "worsened"
     if not muted and (loud := _of_time(group, before, now)):
         return loud
-    if _is_to_be_said(group, before) or before.calm_since is not None:
+    if _is_to_be_said(group, before) or before.calm_since != group.lead.state.clear_since:
         return "changed"
     # Without a card of its own (it came in a digest) only what a person would notice makes one.
     is_time = before.notified_at is not None and now - before.notified_at >= EDIT_EVERY
@@ -139,7 +143,12 @@ def _over(group: Group | None, before: Incident, now: datetime, flapping: Flappi
     value = group.lead.alert.value if group else None
     alert = before.alert.model_copy(update={"state": "resolved", "value": value})
     ended = replace(before, alert=alert, state="resolved", resolved_at=now)
-    return News("resolved", ended, group.lead if group else None)
+    return News("quiet" if _is_unheard(before) else "resolved", ended, group.lead if group else None)
+
+
+def _is_unheard(incident: Incident) -> bool:
+    """Whether it has been muted since it began, so that nobody was told of it."""
+    return incident.rung_at is None and incident.notified_at is None
 
 
 def _has_worsened(alert: Alert, before: Incident) -> bool:

@@ -67,6 +67,14 @@ class Configuration:
         """Say why changing a key of the ConfigMap would not reach a workload; empty where it would, with a restart."""
         return why_ineffective(found, role, name)
 
+    def doubts(self, found: WorkloadObject, role: str, name: str) -> tuple[str, ...]:
+        """Say what may keep a changed key from reaching a workload."""
+        container = found.spec.template.container(role)
+        return tuple(
+            f"{found.metadata.name} reads {source} after the ConfigMap: where that has {name} too, its value counts."
+            for source in overriding(container, name)
+        )
+
     async def container(self, role: str) -> TemplateContainer:
         """Return the container of a workload as its template declares it."""
         return (await self._workloads.read(role)).spec.template.container(role)
@@ -166,12 +174,35 @@ def origin_of(container: TemplateContainer, name: str) -> str:
 def why_ineffective(found: WorkloadObject, role: str, name: str) -> str:
     """Say why changing a key of the ConfigMap would not reach a workload; empty where it would, with a restart."""
     called, container = found.metadata.name, found.spec.template.container(role)
-    origin = origin_of(container, name)
-    if origin and origin != f"ConfigMap {CONFIG_MAP}":
+    entry, origin = entry_of(container, name), origin_of(container, name)
+    if entry and origin != f"ConfigMap {CONFIG_MAP}":
         return f"{called} takes {name} from {origin}, so that the ConfigMap has no effect: /set-env {role} {name}."
-    if not origin and CONFIG_MAP not in sources_of(container)[0]:
-        return f"{called} does not read the ConfigMap {CONFIG_MAP}, so that changing it has no effect."
+    key = str((entry.value_from or {})["configMapKeyRef"].get("key", "")) if entry else name
+    if key != name:
+        return f"{called} takes {name} from the key {key} of {origin}, so that changing the key {name} has no effect."
+    if not entry and _place(container) is None:
+        return f"{called} does not read {name} from the ConfigMap {CONFIG_MAP}, so that changing it has no effect."
     return f"Rollouts of {called} are paused: it would not see the change." if found.spec.paused else ""
+
+
+def overriding(container: TemplateContainer, name: str) -> tuple[str, ...]:
+    """Name what is read after the ConfigMap, and may hold a variable of this name that counts in its place."""
+    place = _place(container)
+    if entry_of(container, name) or place is None:
+        return ()
+    later = [found for found in container.env_from[place + 1 :] if name.startswith(found.prefix)]
+    named = [("Secret", found.secret_ref) for found in later] + [("ConfigMap", found.config_map_ref) for found in later]
+    return tuple(f"{kind} {source.name}" for kind, source in named if source)
+
+
+def _place(container: TemplateContainer) -> int | None:
+    """Return where the ConfigMap is read so that its keys become variables as they are: the last such place."""
+    places = [
+        place
+        for place, found in enumerate(container.env_from)
+        if found.config_map_ref and found.config_map_ref.name == CONFIG_MAP and not found.prefix
+    ]
+    return max(places, default=None)
 
 
 def sources_of(container: TemplateContainer) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -37,8 +37,9 @@ class SourceName(Object):
 
 
 class EnvironmentSource(Object):
-    """A ConfigMap or Secret whose every key becomes a variable."""
+    """A ConfigMap or Secret whose every key becomes a variable; ``prefix`` stands before each."""
 
+    prefix: str = ""
     config_map_ref: SourceName | None = None
     secret_ref: SourceName | None = None
 

@@ -53,6 +53,11 @@ class ComposeConfiguration:
         del found, role, name
         return ""
 
+    def doubts(self, found: WorkloadObject, role: str, name: str) -> tuple[str, ...]:
+        """Return nothing, for the same reason."""
+        del found, role, name
+        return ()
+
     async def config_map(self) -> ConfigMap:
         """Return what the containers were started with, under the name of the file in which it is changed.
 

@@ -169,6 +169,9 @@ class Configuring(Protocol):
     def why_ineffective(self, found: WorkloadObject, role: str, name: str) -> str:
         """Say why changing a key would not reach a workload; empty where it would."""
 
+    def doubts(self, found: WorkloadObject, role: str, name: str) -> tuple[str, ...]:
+        """Say what may keep a changed key from reaching a workload."""
+
     async def set_keys(self, values: dict[str, str], expect_uid: str) -> dict[str, JsonValue]:
         """Make that place hold these values."""
 

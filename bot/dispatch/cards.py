@@ -88,6 +88,7 @@ def _parts(view: CardView, headline: str) -> Iterator[Part]:
         yield step_lines(view.run)
         yield from closing(view.run, stored.plan, undo_offered=view.undo_offered, no_undo=view.no_undo)
         yield from _decided(view)
+        yield from () if stored.needed else _considerations(stored.plan)  # nobody has read it before
         return
     if stored.status in ("waiting", "approved"):
         yield from _considerations(stored.plan)

@@ -129,6 +129,7 @@ class _Reader:
         self._command = command
         self._places = iter([parameter for parameter in command.parameters if not parameter.is_flag])
         self._given: dict[str, JsonValue] = {}
+        self._last: Parameter | None = None  # that was given in its place
 
     def read(self, typed_words: Iterable[Word]) -> dict[str, JsonValue]:
         """Return the value of each parameter that was given, as typed."""
@@ -141,8 +142,11 @@ class _Reader:
                 self._match(word.text)
             elif named:
                 self._set(self._parameter(named[1]), named[2])
+            elif self._last is not None and self._last.takes_rest:
+                self._given[self._last.name] = f"{self._given[self._last.name]} {word.text}"
             else:
-                self._set(self._next(word), word.text)
+                self._last = self._next(word)
+                self._set(self._last, word.text)
         return self._given
 
     def _is_matcher(self, word: Word) -> bool:

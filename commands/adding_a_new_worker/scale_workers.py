@@ -153,6 +153,7 @@ def _plan(scale: _Scale, lost: tuple[str, ...]) -> Plan:
     return Plan(
         title=f"Scale {name} from {before} to {to}",
         target=f"{scale.words.workload}/{name}",
+        touches=(f"replicas of {name}",),
         changes=(Change(what=f"{name} {scale.words.pod}s", before=f"{before}", after=f"{to}"),),
         facts=facts,
         steps=_steps(scale),

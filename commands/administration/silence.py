@@ -54,7 +54,9 @@ async def silence(  # noqa: PLR0913 - four arguments of the command, five things
         ),
     ],
     duration: Annotated[str, Field(description="30m, 4h, 2d, or resolved; with end the silence's id")] = UNTIL_RESOLVED,
-    reason: Annotated[str, Field(max_length=200, description="Why; everybody sees it")] = "",
+    reason: Annotated[
+        str, Field(max_length=200, description="Why; everybody sees it", json_schema_extra={"rest": True})
+    ] = "",
     maintenance: Annotated[bool, Field(description="Leave audible what fired before it began")] = False,
     *,
     incidents: Incidents,

@@ -29,8 +29,8 @@ _END: Final = "end"
     section="Contact & Escalation",
     runbook=("Level 1: On-call engineer", "Level 2: Team lead", "Level 3: Engineering manager", "Level 4: CTO"),
     examples=(
-        '/page 1 "customers cannot log in"',
-        '/page 3 "we need a decision about the rollback"',
+        "/page 1 customers cannot log in",
+        "/page 3 we need a decision about the rollback",
         "/page end 5d41402a",
     ),
 )
@@ -40,7 +40,12 @@ async def page(  # noqa: PLR0913 - two arguments of the command, five things it 
         Field(description="Of the escalation path, as /oncall shows it; or end"),
     ],
     reason: Annotated[
-        str, Field(max_length=200, description="Why; whoever is called reads it first. With end the page's id")
+        str,
+        Field(
+            max_length=200,
+            description="Why; whoever is called reads it first. With end the page's id",
+            json_schema_extra={"rest": True},
+        ),
     ],
     *,
     policy: PolicyFile,

@@ -47,26 +47,37 @@ async def set_pool_size(
     now, wanted = stored.data, {MOST: str(maximum), LEAST: str(minimum)}
     if wanted.items() <= now.items():
         raise UserError(f"The pool is {minimum} to {maximum} already: there is nothing to change.")
-    words, kept = workloads.words, stored.metadata.name
-    pods = sum(one.spec.replicas for one in found)
+    words, kept, pods = workloads.words, stored.metadata.name, sum(one.spec.replicas for one in found)
     return Plan(
         title=f"Set MongoDB's pools to {minimum} to {maximum} connections",
         target=f"{words.configuration}/{kept}",
         also=tuple(f"{words.workload}/{one.metadata.name}" for one in found),
+        touches=tuple(f"{kept} {key}" for key in wanted),
         changes=changes_of(now, wanted, kept),
         facts=facts_of(now, wanted, stored.metadata.uid)
         | {f"{role} uid": one.metadata.uid for role, one in read.items()},
         steps=_steps(read, setting(wanted, stored.metadata.uid, kept), request, words),
         undo=_undo(now.get(MOST, ""), now.get(LEAST, ""), wanted, stored.metadata.uid),
         no_undo="" if _numbers(now.get(MOST, ""), now.get(LEAST, "")) else f"{kept} had no numbers before",
-        blast_radius=(
-            f"Every {words.pod} of the API and of the workers is {words.replaced}.",
-            f"MongoDB has to bear up to {maximum * pods:,} connections of {words.pods(pods)}.",
-        ),
+        blast_radius=_blast_radius(maximum, pods, words),
         warnings=(
             *from_git(stored.metadata),
             *dict.fromkeys(said for role in _ROLES for said in configuration.caveats(role)),
         ),
+        notes=_doubts(configuration, read),
+    )
+
+
+def _blast_radius(maximum: int, pods: int, words: Words) -> tuple[str, ...]:
+    return (
+        f"Every {words.pod} of the API and of the workers is {words.replaced}.",
+        f"MongoDB has to bear up to {maximum * pods:,} connections of {words.pods(pods)}.",
+    )
+
+
+def _doubts(configuration: Configuring, read: dict[str, WorkloadObject]) -> tuple[str, ...]:
+    return tuple(
+        said for role, one in read.items() for key in (MOST, LEAST) for said in configuration.doubts(one, role, key)
     )
 
 

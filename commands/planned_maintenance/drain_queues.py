@@ -141,6 +141,7 @@ def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...])
     return Plan(
         title=f"Drain all queues and scale {found.name} to 0",
         target=f"{words.workload}/{found.name}",
+        touches=(f"replicas of {found.name}",),
         changes=(Change(what=f"{found.name} {words.pod}s", before=f"{found.replicas}", after="0"),),
         facts={words.workload: found.name, "uid": found.uid, "replicas": found.replicas},
         steps=(step,),

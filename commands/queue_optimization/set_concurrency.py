@@ -47,13 +47,13 @@ async def set_concurrency(
     if problem := configuration.why_ineffective(workers, "worker", KEY):
         raise Refused(problem)
     if now.get(KEY) == wanted[KEY]:
-        raise UserError(
-            f"{KEY} is {concurrency} already: there is nothing to change.", hint="/restart worker restarts."
-        )
+        message = f"{KEY} is {concurrency} already: there is nothing to change."
+        raise UserError(message, hint="/restart worker restarts.")
     return Plan(
         title=f"Set {KEY} from {now.get(KEY, 'not set')} to {concurrency}",
         target=f"{words.workload}/{name}",
         also=(f"{words.configuration}/{kept}",),
+        touches=(f"{kept} {KEY}",),
         changes=changes_of(now, wanted, kept),
         facts=facts_of(now, wanted, stored.metadata.uid) | {words.workload: name, "uid": workers.metadata.uid},
         steps=_steps(workers, setting(wanted, stored.metadata.uid, kept), request, words),
@@ -65,6 +65,7 @@ async def set_concurrency(
             *configuration.caveats("worker"),
             *from_git(stored.metadata),
         ),
+        notes=configuration.doubts(workers, "worker", KEY),
     )
 
 

@@ -50,6 +50,7 @@ async def force_restart_workers(
     return Plan(
         title=f"Force the restart of {name}: {words.pods(len(found))}",
         target=f"{words.workload}/{name}",
+        touches=(f"restart of {name}",),
         changes=tuple(Change(what=f"{words.pod} {pod.name}", before=pod.state, after=words.ended) for pod in found),
         facts={words.workload: name, "uid": deployment.metadata.uid, f"{words.pod}s": uids},
         steps=_steps(deployment, found, words, verifies=not is_missing(working)),

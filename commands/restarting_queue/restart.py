@@ -65,6 +65,7 @@ async def restart(
     return Plan(
         title=f"Restart {name}",
         target=f"{workloads.kind(workload)}/{name}",
+        touches=(f"restart of {name}",),
         changes=(Change(what=f"{words.pod}s of {name}", before="as they are", after=f"all {words.restarted}"),),
         facts=facts,
         steps=_steps(workload, found, request, (replicas, words), verifies=not is_missing(working)),

@@ -8,7 +8,9 @@ import pytest
 
 from bot.alert import Alert
 from bot.alert_rule import AlertRule, Flapping, Inhibition, Notifications
+from bot.alerting.alert_state import Machine
 from bot.alerting.dedupe import EDIT_EVERY, News, dedupe
+from bot.alerting.escalate import wants_somebody
 from bot.alerting.evaluate import AlertState, Finding
 from bot.alerting.group import group
 from bot.alerting.stages import UNUSED, inhibit, matching, over, silence
@@ -207,9 +209,32 @@ def test_a_silence_that_mutes_nothing_any_longer_ends(changes: dict[str, Any], i
     assert over([one], {one.id}, NOW + UNUSED)["nothing matches it any longer"] == []
 
 
-def test_what_is_muted_from_the_beginning_is_shown_when_it_is_muted_no_longer() -> None:
-    assert told([replace(found(), muted="silenced")]) == []
-    assert [one.kind for one in told([found()])] == ["opened"]
+def test_what_is_muted_from_the_beginning_is_on_record_and_heard_of_when_it_is_muted_no_longer() -> None:
+    (silent,) = told([replace(found(), muted="silenced")])
+    assert (silent.kind, silent.incident.muted, silent.incident.rung_at) == ("quiet", "silenced", None)
+    (worse,) = told([replace(found(severity="critical"), muted="silenced")], silent.incident)
+    assert (worse.kind, worse.incident.severity) == ("quiet", "critical")
+    (heard,) = told([found()], silent.incident, now=NOW + timedelta(minutes=5))
+    assert (heard.kind, heard.incident.id) == ("opened", silent.incident.id)
+    assert heard.incident.rung_at == NOW + timedelta(minutes=5)
+
+
+def test_what_was_muted_from_its_beginning_to_its_end_is_told_to_nobody() -> None:
+    (silent,) = told([replace(found(), muted="silenced")])
+    (over_now,) = told([found(state="resolved")], silent.incident)
+    assert (over_now.kind, over_now.incident.state) == ("quiet", "resolved")
+
+
+def test_what_is_within_its_limit_and_only_kept_says_so_and_nobody_is_called_for_it() -> None:
+    calm = found(severity="critical")
+    machine = Machine(since=NOW, clear_since=NOW + timedelta(minutes=1), firing=True)
+    kept = replace(calm, state=calm.state.model_copy(update={"machines": {"critical": machine}}))
+    (news,) = told([kept], opened(severity="critical"))
+    assert (news.kind, news.incident.calm_since) == ("changed", NOW + timedelta(minutes=1))
+    assert not wants_somebody(news.incident)
+    (beyond,) = told([calm], news.incident)
+    assert (beyond.kind, beyond.incident.calm_since) == ("changed", None)
+    assert wants_somebody(beyond.incident)
 
 
 def test_what_is_muted_stays_on_its_card_and_rings_when_that_ends() -> None:

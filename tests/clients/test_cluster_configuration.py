@@ -1,15 +1,16 @@
-"""What is said of a variable's value where the cluster refuses it: nothing."""
+"""What is said of a variable's value where the cluster refuses it: nothing. And which change would not arrive."""
 
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from bot.clients.cluster_configuration import Configuration
+from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, overriding, why_ineffective
 from bot.clients.cluster_connection import ClusterConnection
-from bot.clients.cluster_workloads import Workloads
+from bot.clients.cluster_workloads import WorkloadObject, Workloads
 from bot.errors import PermanentError, Unavailable
 from bot.settings import PlatformSettings
 from tests.clients.kubernetes_server import DEPLOYMENTS, KubernetesServer, deployment, kubernetes_server, status
@@ -79,3 +80,58 @@ async def test_a_value_at_which_the_words_are_cut_off_is_not_shown_either(
 async def test_what_quotes_no_value_is_said_as_it_is(server: KubernetesServer, tmp_path: Path) -> None:
     assert (await refused(server, tmp_path, "hunter2", 422, "exceeded quota: small")).endswith("exceeded quota: small")
     assert (await refused(server, tmp_path, "", 422, "exceeded quota: small")).endswith("exceeded quota: small")
+
+
+OURS: dict[str, Any] = {"configMapRef": {"name": CONFIG_MAP}}
+SECRET: dict[str, Any] = {"secretRef": {"name": "novapulse-secrets"}}
+
+
+def reading(*sources: dict[str, Any], key: str = "") -> WorkloadObject:
+    """A worker that reads these sources, and QUEUE_CONCURRENCY from a key of the ConfigMap where one is given."""
+    found = deployment()
+    reference = {"configMapKeyRef": {"name": CONFIG_MAP, "key": key}}
+    container = {"name": "worker", "image": "novapulse/worker:1", "envFrom": list(sources)}
+    container["env"] = [{"name": "QUEUE_CONCURRENCY", "valueFrom": reference}] if key else []
+    found["spec"]["template"] = {"spec": {"containers": [container]}}
+    return WorkloadObject.model_validate(found)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (reading(OURS), ""),
+        (reading(key="QUEUE_CONCURRENCY"), ""),
+        (reading(OURS, key="worker-concurrency"), "from the key worker-concurrency of ConfigMap"),
+        (reading(OURS | {"prefix": "APP_"}), "does not read QUEUE_CONCURRENCY from the ConfigMap"),
+        (reading(SECRET), "does not read QUEUE_CONCURRENCY from the ConfigMap"),
+    ],
+)
+def test_a_change_that_would_not_arrive_is_known_before_anything_is_restarted(found: WorkloadObject, said: str) -> None:
+    why = why_ineffective(found, "worker", "QUEUE_CONCURRENCY")
+    assert said in why
+    assert bool(said) is bool(why)
+
+
+@pytest.mark.parametrize(
+    ("found", "sources"),
+    [
+        (reading(OURS, SECRET), ("Secret novapulse-secrets",)),
+        (reading(SECRET, OURS), ()),
+        (reading(OURS, SECRET | {"prefix": "APP_"}), ()),
+        (reading(OURS, {"configMapRef": {"name": "another"}}), ("ConfigMap another",)),
+        (reading(OURS, SECRET, key="QUEUE_CONCURRENCY"), ()),
+    ],
+)
+def test_what_is_read_later_may_count_in_its_place(found: WorkloadObject, sources: tuple[str, ...]) -> None:
+    assert overriding(found.spec.template.container("worker"), "QUEUE_CONCURRENCY") == sources
+
+
+async def test_a_plan_says_what_may_count_in_its_place(server: KubernetesServer, tmp_path: Path) -> None:
+    settings = PlatformSettings(kubeconfig=server.kubeconfig(tmp_path))
+    connection = ClusterConnection(settings)
+    configuration = Configuration(Workloads(settings, connection), OneSecret("x"))
+    (said,) = configuration.doubts(reading(OURS, SECRET), "worker", "QUEUE_CONCURRENCY")
+    await connection.close()
+    assert said.endswith(
+        "reads Secret novapulse-secrets after the ConfigMap: where that has QUEUE_CONCURRENCY too, its value counts."
+    )

@@ -258,3 +258,20 @@ def test_what_is_written_as_a_line_is_read_back(replicas: int, deployment: str, 
 @given(st.text(max_size=60).map(unescape))
 def test_a_required_text_is_read_back(who: str) -> None:
     assert parse(find, split_line(typed(find, {"who": who}))[1])["who"] == who
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("2 redis is dead", {"level": "2", "reason": "redis is dead"}),
+        ('2 "redis is" dead', {"level": "2", "reason": "redis is dead"}),
+        ("2 --reason dead", {"level": "2", "reason": "dead"}),
+    ],
+)
+def test_a_reason_is_all_that_follows_as_people_write_it(line: str, read: dict[str, str]) -> None:
+    assert parse(load().commands["/page"], line) == read
+
+
+def test_what_takes_one_word_still_refuses_another() -> None:
+    with pytest.raises(UsageError, match="one argument too many"):
+        parse(load().commands["/queue-stats"], "email report")

@@ -96,7 +96,10 @@ async def test_what_applies_the_config_map_from_git_is_warned_of(systems: System
 
 async def test_more_at_a_time_warns_of_memory(systems: Systems) -> None:
     assert "OOMKilled" in (await planned(set_concurrency, systems, concurrency=8)).warnings[0]
-    assert (await planned(set_concurrency, systems, concurrency=3)).warnings == ()
+    plan = await planned(set_concurrency, systems, concurrency=3)
+    assert plan.warnings == ()
+    (said,) = plan.notes
+    assert said.startswith("novapulse-worker reads Secret novapulse-secrets after the ConfigMap")
 
 
 async def test_a_value_on_the_deployment_makes_it_pointless(systems: Systems, world: AnyCluster) -> None:
