@@ -215,7 +215,8 @@ async def test_what_asks_for_a_value_in_a_form_says_it_too(world: World, fault: 
 
 
 async def test_what_both_sources_are_away_for_is_unknown(world: World) -> None:
-    both = [f"{system} could not be read: connection refused." for system in ("NovaPulse API", "MongoDB")]
+    # MongoDB's driver may know of a connection that is lost now, or find none.
+    both = ("NovaPulse API could not be read: connection refused.", "MongoDB could not be read: ")
     async with world.fault("api-down", "mongo-down"):
         answer = await world.ask("operator", f"/webhook-logs {WEBHOOK}", "are unknown", *both)
     assert not text(answer).startswith("✅")
