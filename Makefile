@@ -53,7 +53,7 @@ tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itsel
 
 pictures: .venv/ready sandbox/node_modules/ready ## take the README's pictures anew
 	@sandbox/packages.sh redis-server chromium fonts-noto-color-emoji
-	KEEP_PICTURES=docs/pictures $(RUN) -m pytest tests/page
+	KEEP_PICTURES=docs/pictures $(RUN) -m pytest -m "slow or not slow" tests/page
 
 bench: .venv/ready sandbox/node_modules/ready ## timings, as ratios in one run
 	@sandbox/packages.sh redis-server

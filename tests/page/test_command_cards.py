@@ -14,7 +14,7 @@ from tests.scenarios import scenes
 from tests.scenarios.changing import asked
 from tests.scenarios.world import QUIET, World, opened
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 EVERY_SECOND = (QUIET[1], QUIET[0])
 DRAIN = "/drain-queues all --how scale --within 30m"
 IN_WORK = "bull:nova-report:active"

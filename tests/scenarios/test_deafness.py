@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from tests.scenarios.bot import Record
 from tests.scenarios.world import QUIET, UNTESTED, Edit, World, opened, text
 
+# In the loop of the other scenarios: their world must not stand still meanwhile.
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 EVERY_SECOND: Edit = (UNTESTED[1], 'self_test_every = "1s"')
 DEAF = "Slack has not delivered an event of the bot's own"
 PATIENCE = 60.0
