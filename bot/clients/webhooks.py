@@ -38,13 +38,13 @@ Source = Literal["api", "db"]
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook without its secret; ``has_secret`` says whether it has one. Texts are masked."""
+    """A webhook without its secret; ``has_secret`` says whether it has one, None is unknown. Texts are masked."""
 
     id: str
     url: str
     events: tuple[str, ...]
     is_active: bool | None
-    has_secret: bool
+    has_secret: bool | None
     last_status: str
     last_attempt_at: datetime | None
 
@@ -202,7 +202,7 @@ def _webhook(identity: str, found: Mapping[str, Any]) -> Webhook:
         url=short(str(found.get("url") or "").partition("?")[0]) + ("?***" if "?" in str(found.get("url")) else ""),
         events=tuple(short(event) for event in events if short(event)) if isinstance(events, list) else (),
         is_active=active if isinstance(active, bool) else None,
-        has_secret=bool(found.get("secret")),
+        has_secret=bool(found["secret"]) if "secret" in found else None,
         last_status=short(found.get("lastStatus")),
         last_attempt_at=moment(found.get("lastAttemptAt")),
     )

@@ -30,7 +30,7 @@ async def webhook(
         ("URL", found.url or "none"),
         ("Active", {True: "yes", False: "no", None: "unknown"}[found.is_active]),
         ("Last status", found.last_status or "none yet"),
-        ("Secret", "set (***)" if found.has_secret else "none"),
+        ("Secret", {True: "set (***)", False: "none", None: "the API does not say"}[found.has_secret]),
         ("Events", ", ".join(found.events) or "none"),
     )
     parts: list[Part] = [*lines, Fields(pairs=pairs)]
@@ -48,7 +48,7 @@ def _problems(found: client.Webhook) -> list[Line]:
     checks = (
         (found.is_active is False, Level.WARNING, "Inactive", "nothing is delivered to it"),
         (not found.events, Level.WARNING, "No events", "it listens to nothing, or the API does not say to what"),
-        (not found.has_secret, Level.WARNING, "No secret", "the receiver cannot tell that deliveries are genuine"),
+        (found.has_secret is False, Level.WARNING, "No secret", "the receiver cannot tell that deliveries are genuine"),
         (found.url.startswith("http://"), Level.WARNING, "Not encrypted", "the URL is plain HTTP"),
         (found.last_status == "failed", Level.WARNING, "Last delivery", "failed; /webhook-logs says why"),
         (found.is_active is None, Level.UNKNOWN, "Active", "the API does not say whether it is"),

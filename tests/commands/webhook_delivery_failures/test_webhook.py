@@ -38,6 +38,10 @@ async def test_what_is_wrong_with_it(data: Data) -> None:
 async def test_what_the_api_does_not_say_is_unknown(data: Data) -> None:
     del data.server.webhooks.get(ACTIVE)["isActive"]
     assert line(await ask(data), "Active").level is Level.UNKNOWN
+    del data.server.webhooks.get(ACTIVE)["secret"]
+    reply = await ask(data)
+    assert "the API does not say" in said(reply)
+    assert "No secret" not in said(reply)
 
 
 async def test_there_is_no_such_webhook(data: Data) -> None:
