@@ -42,6 +42,9 @@ async def rollback(
     what a ConfigMap or Secret holds.
     """
     found = await workloads.read(deployment)
+    if found.spec.paused:
+        message = f"Rollouts of {found.metadata.name} are paused: a rollback would not begin."
+        raise Refused(message, hint="Resume them first.")
     history = await revisions.history(deployment)
     current = next((revision for revision in history if revision.is_current), None)
     if current is None:
@@ -108,8 +111,6 @@ def _steps(role: _Role, found: WorkloadObject, target: Revision) -> tuple[Step, 
 def _warnings(found: WorkloadObject, changes: int) -> tuple[str, ...]:
     warnings = ["The database is not rolled back: an older version has to understand what the newer one wrote."]
     warnings += from_git(found.metadata)
-    if found.spec.paused:
-        warnings.append("Rollouts of this deployment are paused: nothing happens until they are resumed.")
     if changes > SHOWN:
         warnings.append(f"{changes - SHOWN} more differences are not shown.")
     return tuple(warnings)

@@ -54,6 +54,15 @@ async def test_goes_back_and_undo_goes_forth(systems: Systems, world: AnyCluster
     await _settled(systems, "3.0.0")
 
 
+async def test_while_rollouts_are_paused_it_is_refused(systems: Systems, world: AnyCluster) -> None:
+    await _deploy(world, systems, "3.0.0")
+    world.sandbox.store.change(
+        "deployments", "novapulse", "novapulse-worker", lambda found: found["spec"].update(paused=True)
+    )
+    with pytest.raises(Refused, match="are paused: a rollback would not begin"):
+        await planned(rollback, systems, deployment="worker")
+
+
 async def test_where_a_variable_comes_from_is_shown_and_its_value_is_not(systems: Systems, world: AnyCluster) -> None:
     def change(found: dict[str, Any]) -> None:
         source = {"secretKeyRef": {"name": "mongo-new", "key": "uri"}}
