@@ -32,25 +32,12 @@ from bot.stores.outbox import Outbox
 from bot.stores.samples import Samples
 from bot.stores.silences import Silences
 from tests.faults.moments import Moments
-from tests.faults.outside_life import live_outside
+from tests.faults.outside_life import BARE, live_outside
 
 CHANNEL = "alerts"
 # What is observed, step by step: how many jobs wait, and whether Redis is up.
 STORY = ((501, 1), (1001, 1), (1001, 0), (1001, 1), (0, 1))
-NO_WAIT = {"for": "0s", "keep_firing": "0s"}
-RULES: list[dict[str, Any]] = [
-    {"name": "depth", "metric": "queue_waiting", "warning": 500, "critical": 1000, "summary": "Jobs waiting"} | NO_WAIT,
-    {"name": "redis", "metric": "system_up", "below": True, "critical": 1, "summary": "Redis is unreachable"} | NO_WAIT,
-]
-POLICY: dict[str, Any] = {
-    "people": {},
-    "roles": {},
-    "approvals": {},
-    "limits": {},
-    "schedules": {},
-    "alerts": RULES,
-    "inhibitions": [{"source": ["alert=redis"], "target": ["alert=depth"]}],
-}
+POLICY = BARE | {"inhibitions": [{"source": ["alert=redis"], "target": ["alert=depth"]}]}
 
 
 async def live(order: dict[str, Any]) -> dict[str, int]:
