@@ -68,15 +68,13 @@ def _said(message: Message) -> dict[str, Any]:
     return {"of": message.key, "new_body": body, "new_page": stored(message.page), "new_priority": message.priority}
 
 
+def newer(body: Any, page: Any, priority: Any, *, now: datetime) -> dict[str, Any]:
+    """Return what a new version of a message changes in its row; one that is being posted stays so."""
+    state = sa.case((messages.c.state == "posting", "posting"), else_="due")
+    what = {"body": body, "page": page, "priority": priority}
+    return what | {"version": messages.c.version + 1, "changed_at": now, "state": state}
+
+
 def _newer(now: datetime) -> sa.Update:
-    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in ("body", "page", "priority")}
-    return (
-        sa.update(messages)
-        .where(messages.c.key == sa.bindparam("of"))
-        .values(
-            **new,
-            version=messages.c.version + 1,
-            changed_at=now,
-            state=sa.case((messages.c.state == "posting", "posting"), else_="due"),
-        )
-    )
+    new: list[Any] = [sa.bindparam(f"new_{name}") for name in ("body", "page", "priority")]
+    return sa.update(messages).where(messages.c.key == sa.bindparam("of")).values(newer(*new, now=now))

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.reply import Level, Reply
 from bot.stores.database import Database
 from bot.stores.message import ANSWER, CARD, CRITICAL, VIAS, Delivery, Message, Page, Via
-from bot.stores.message_batch import channels, put_all, row_of, stored
+from bot.stores.message_batch import channels, newer, put_all, row_of, stored
 from bot.stores.tables import messages
 
 __all__ = ["ANSWER", "CARD", "CRITICAL", "Delivery", "Message", "Outbox"]
@@ -179,14 +179,7 @@ class Outbox:
         page = stored(message.page)
         if (old.body, old.page) == (body, page):
             return
-        values: dict[str, Any] = {
-            "body": body,
-            "page": page,
-            "version": messages.c.version + 1,
-            "priority": message.priority,
-            "changed_at": now,
-            "state": sa.case((messages.c.state == "posting", "posting"), else_="due"),
-        }
+        values = newer(body, page, message.priority, now=now)
         if message.response_url:
             values["response_uses"] = sa.case(
                 (messages.c.response_url == message.response_url, messages.c.response_uses), else_=0
