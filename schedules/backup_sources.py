@@ -1,11 +1,10 @@
 """Where the backups that the policy names are looked at: their CronJobs, and Redis' own snapshot."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import attempt, is_missing, together, why
 from bot.backup import SYSTEMS, BackupRule
 from bot.clients.cluster_cronjobs import CronJobState
 from bot.clients.platform import CronJobReading
@@ -61,7 +60,7 @@ async def read_backups(
     readings = [_of_cronjob("mongodb", mongodb, cronjobs, now), _of_snapshot(of_redis, redis, now)]
     if of_redis.cronjob and of_redis.watched:
         readings.append(_of_cronjob("redis", of_redis, cronjobs, now))
-    return list(await asyncio.gather(*readings))
+    return list(await together(*readings))
 
 
 async def _of_cronjob(system: str, rule: BackupRule, cronjobs: CronJobReading, now: datetime) -> Backup:

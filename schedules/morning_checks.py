@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.alert import Severity
 from bot.alert_rule import AlertRule
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
@@ -49,7 +49,7 @@ async def health(label: str, reading: Awaitable[Health]) -> list[Part]:
 
 async def queue_lines(api: NovaPulseApi, queues: Queues, policy: Policy, catalog: Catalog) -> list[Part]:
     """Read the API and Redis, and mark what passes the alert rules' thresholds; their next steps are the buttons."""
-    counted, seen = await asyncio.gather(attempt(api.queue_stats()), attempt(queues.snapshot()))
+    counted, seen = await together(attempt(api.queue_stats()), attempt(queues.snapshot()))
     by_api = {} if isinstance(counted, BotError) else counted
     by_redis = {} if isinstance(seen, BotError) else seen
     if not by_api and not by_redis:
@@ -189,7 +189,7 @@ def _is_cut(log: PodLog) -> bool:
 
 async def pods(cluster: Platform, role: Workload, now: datetime) -> list[Part]:
     """Count the pods that are ready and how often they were restarted; one that was in the last day is not well."""
-    deployment, found = await asyncio.gather(cluster.deployment(role), cluster.pods(role))
+    deployment, found = await together(cluster.deployment(role), cluster.pods(role))
     present = [pod for pod in found if not pod.terminating]
     ready = sum(pod.ready for pod in present)
     waiting = sorted({pod.waiting for pod in present if pod.waiting})

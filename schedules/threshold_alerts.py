@@ -1,12 +1,11 @@
 """What the alert rules look at: every queue's numbers and whether each system answers."""
 
-import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import attempt, is_missing, together, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import SYSTEM as API
 from bot.clients.mongo import Mongo
@@ -63,8 +62,8 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
         "api": _live(api),
         "cluster": cluster.reachable(),
     }
-    of_queues, answers = await asyncio.gather(
-        _queues(queues, api, now), asyncio.gather(*(_tried(call) for call in systems.values()))
+    of_queues, answers = await together(
+        _queues(queues, api, now), together(*(_tried(call) for call in systems.values()))
     )
     tried = dict(zip(systems, answers, strict=True))
     of_systems = [one for name, problem in tried.items() for one in _system(name, problem, now)]

@@ -1,12 +1,12 @@
 """NovaPulse's Kubernetes namespace: what runs there, who else scales it, and the changes the bot makes to it."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from kubernetes.aio import client
 from pydantic import JsonValue
 
+from bot.attempt import together
 from bot.clients import cluster_objects as objects
 from bot.clients.cluster_autoscalers import AutoscalerReader, from_marks, or_problem
 from bot.clients.cluster_connection import SYSTEM, ClusterConnection
@@ -99,7 +99,7 @@ class Cluster:
         """Return who would revert a manual scale; a kind that could not be read is in it with its ``problem``."""
         reader = AutoscalerReader(self._connection, self._namespace, self._seconds)
         name = self.name(role)
-        found = await asyncio.gather(
+        found = await together(
             or_problem("HPA", reader.hpas(name)),
             or_problem("KEDA", reader.scaled_objects(name)),
             or_problem("GitOps", self._gitops(role)),

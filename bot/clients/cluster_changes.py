@@ -4,7 +4,6 @@ Events are kept for an hour by default; ReplicaSets as long as the deployment's 
 as long as the object lives.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from kubernetes.aio import client
 from pydantic import Field
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.clients.cluster_configuration import CONFIG_MAP
 from bot.clients.cluster_objects import ListMetadata, Metadata, Object, PodList
 from bot.clients.cluster_pods import pod_state
@@ -87,7 +86,7 @@ class ClusterChanges:
             self._edits_of_configuration(),
             self._restarts(),
         )
-        answers = await asyncio.gather(*(attempt(reading) for reading in readings))
+        answers = await together(*(attempt(reading) for reading in readings))
         problems = dict.fromkeys(why(answer) for answer in answers if isinstance(answer, BotError))
         found = [each for answer in answers if not isinstance(answer, BotError) for each in answer]
         return SystemChanges(found=tuple(each for each in found if each.at >= moment), problems=tuple(problems))

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kubernetes.aio import client
 
+from bot.attempt import together
 from bot.clients.cluster_connection import Call, ClusterConnection
 from bot.clients.cluster_state import Feed, PodLog, PodState
 from bot.errors import PermanentError, Unavailable
@@ -37,7 +38,7 @@ async def read_logs(
     """
     query = replace(query, limit_bytes=query.limit_bytes // max(1, len(pods)))
     turns = asyncio.Semaphore(AT_ONCE)
-    return list(await asyncio.gather(*(_read_in_time(connection, pod, query, seconds, turns) for pod in pods)))
+    return list(await together(*(_read_in_time(connection, pod, query, seconds, turns) for pod in pods)))
 
 
 async def _read_in_time(
@@ -84,7 +85,7 @@ async def hand_over_logs(
             return replace(log, problem=f"not read to its end within {seconds:g} s")
         return replace(log, problem=_GONE_WORDS) if feed.is_gone else replace(log, data=b"", cut=more)
 
-    return list(await asyncio.gather(*(one(pod, log) for pod in pods for log in _logs_of(pod))))
+    return list(await together(*(one(pod, log) for pod in pods for log in _logs_of(pod))))
 
 
 def _logs_of(pod: PodState) -> list[PodLog]:

@@ -6,6 +6,7 @@ from typing import Final
 from kubernetes.aio import client
 from pydantic import JsonValue
 
+from bot.attempt import together
 from bot.clients.busy_pods import busy_pods
 from bot.clients.cluster_objects import Anything
 from bot.clients.cluster_usage import DELETION_COST, ListedPod, PodMetrics
@@ -41,7 +42,7 @@ class PodChanges:
         Each has its own grace period to finish. Returns how many were told to end.
         """
         turns = asyncio.Semaphore(_AT_ONCE)
-        told = await asyncio.gather(*(self._delete(name, uid, turns) for name, uid in sorted(pods.items())))
+        told = await together(*(self._delete(name, uid, turns) for name, uid in sorted(pods.items())))
         gone = len(pods) - sum(told)
         return {
             "deleted": sum(told),

@@ -1,12 +1,11 @@
 """``/rollout-status``: how far the rollouts are, pod by pod."""
 
-import asyncio
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.attempt import why
+from bot.attempt import together, why
 from bot.clients.cluster_state import WORKLOADS, DeploymentState, PodState, Rollout, Workload
 from bot.clients.platform import Platform
 from bot.clients.platform_words import Words
@@ -38,7 +37,7 @@ async def rollout_status(
     """Show whether the deployments are rolled out, and the pods of each."""
     roles: tuple[Workload, ...] = (deployment,) if deployment else WORKLOADS
     outages = Outages(samples, now)
-    shown = await asyncio.gather(*(_deployment(cluster, role, outages) for role in roles))
+    shown = await together(*(_deployment(cluster, role, outages) for role in roles))
     lines = [line for line, _ in shown]
     level, words = worst(line.level for line in lines), cluster.words
     titles = {
@@ -53,7 +52,7 @@ async def rollout_status(
 
 async def _deployment(cluster: Platform, role: Workload, outages: Outages) -> tuple[Line, list[Part]]:
     name, words = cluster.name(role), cluster.words
-    found, rollout, pods = await asyncio.gather(
+    found, rollout, pods = await together(
         outages.attempt(cluster.deployment(role)),
         outages.attempt(cluster.rollout(role)),
         outages.attempt(cluster.pods(role)),

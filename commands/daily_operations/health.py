@@ -1,11 +1,10 @@
 """``/health``: every part of NovaPulse, looked at by itself and at the same time."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
 from bot.clients.cluster_state import PodState, Workload
@@ -65,7 +64,7 @@ async def health(  # noqa: PLR0913 - each is a system it looks at
         f"Worker {pod}s": lambda: _pods(cluster, "worker"),
         "Workers": lambda: _workers(queues),
     }
-    lines = await asyncio.gather(*(_checked(label, check) for label, check in checks.items()))
+    lines = await together(*(_checked(label, check) for label, check in checks.items()))
     outages = Outages(samples, now)
     return _reply([await outages.dated(line) for line in lines])
 
@@ -165,7 +164,7 @@ async def _cluster(cluster: Platform) -> Line:
 
 
 async def _pods(cluster: Platform, role: Workload) -> Line:
-    deployment, pods = await asyncio.gather(cluster.deployment(role), cluster.pods(role))
+    deployment, pods = await together(cluster.deployment(role), cluster.pods(role))
     present = [pod for pod in pods if not pod.terminating]
     ready = sum(pod.ready for pod in present)
     said = f"{ready} of {deployment.replicas} ready{_restarts(present)}"

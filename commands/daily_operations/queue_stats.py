@@ -1,6 +1,5 @@
 """``/queue-stats``: how the queues stand, by the API with Redis as the check."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
@@ -73,7 +72,7 @@ async def queue_stats(
     now: datetime,
 ) -> Reply:
     """Show how many jobs wait, run and failed in each queue, how fast they move, and when each will be empty."""
-    by_api, by_redis = await asyncio.gather(attempt(api.queue_stats()), attempt(queues.snapshot()))
+    by_api, by_redis = await together(attempt(api.queue_stats()), attempt(queues.snapshot()))
     counted = {} if isinstance(by_api, BotError) else by_api
     seen = {} if isinstance(by_redis, BotError) else by_redis
     names = _chosen(queue, [*queues.shorts, *(name for name in counted if name not in queues.shorts)])
@@ -82,7 +81,7 @@ async def queue_stats(
     if len(problems) == len(sources):
         reasons = (Line(level=Level.UNKNOWN, label=name, value=problem) for name, problem in problems.items())
         return say("The queues could not be read: how they stand is unknown", *reasons, level=Level.UNKNOWN)
-    past, trends = await asyncio.gather(histories(samples, names, now - RATES_OVER), _trends(samples, names, now))
+    past, trends = await together(histories(samples, names, now - RATES_OVER), _trends(samples, names, now))
     found = [
         _queue(name, counted.get(name), seen.get(name), [*past[name], *_present(seen.get(name), now)]) for name in names
     ]

@@ -1,10 +1,9 @@
 """``/mongo-status``: does MongoDB answer, who in the set is what, what is slow, how big it is."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import attempt, is_missing, together, why
 from bot.clients.mongo import Member, Mongo
 from bot.clients.mongo_replica_set import ReplicaSet, SetState
 from bot.clients.mongo_server import MongoServer, ServerState, Sizes, SlowOperation
@@ -37,7 +36,7 @@ _TITLES: Final = {
 )
 async def mongo_status(*, mongo: Mongo, replica_set: ReplicaSet, server: MongoServer) -> Reply:
     """Show whether MongoDB answers, its replica set with lag, connections, slow operations and sizes."""
-    ping, state, own, slow, sizes = await asyncio.gather(
+    ping, state, own, slow, sizes = await together(
         attempt(mongo.ping()),
         attempt(replica_set.state()),
         attempt(server.state()),

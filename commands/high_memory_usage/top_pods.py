@@ -1,9 +1,8 @@
 """``/top-pods``: what the pods use of what they may, with the runbook's marks."""
 
-import asyncio
 from typing import Final
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.clients.cluster_quantities import as_cores, as_memory
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.platform import PodReading
@@ -30,7 +29,7 @@ async def top_pods(*, pod_metrics: PodReading) -> Reply:
     Over 85 % of the memory limit or 80 % of the CPU limit is marked.
     """
     words = pod_metrics.words
-    usage, pods = await asyncio.gather(attempt(pod_metrics.usage()), attempt(pod_metrics.pods()))
+    usage, pods = await together(attempt(pod_metrics.usage()), attempt(pod_metrics.pods()))
     if isinstance(usage, BotError):
         more = (
             () if isinstance(pods, BotError) else (Note.of(f"{len(pods)} {words.pod}s are there: /pods shows them."),)

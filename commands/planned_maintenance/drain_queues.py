@@ -1,6 +1,5 @@
 """``/drain-queues``: a plan to bring the queues to rest before a maintenance."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from bot.attempt import together
 from bot.backlog import backlog
 from bot.clients.cluster_state import Autoscaler, DeploymentState
 from bot.clients.platform import Platform
@@ -69,9 +69,7 @@ async def drain_queues(  # noqa: PLR0913 - three arguments of the command, five 
     drain = hashlib.sha256(request.id.encode()).hexdigest()[:10]
     if how == "pause":
         return _pausing(shorts, await queues.snapshot(), seconds, drain)
-    seen, found, owners = await asyncio.gather(
-        queues.snapshot(), cluster.deployment("worker"), cluster.autoscalers("worker")
-    )
+    seen, found, owners = await together(queues.snapshot(), cluster.deployment("worker"), cluster.autoscalers("worker"))
     if set(shorts) != set(queues.shorts):
         raise UsageError(
             "Workers work on every queue: scale drains all of them.", usage="/drain-queues all --how scale"

@@ -1,11 +1,10 @@
 """``/restart``: a plan to replace every pod of a workload one after the other, watched to its end."""
 
-import asyncio
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from bot.attempt import attempt, is_missing
+from bot.attempt import attempt, is_missing, together
 from bot.clients.cluster_restarts import RESTARTED_AT
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import WorkloadReading
@@ -51,7 +50,7 @@ async def restart(
     New pods come before old ones go, except for Redis, whose one pod is replaced. Forcing it is
     /force-restart-workers.
     """
-    found, working = await asyncio.gather(workloads.read(workload), attempt(working_jobs.read()))
+    found, working = await together(workloads.read(workload), attempt(working_jobs.read()))
     name, words = found.metadata.name, workloads.words
     if found.spec.paused:
         raise Refused(f"Rollouts of {name} are paused: a restart would not begin.", hint="Resume them first.")
