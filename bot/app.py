@@ -44,6 +44,7 @@ from bot.dispatch.questions import Questions
 from bot.dispatch.rooms import Rooms
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
+from bot.dispatch.watching import Watching
 from bot.loading import settled
 from bot.overview import Overview
 from bot.policy import Policy
@@ -153,10 +154,12 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     approvals = Approvals(database, notices, policy, reached)
     questions = Questions(database, planner, notices, policy)
     steps = Steps(database, Operations(core.systems | acts), questions, notices, reached, clock)
-    engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
+    ending = Ending(database, notices)
+    engine = Engine(name, database, steps, ending, reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
-    again = Again(database, planner, approvals)
-    rooms = Rooms(planner, approvals, gate, again, questions, notices, clock)
+    again = Again(database, planner, approvals, ending)
+    watching = Watching(database, planner, ending, policy)
+    rooms = Rooms(planner, approvals, gate, again, questions, watching, notices, clock)
     sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
     dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)
     clocks = Clocks(database, approvals, gate, notices, policy)

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from bot.dispatch.change_list import change_list
-from bot.dispatch.run_cards import closing, run_headline, step_lines
+from bot.dispatch.run_cards import closing, only_watches, run_headline, step_lines
 from bot.next_steps import offered
 from bot.plan import Plan
 from bot.reply import FAILED, Bold, Button, Buttons, Code, Level, Line, Note, Part, Person, Reply, Span, Text, When
@@ -21,6 +21,14 @@ from bot.stores.runs import StoredRun
 _NEIGHBOURS: Final = 3  # that are named
 _FACT: Final = 24  # characters of a fact; what is longer and in one piece is an id that nobody compares by eye
 _FACT_SHOWN: Final = 8
+_VERBS: Final = {
+    "approve": "Approved",
+    "deny": "Denied",
+    "cancel": "Cancelled",
+    "break_glass": "Started alone",
+    "stop_watching": "Watching ended",
+}
+_ANSWERS: Final = {"confirm": "confirmed", "deny": "said not to be done"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ def card(view: CardView) -> Reply:
 
 def _headline(view: CardView) -> tuple[str, Level]:
     if view.run is not None:
-        return run_headline(view.run, view.ended)
+        return run_headline(view.run, view.ended, watches=only_watches(view.stored.plan, view.run))
     stored = view.stored
     if stored.status == "approved":
         return ("approved, has to wait" if stored.reason else "approved, about to start"), Level.INFO
@@ -162,11 +170,9 @@ def _short(value: str) -> str:
 
 
 def _decided(view: CardView) -> Iterator[Part]:
-    verbs = {"approve": "Approved", "deny": "Denied", "cancel": "Cancelled", "break_glass": "Started alone"}
-    answers = {"confirm": "confirmed", "deny": "said not to be done"}
     for vote in view.votes:
         action, _, step = vote.action.partition(":")
-        verb = f"Step {int(step) + 1} {answers.get(action, action)}" if step else verbs.get(action, action)
+        verb = f"Step {int(step) + 1} {_ANSWERS.get(action, action)}" if step else _VERBS.get(action, action)
         said = f": {vote.reason}" if vote.reason else ""
         yield Text.of(f"{verb} by ", _person(vote.actor), " at ", When(at=vote.at), said)
 
@@ -225,9 +231,11 @@ def _plan_buttons(view: CardView) -> Iterator[Button]:
 def _run_buttons(view: CardView) -> Iterator[Button]:
     if view.run is None:
         return
+    if view.undo_offered and not view.no_undo:
+        yield Button(label="Undo", action="undo", value=view.run.id)
+    if only_watches(view.stored.plan, view.run):
+        yield Button(label="Stop watching", action="stop_watching", value=view.run.id)
     if view.run.status != "running":
-        if view.undo_offered and not view.no_undo:
-            yield Button(label="Undo", action="undo", value=view.run.id)
         return
     asked = next((step for step in view.run.steps if step.status == "running"), None)
     if asked is not None and view.stored.plan.steps[asked.number].kind == "ask":

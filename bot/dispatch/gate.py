@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint
+from bot.dispatch.ending import Ending
 from bot.dispatch.notices import Notices
 from bot.dispatch.planner import Planner
 from bot.errors import Unavailable, UserError
@@ -52,7 +53,7 @@ class Gate:
         self._starter = starter
         self._checkpoint = checkpoint
         self._plans, self._runs, self._locks = Plans(database), Runs(database), Locks(database)
-        self._requests = Requests(database)
+        self._requests, self._ending = Requests(database), Ending(database, notices)
         self._busy: set[str] = set()
         self._not_before: dict[str, datetime] = {}
 
@@ -70,8 +71,7 @@ class Gate:
             self._busy.discard(plan_id)
 
     async def _advance(self, stored: StoredPlan, now: datetime) -> None:
-        held = await self._locks.on(stored.plan.targets)
-        if held is not None:
+        if held := await self._in_the_way(stored):
             await self._wait(stored, _held(held), now)
             return
         try:
@@ -146,13 +146,26 @@ class Gate:
         return True
 
     async def _lock(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> Lock | None:
-        """Take the locks of all its targets, or none and return the one that is in the way."""
+        """Take the locks of all its targets, or none and return the one that is in the way.
+
+        A run that only watches is ended by it.
+        """
+        if in_the_way := await self._in_the_way(stored, connection):
+            return in_the_way
+        for watching in {lock.run_id for lock in await self._locks.on(stored.plan.targets, connection)}:
+            await self._ending.stop_watching(connection, watching, f"because {stored.id} changes the same", now)
         holder = f"{self._notices.line(stored)} of {stored.requester.name}"
         for target in stored.plan.targets:
             held = await self._locks.take(connection, Lock(target, stored.id, holder, now))
             if held.run_id != stored.id:
                 await self._locks.release(connection, stored.id)
                 return held
+        return None
+
+    async def _in_the_way(self, stored: StoredPlan, connection: AsyncConnection | None = None) -> Lock | None:
+        for lock in await self._locks.on(stored.plan.targets, connection):
+            if not await self._ending.only_watches(lock.run_id, connection):
+                return lock
         return None
 
     async def _why_not(self, connection: AsyncConnection, current: StoredPlan, now: datetime) -> str:

@@ -8,6 +8,7 @@ from bot import access
 from bot.catalog import Catalog
 from bot.dispatch.cards import CardView, Neighbour, card
 from bot.dispatch.parse import typed
+from bot.dispatch.run_cards import only_watches
 from bot.masking import mask
 from bot.policy import PolicyInForce
 from bot.reply import Code, Level, Link, Note, Person, Reply, Span, Text, say
@@ -193,7 +194,9 @@ def _card_of(stored: StoredPlan) -> Link:
 
 def may_undo(stored: StoredPlan, run: StoredRun | None) -> bool:
     """Return whether a run left something that its plan knows how to take back."""
-    if run is None or stored.plan.undo is None or run.status == "running" or run.undone_by:
+    if run is None or stored.plan.undo is None or run.undone_by:
+        return False
+    if run.status == "running" and not only_watches(stored.plan, run):
         return False
     begun = (step for step in run.steps if step.status in (*PERFORMED, "failed") and step.attempts)
     return any(stored.plan.steps[step.number].kind == "do" for step in begun)

@@ -13,6 +13,7 @@ from bot.dispatch.planner import Planner
 from bot.dispatch.proposal import Proposal
 from bot.dispatch.questions import Questions
 from bot.dispatch.steps import Clock
+from bot.dispatch.watching import Watching
 from bot.plan import Plan
 from bot.request import Decision, Request
 from bot.stores.plans import StoredPlan
@@ -27,6 +28,7 @@ class Rooms:
     gate: Gate
     again: Again
     questions: Questions
+    watching: Watching
     notices: Notices
     clock: Clock
 
@@ -85,6 +87,8 @@ class Rooms:
             return await self._proposed(await self.again.undo(decision, now))
         if decision.action == "replan":
             return await self._proposed(await self.again.replan(decision, now))
+        if decision.action == "stop_watching":
+            return Answer("done", await self.watching.stop(decision, now), None)
         if _is_about_a_step(decision):
             return Answer("done", await self.questions.answer(decision, now), None)
         answer = await self.approvals.decide(decision, now)

@@ -24,18 +24,28 @@ def duration(start: datetime | None, end: datetime | None) -> str:
     return "an unknown time" if start is None or end is None else elapsed(end - start)
 
 
-def run_headline(run: StoredRun, ended: str) -> tuple[str, Level]:
+def run_headline(run: StoredRun, ended: str, *, watches: bool = False) -> tuple[str, Level]:
     """Return how a run stands and how bad that is; ``ended`` is how what it did has come to an end since."""
     if run.status == "succeeded":
         undone = ", and has been undone since" if run.undone_by else f", {ended}" * bool(ended)
         unverified, level = (f", {run.unverified}", Level.UNKNOWN) if run.unverified else ("", Level.OK)
-        return f"done after {duration(run.started_at, run.finished_at)}{unverified}{undone}", level
+        early = f", {run.outcome}" if run.outcome else ""
+        return f"done after {duration(run.started_at, run.finished_at)}{unverified}{early}{undone}", level
     if run.status == "failed":
         return f"failed after {duration(run.started_at, run.finished_at)}", Level.CRITICAL
     if is_about_to_start(run):
         return "about to start", Level.INFO
     number = next((step.number for step in run.steps if step.status in ("running", "waiting")), len(run.steps) - 1)
-    return f"running, step {number + 1} of {len(run.steps)}", Level.INFO
+    watching = "only watches, " if watches else ""
+    return f"running, {watching}step {number + 1} of {len(run.steps)}", Level.INFO
+
+
+def only_watches(plan: Plan, run: StoredRun) -> bool:
+    """Whether all that is left of a run tells what it did and changes nothing: then anybody's next change may end it."""
+    left = [step for step in run.steps if step.status in ("waiting", "running")]
+    if run.status != "running" or not left or any(step.status == "failed" for step in run.steps):
+        return False
+    return all(plan.steps[step.number].watches and plan.steps[step.number].kind == "wait" for step in left)
 
 
 def is_about_to_start(run: StoredRun) -> bool:
@@ -64,12 +74,14 @@ def _detail(step: StoredStep) -> Iterator[Span]:
 
 
 def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, no_undo: tuple[Span, ...] = ()) -> Iterator[Part]:
-    """Return what is to be said once a run has ended; ``no_undo`` is why what could be undone is not to be any more."""
+    """Return what is to be said of a run's end; ``no_undo`` is why what could be undone is not to be any more."""
     if is_about_to_start(run):
         return
     if run.status == "running":
         yield Note.of("Running since ", When(at=run.started_at))
-        return
+        if not only_watches(plan, run):
+            return
+        yield Note.of("All is changed that was to be changed; the next change of the same ends the watching.")
     if run.status == "failed":
         yield Line(level=Level.CRITICAL, label="Failed", value=run.outcome)
         yield Text.of(Bold(text="How things stand:"), " " + standing(run))

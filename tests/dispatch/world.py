@@ -30,6 +30,7 @@ from bot.dispatch.questions import Questions
 from bot.dispatch.rooms import Rooms
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
+from bot.dispatch.watching import Watching
 from bot.errors import NotConfigured
 from bot.plan import Change, Plan, Progress, Report, Step, Undo, condition, operation
 from bot.policy import Policy
@@ -62,6 +63,7 @@ class Cluster:
         self.trouble: list[Exception] = []
         self.sight: list[Exception | Progress] = []
         self.drained = asyncio.Event()
+        self.calm = asyncio.Event()
         if not path.exists():
             self._write({"replicas": 2, "changes": [], "calls": [], "restarts": []})
 
@@ -116,6 +118,10 @@ class Cluster:
                 raise seen
             return seen
         return Progress(done=self.replicas == replicas, message=f"{self.replicas} of {replicas} ready")
+
+    @condition
+    async def watched(self) -> Progress:
+        return Progress(done=self.calm.is_set(), message="jobs that end fell from 12 to 3 a minute")
 
     @condition
     async def since(self, *, run_began: datetime, step_began: datetime) -> Progress:
@@ -361,8 +367,9 @@ class World:
         self.noted = Noted(name)
         starter = self.engine if executes else self.noted
         self.gate = Gate(self.database, self.planner, self.approvals, self.notices, starter, reached)
-        again = Again(self.database, self.planner, self.approvals)
-        rooms = Rooms(self.planner, self.approvals, self.gate, again, questions, self.notices, self.clock)
+        again = Again(self.database, self.planner, self.approvals, ending)
+        watching = Watching(self.database, self.planner, ending, self.policy)
+        rooms = Rooms(self.planner, self.approvals, self.gate, again, questions, watching, self.notices, self.clock)
         self.vault = Vault(self.database, SecretStr("a-key"))
         sealing = Sealing(self.catalog, self.vault)
         self.dispatcher = Dispatcher(name, self.database, rooms, self.clock, checkpoint=reached, sealing=sealing)
