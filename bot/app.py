@@ -33,6 +33,7 @@ from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
 from bot.dispatch.clocks import Clocks
 from bot.dispatch.dependencies import Dependencies
+from bot.dispatch.duplicates import Duplicates
 from bot.dispatch.ending import Ending
 from bot.dispatch.execute import Engine
 from bot.dispatch.gate import Gate, Starter
@@ -151,10 +152,10 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     reached = checkpoint or NoCheckpoint()
     notices = Notices(database, core.outbox, core.catalog, policy, alerts_channel=channel)
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
-    approvals = Approvals(database, notices, policy, reached)
+    ending = Ending(database, notices)
+    approvals = Approvals(database, notices, policy, Duplicates(database, planner, ending), reached)
     questions = Questions(database, planner, notices, policy)
     steps = Steps(database, Operations(core.systems | acts), questions, notices, reached, clock)
-    ending = Ending(database, notices)
     engine = Engine(name, database, steps, ending, reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
     again = Again(database, planner, approvals, ending)

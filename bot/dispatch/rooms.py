@@ -72,10 +72,13 @@ class Rooms:
         if not isinstance(result, Plan):
             return done(result)
         proposal = Proposal(request, command.name, arguments, result)
-        return await self._proposed(await self.approvals.propose(proposal, self.clock()), request.channel)
+        return await self._proposed(await self.approvals.propose(proposal, self.clock()), request, request.channel)
 
-    async def _proposed(self, stored: StoredPlan, asked_in: str = "") -> Answer:
+    async def _proposed(self, stored: StoredPlan, item: Request | Decision, asked_in: str = "") -> Answer:
         """Start what may start; where the card is not where it was asked for, a short answer says so there."""
+        if stored.request_id != item.id:
+            same = await self.notices.same(stored, item.actor)
+            return Answer("done", f"the same is asked for already: plan {stored.id}", same)
         await self.gate.advance(stored.id, self.clock())
         reply = await self.notices.elsewhere(stored, asked_in)
         return Answer("planned", f"plan {stored.id}", reply, plan_id=stored.id)
@@ -84,9 +87,9 @@ class Rooms:
         """Lead a click to what it is about, and advance what it may have released."""
         now = self.clock()
         if decision.action == "undo":
-            return await self._proposed(await self.again.undo(decision, now))
+            return await self._proposed(await self.again.undo(decision, now), decision)
         if decision.action == "replan":
-            return await self._proposed(await self.again.replan(decision, now))
+            return await self._proposed(await self.again.replan(decision, now), decision)
         if decision.action == "stop_watching":
             return Answer("done", await self.watching.stop(decision, now), None)
         if _is_about_a_step(decision):

@@ -41,7 +41,7 @@ def run_headline(run: StoredRun, ended: str, *, watches: bool = False) -> tuple[
 
 
 def only_watches(plan: Plan, run: StoredRun) -> bool:
-    """Whether all that is left of a run tells what it did and changes nothing: then anybody's next change may end it."""
+    """Whether all that is left of a run tells what it did and changes nothing: the next change may end that."""
     left = [step for step in run.steps if step.status in ("waiting", "running")]
     if run.status != "running" or not left or any(step.status == "failed" for step in run.steps):
         return False
@@ -73,8 +73,13 @@ def _detail(step: StoredStep) -> Iterator[Span]:
         yield f" · {step.message}"
 
 
-def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, no_undo: tuple[Span, ...] = ()) -> Iterator[Part]:
-    """Return what is to be said of a run's end; ``no_undo`` is why what could be undone is not to be any more."""
+def closing(
+    run: StoredRun, plan: Plan, *, undo: bool, no_undo: tuple[Span, ...] = (), at_once: bool = False
+) -> Iterator[Part]:
+    """Return what is to be said of a run's end and of its ``undo``, which may be done ``at_once``.
+
+    ``no_undo`` is why what could be undone is not to be any more.
+    """
     if is_about_to_start(run):
         return
     if run.status == "running":
@@ -87,10 +92,15 @@ def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, no_undo: tuple[Sp
         yield Text.of(Bold(text="How things stand:"), " " + standing(run))
     if run.undone_by:
         yield Text.of("Undone by ", Code(text=run.undone_by))
+    yield from _way_back(plan, undo=undo, no_undo=no_undo, at_once=at_once)
+
+
+def _way_back(plan: Plan, *, undo: bool, no_undo: tuple[Span, ...], at_once: bool) -> Iterator[Part]:
     if no_undo:
         yield Text.of(*no_undo)
-    elif undo_offered and plan.undo is not None:
-        yield Note.of("Undo: ", plan.undo.title, ". It is planned and approved like any other change.")
+    elif undo and plan.undo is not None:
+        how = "It is done at once: nobody has to approve it." if at_once else "It needs an approval of its own."
+        yield Note.of("Undo: ", plan.undo.title, ". ", how)
     elif plan.undo is None:
         yield Note.of("Cannot be undone: ", plan.no_undo or "there is no way back known")
 

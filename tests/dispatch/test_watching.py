@@ -1,12 +1,24 @@
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from bot.dispatch.run_cards import only_watches
-from bot.plan import Progress, Step
-from bot.stores.runs import StoredRun
-from tests.dispatch.world import AMIR, OLGA, OTTO, SANA, VERA, World, buttons_of, opened, text_of, words_of
+from bot.plan import Plan, Progress, Step
+from bot.stores.runs import StepStatus, StoredRun, StoredStep
+from tests.dispatch.world import (
+    AMIR,
+    OLGA,
+    OTTO,
+    SANA,
+    START,
+    VERA,
+    World,
+    buttons_of,
+    opened,
+    text_of,
+    until,
+    words_of,
+)
 
 WATCH = Step(title="Watch", kind="wait", operation="cluster.watched", watches=True, interval=0.05)
 LONG = WATCH.model_copy(update={"interval": 3600.0, "timeout": 7200.0})
@@ -76,8 +88,11 @@ async def test_whoever_executes_it_notices_and_leaves_the_rest_alone(running: Wo
     watched = await watching(running)
     await running.click("stop_watching", watched, OLGA)
     before = await found(running, watched)
-    while watched in running.engine._active:
-        await asyncio.sleep(0.02)
+
+    async def has_noticed() -> bool:
+        return watched not in running.engine._active
+
+    await until(has_noticed)
     assert await found(running, watched) == before
     assert running.cluster.calls == ["scale", "restart"]
 
@@ -190,13 +205,10 @@ async def test_an_undo_whose_watching_is_stopped_has_undone(running: World) -> N
     assert (await found(running, first)).undone_by == undo.id
 
 
-@pytest.mark.parametrize("failed", [True, False])
-def test_a_run_that_has_failed_does_not_watch(failed: bool) -> None:
-    from tests.dispatch.test_cards import PLAN, START, StoredStep  # noqa: PLC0415 - the smallest plan there is
-
-    plan = PLAN.model_copy(update={"steps": (PLAN.steps[0], WATCH)})
-    steps = tuple(
-        StoredStep(number, "", status, "", 1, START, None)
-        for number, status in enumerate(("failed" if failed else "done", "waiting"))
-    )
-    assert only_watches(plan, StoredRun("x", "t", "running", "", "one", START, None, None, steps)) is not failed
+@pytest.mark.parametrize(("first", "holds"), [("failed", False), ("done", True), ("running", False)])
+def test_a_run_that_has_failed_or_changes_something_does_not_only_watch(first: StepStatus, holds: bool) -> None:
+    plan = Plan(title="Scale", target="t", changes=(), steps=(Step(title="Scale", operation="cluster.scale"), WATCH))
+    states: tuple[StepStatus, ...] = (first, "waiting")
+    steps = tuple(StoredStep(number, "", state, "", 1, START, None) for number, state in enumerate(states))
+    assert only_watches(plan, StoredRun("x", "t", "running", "", "one", START, None, None, steps)) is holds
+    assert not only_watches(plan, StoredRun("x", "t", "failed", "", "one", START, None, None, steps))

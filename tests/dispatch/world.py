@@ -19,6 +19,7 @@ from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
 from bot.dispatch.clocks import Clocks
 from bot.dispatch.dependencies import Dependencies
+from bot.dispatch.duplicates import Duplicates
 from bot.dispatch.ending import Ending
 from bot.dispatch.execute import Engine
 from bot.dispatch.gate import Gate
@@ -358,11 +359,12 @@ class World:
         dependencies.check(self.catalog)
         self.notices = Notices(self.database, self.outbox, self.catalog, self.policy, alerts_channel="#alerts")
         self.planner = Planner(self.catalog, dependencies, self.policy, Freezes(self.database), deadline=deadline)
-        self.approvals = Approvals(self.database, self.notices, self.policy, reached)
+        ending = Ending(self.database, self.notices)
+        duplicates = Duplicates(self.database, self.planner, ending)
+        self.approvals = Approvals(self.database, self.notices, self.policy, duplicates, reached)
         questions = Questions(self.database, self.planner, self.notices, self.policy)
         operations = Operations({"cluster": self.cluster, "absent": absent})
         steps = Steps(self.database, operations, questions, self.notices, reached, self.clock)
-        ending = Ending(self.database, self.notices)
         self.engine = Engine(name, self.database, steps, ending, reached, self.clock)
         self.noted = Noted(name)
         starter = self.engine if executes else self.noted
