@@ -33,6 +33,7 @@ from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
 from bot.dispatch.clocks import Clocks
 from bot.dispatch.dependencies import Dependencies
+from bot.dispatch.duplicates import Duplicates
 from bot.dispatch.ending import Ending
 from bot.dispatch.execute import Engine
 from bot.dispatch.gate import Gate, Starter
@@ -44,6 +45,7 @@ from bot.dispatch.questions import Questions
 from bot.dispatch.rooms import Rooms
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
+from bot.dispatch.watching import Watching
 from bot.loading import settled
 from bot.overview import Overview
 from bot.policy import Policy
@@ -150,13 +152,15 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     reached = checkpoint or NoCheckpoint()
     notices = Notices(database, core.outbox, core.catalog, policy, alerts_channel=channel)
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
-    approvals = Approvals(database, notices, policy, reached)
+    ending = Ending(database, notices)
+    approvals = Approvals(database, notices, policy, Duplicates(database, planner, ending), reached)
     questions = Questions(database, planner, notices, policy)
     steps = Steps(database, Operations(core.systems | acts), questions, notices, reached, clock)
-    engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
+    engine = Engine(name, database, steps, ending, reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
-    again = Again(database, planner, approvals)
-    rooms = Rooms(planner, approvals, gate, again, questions, notices, clock)
+    again = Again(database, planner, approvals, ending)
+    watching = Watching(database, planner, ending, policy)
+    rooms = Rooms(planner, approvals, gate, again, questions, watching, notices, clock)
     sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
     dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)
     clocks = Clocks(database, approvals, gate, notices, policy)

@@ -117,7 +117,9 @@ def _hidden(name: str) -> str:
 def decide(
     context: typer.Context,
     plan: Annotated[str, typer.Argument(help="The plan's id, as /approvals shows it.")],
-    action: Annotated[str, typer.Argument(help="approve, deny, cancel, break_glass, undo, replan or confirm")],
+    action: Annotated[
+        str, typer.Argument(help="approve, deny, cancel, break_glass, undo, replan, confirm or stop_watching")
+    ],
     reason: Annotated[str, typer.Option(help="Needed to deny and to break the glass.")] = "",
     act_as: As = "",
 ) -> None:

@@ -49,6 +49,11 @@ class Step(_Data):
         exclude_if=operator.not_,
         description="done after a failed step too, to take back what that left",
     )
+    watches: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="of a wait: only tells what the run did, so that it may be ended early",
+    )
 
 
 class Undo(_Data):
@@ -103,7 +108,8 @@ class Plan(_Data):
             "targets": list(self.targets),
             "changes": [change.model_dump(mode="json") for change in self.changes],
             "facts": self.facts,
-            "steps": [step.model_dump(mode="json") for step in self.steps],
+            # Whether one may be ended early changes nothing of what was approved.
+            "steps": [step.model_dump(mode="json", exclude={"watches"}) for step in self.steps],
         }
         canonical = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()

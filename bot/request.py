@@ -6,7 +6,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Source = Literal["slash", "form", "button", "console", "schedule"]
-DecisionAction = Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan"]
+DecisionAction = Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan", "stop_watching"]
 WITH_REASON: Final = frozenset({"deny", "break_glass"})
 
 

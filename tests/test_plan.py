@@ -66,6 +66,16 @@ def test_the_digest_is_the_same_tomorrow() -> None:
     assert digest() == "32d4dbf39703719d04b782a0f1c1a8e642c9a4955d2994daa1662da39394c83d"
 
 
+def test_a_step_that_may_be_ended_early_is_the_same_to_those_who_approved_it() -> None:
+    """Plans that were approved before there was such a thing stay valid."""
+    watching = PLAN.model_copy(
+        update={"steps": (*PLAN.steps[:-1], PLAN.steps[-1].model_copy(update={"watches": True}))}
+    )
+    assert watching.digest("/scale-workers", ARGUMENTS) == PLAN.digest("/scale-workers", ARGUMENTS)
+    assert '"watches":true' in watching.model_dump_json()
+    assert "watches" not in PLAN.model_dump_json()
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

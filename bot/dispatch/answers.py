@@ -74,7 +74,7 @@ def unavailable(error: Unavailable) -> Answer:
         what = "does not answer"
     reply = say(
         f"{error.system} {what}",
-        Text.of(error.reason[:1].upper() + error.reason[1:], "."),
+        Text.of(error.reason[:1].upper() + error.reason[1:].rstrip("."), "."),
         Note.of("Nothing was changed. What could not be read is unknown."),
         level=Level.UNKNOWN,
     )

@@ -14,6 +14,8 @@ from bot.stores.plans import StoredPlan
 
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"  # base32 without what is mistaken for something else
 _ID_LENGTH: Final = 10
+# Before a plan's id: the request that the bot makes to plan again, in its place, what was overtaken.
+AGAIN: Final = "again:"
 
 
 @dataclass(frozen=True)

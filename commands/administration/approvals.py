@@ -44,8 +44,10 @@ def _what(plan: StoredPlan, same: list[str]) -> Text:
 
 def _how_far(plan: StoredPlan, approved: list[str], policy: Policy) -> Note:
     if plan.status == "approved":
-        why = f": {plan.reason}" if plan.reason else ""
-        return Note.of(f"Approved by {', '.join(approved)}, waits for its turn{why}. ", Code(text=plan.id))
+        why = f": {plan.reason.rstrip('.')}" if plan.reason else ""
+        by = f"Approved by {', '.join(approved)}" if approved else "Started alone"
+        by = by if plan.needed else "Needs no approval"
+        return Note.of(f"{by}, waits for its turn{why}. ", Code(text=plan.id))
     may = access.approvers(policy, command=plan.command, requester=plan.requester.id)
     names = ", ".join(map(policy.name, may)) or "nobody at present"
     so_far = f"{len(approved)} of {plan.needed} approvals" + (f" ({', '.join(approved)})" if approved else "")

@@ -54,7 +54,8 @@ def _summary(run: StoredRun, plan: StoredPlan | None, now: datetime) -> Text:
 async def _one(run_id: str, runs: Runs, plans: Plans, now: datetime) -> Reply:
     run, plan = await runs.get(run_id), await plans.get(run_id)
     if run is None and plan is not None:
-        words = f"The plan {run_id} has not run: it is {plan.status}{f', {plan.reason}' if plan.reason else ''}."
+        words = f"The plan {run_id} has not run: it is {plan.status}{f', {plan.reason}' if plan.reason else ''}"
+        words = f"{words.rstrip('.')}."
         raise UserError(words, hint="/approvals shows what waits.")
     if run is None:
         raise UserError(f"There is no run {cut(run_id, 60)!r}.", hint="/runs shows the newest.")

@@ -67,6 +67,17 @@ async def test_an_approved_one_waits_for_its_turn(
     assert buttons(reply) == []
 
 
+async def test_why_it_waits_ends_with_one_full_stop_and_who_started_it_is_said(
+    database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    alone = replace(stored_plan, status="approved", reason="It starts when that has ended.", break_glass=True)
+    nobody = replace(alone, id="another", request_id="r2", needed=0, break_glass=False)
+    await add(database, plans, alone, nobody)
+    shown = said(await ask(plans, policy, approver, now))
+    assert "Started alone, waits for its turn: It starts when that has ended. " in shown
+    assert "Needs no approval, waits for its turn: It starts when that has ended. " in shown
+
+
 async def test_what_has_expired_or_ended_is_left_out(
     database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
 ) -> None:
