@@ -13,7 +13,7 @@ from bot.clients.queue_changes import QueueChanges, is_writable
 from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queues import Queues
 from bot.duration import read_duration
-from bot.errors import BotError, Refused, UsageError, UserError
+from bot.errors import BotError, Incomplete, NotFound, Refused, UsageError, UserError
 from bot.nearest import nearest, shown
 
 ALL: Final = "all"
@@ -128,8 +128,10 @@ def _shorts(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
     found = tuple(short for short in known if short.casefold() == queue.casefold())
     if not found:
         there = f"{', '.join(known)}, and {ALL}"
-        message = f"There is no queue {shown(queue)}; there are {there}." if queue else f"Say which queue: {there}."
-        raise UsageError(message, nearest=nearest(queue, (*known, ALL)), argument="queue")
+        if not queue:
+            raise Incomplete(f"Say which queue: {there}.", argument="queue")
+        message = f"There is no queue {shown(queue)}; there are {there}."
+        raise NotFound(message, nearest=nearest(queue, (*known, ALL)), argument="queue")
     return found
 
 
@@ -171,7 +173,7 @@ def _nothing(asked: Asked, surveys: Sequence[Survey], problems: Sequence[BotErro
         message += f" There are the names {', '.join(names[:_NAMED])}."
     else:
         near, argument = "", ""
-    return UsageError(message, nearest=near, argument=argument)
+    return NotFound(message, nearest=near, argument=argument)
 
 
 def _note(survey: Survey) -> str:

@@ -11,7 +11,7 @@ from bot.clients.queue_changes import QueueChanges
 from bot.clients.queue_layout import FAILED_KEPT
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.errors import UsageError, UserError
+from bot.errors import Conflicting, UserError
 from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
@@ -62,10 +62,10 @@ async def clear_failed(  # noqa: PLR0913 - six arguments of the command, five th
     asked = Asked(queue, cluster, job, older_than, request.received_at)
     if restore:
         if queue or no_archive or not asked.is_whole:
-            raise UsageError("An archive is brought back as a whole.", usage=f"/clear-failed --restore {restore[:40]}")
+            raise Conflicting("An archive is brought back as a whole.", usage=f"/clear-failed --restore {restore[:40]}")
         return await _restoring(restore, archive, now)
     if no_archive and (cluster or job):
-        raise UsageError("Without an archive a queue is cleared as a whole.", argument="no_archive")
+        raise Conflicting("Without an archive a queue is cleared as a whole.", argument="no_archive")
     if not no_archive:
         archive.check()
     choice = await choose(asked, queues, changes)
@@ -109,7 +109,7 @@ def _clearing(choice: Choice, archive: str) -> Plan:
 def _dropping(choice: Choice) -> Plan:
     plain = next((one.queue.short for one in choice.surveys if one.queue.layout == "plain"), None)
     if plain:
-        raise UsageError(f"{plain} is kept in a plain list, which is always archived.", argument="no_archive")
+        raise Conflicting(f"{plain} is kept in a plain list, which is always archived.", argument="no_archive")
     return Plan(
         title=f"Clear {_jobs(choice.jobs)} of {choice.where} for good",
         target=TARGET,
