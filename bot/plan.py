@@ -119,14 +119,34 @@ def differences(approved: Plan, fresh: Plan) -> list[str]:
     """Return one sentence for each thing that moved between the approved plan and the fresh one."""
     found: list[str] = []
     for name in sorted(approved.facts.keys() | fresh.facts.keys()):
-        old, new = approved.facts.get(name), fresh.facts.get(name)
-        if old != new:
-            found.append(f"{name} was {old}, is now {new}")
+        if name not in fresh.facts:
+            found.append(f"{name} was {_in_words(approved.facts[name])}, is no longer there")
+        elif name not in approved.facts:
+            found.append(f"{name} was not there, is now {_in_words(fresh.facts[name])}")
+        elif approved.facts[name] != fresh.facts[name]:
+            found.append(f"{name} was {_in_words(approved.facts[name])}, is now {_in_words(fresh.facts[name])}")
     found += [f"no longer planned: {c.what} {c.before} → {c.after}" for c in approved.changes if c not in fresh.changes]
     found += [f"now planned: {c.what} {c.before} → {c.after}" for c in fresh.changes if c not in approved.changes]
     if approved.steps != fresh.steps and not found:
         found.append("the steps are different")
     return found
+
+
+def _in_words(value: JsonValue) -> str:
+    """Write a fact as people do, who read no JSON and no Python; what is in something else stands in brackets."""
+    if value is None or value in ("", [], {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_inside(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_inside, value))
+    return str(value)
+
+
+def _inside(value: JsonValue) -> str:
+    return f"({_in_words(value)})" if isinstance(value, dict | list) and value else _in_words(value)
 
 
 class Progress(_Data):

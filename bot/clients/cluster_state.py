@@ -6,7 +6,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Final, Literal
 
-from bot.errors import UsageError
+from bot.errors import NotFound
 from bot.masking import cut
 
 Workload = Literal["api", "worker"]
@@ -149,4 +149,4 @@ def workload(name: str) -> Workload:
             return known
     nearest = get_close_matches(name, WORKLOADS, n=1)
     message = f"There is no deployment {cut(name, 60)!r}: those that exist are {' and '.join(WORKLOADS)}."
-    raise UsageError(message, nearest=nearest[0] if nearest else "", argument="deployment")
+    raise NotFound(message, nearest=nearest[0] if nearest else "", argument="deployment")

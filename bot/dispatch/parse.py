@@ -13,7 +13,7 @@ from pydantic import JsonValue, ValidationError
 from bot.catalog import UMBRELLA
 from bot.command import Command, Parameter
 from bot.dispatch.words import Word, quoted, unescape, words
-from bot.errors import UsageError
+from bot.errors import Incomplete, UsageError
 from bot.nearest import nearest, shown
 
 _OPTION: Final = re.compile(r"--.+|-[A-Za-z].*", re.DOTALL)
@@ -31,7 +31,7 @@ _RULES: Final = {
 _HELP: Final = "/runbook"
 
 
-class MissingArguments(UsageError):
+class MissingArguments(Incomplete):
     """Required arguments are missing and nothing else is wrong: the moment to open a form."""
 
     def __init__(self, missing: tuple[str, ...], *, usage: str) -> None:

@@ -17,7 +17,7 @@ from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
 from bot.draining import in_flight, spared
-from bot.errors import BotError, Refused, UsageError, UserError
+from bot.errors import BotError, Incomplete, Refused, UserError
 from bot.outages import Outages
 from bot.plan import Change, Plan, Step, Undo
 from bot.policy import Policy
@@ -105,7 +105,7 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     words = cluster.words
     if replicas == 0 and not yes_zero and request.source != "form":
         usage = "/scale-workers 0 --yes-zero" + ("" if deployment == "worker" else f" --deployment {deployment}")
-        raise UsageError(f"0 stops every {words.pod}. Say that 0 is meant.", usage=usage, argument="replicas")
+        raise Incomplete(f"0 stops every {words.pod}. Say that 0 is meant.", usage=usage, argument="replicas")
     outages = Outages(samples, now)
     found, owners, seen = await together(
         outages.read(cluster.deployment(deployment)),

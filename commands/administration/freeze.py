@@ -9,7 +9,7 @@ from bot.catalog import Catalog
 from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
-from bot.errors import UsageError, UserError
+from bot.errors import NotFound, UsageError, UserError
 from bot.freeze import EVERYTHING, Freeze, limits, scopes
 from bot.nearest import nearest, shown
 from bot.plan import Change, Plan, Step, Undo
@@ -66,7 +66,7 @@ def _sorted_out(scope: str, duration: str, known: tuple[str, ...]) -> tuple[str,
         scope, duration = EVERYTHING, scope
     if scope not in known:
         message = f"There is nothing called {shown(scope)} to freeze: there are {', '.join(known)}."
-        raise UsageError(message, nearest=nearest(scope, (*known, _OFF)), argument="scope")
+        raise NotFound(message, nearest=nearest(scope, (*known, _OFF)), argument="scope")
     return scope, duration
 
 

@@ -12,7 +12,7 @@ from bot.alert_rule import labels_of
 from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import Incomplete, Refused, UsageError, UserError
 from bot.matchers import Matcher
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
@@ -85,7 +85,7 @@ async def silence(  # noqa: PLR0913 - four arguments of the command, five things
 
 def _reason(text: str) -> str:
     if not text.strip():
-        raise UsageError("A silence needs a reason: whoever wonders at night reads it.", argument="reason")
+        raise Incomplete("A silence needs a reason: whoever wonders at night reads it.", argument="reason")
     return text.strip()
 
 

@@ -15,7 +15,7 @@ from bot.clients.failed_selection import ClusterNames
 from bot.clients.queue_layout import MissingQueue, QueueCounts
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.errors import BotError, UsageError, UserError
+from bot.errors import BotError, NotFound, UserError
 from bot.job_view import NO_REASON, WITHHELD, job_reply
 from bot.log_grouping import group_message
 from bot.nearest import nearest, shown
@@ -101,7 +101,7 @@ def _chosen(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
     found = tuple(short for short in known if short.casefold() == queue.casefold())
     if not found:
         message = f"There is no queue {shown(queue)}; there are {', '.join(known)}."
-        raise UsageError(message, usage=failed_jobs.usage, nearest=nearest(queue, known), argument="queue")
+        raise NotFound(message, usage=failed_jobs.usage, nearest=nearest(queue, known), argument="queue")
     return found
 
 

@@ -15,6 +15,7 @@ from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
 from bot.forecast import duration
 from bot.plan import Change, Plan, Step
 from bot.request import Request
+from bot.stores.plans import Plans
 
 _MOST_AT_ONCE: Final = 1000
 _LONGEST: Final = TIMEOUT - 3600  # seconds of pauses; the rest of a step's time is for the work
@@ -27,7 +28,7 @@ _LONGEST: Final = TIMEOUT - 3600  # seconds of pauses; the rest of a step's time
     runbook=("Select and delete or retry",),
     examples=("/retry-failed email", "/retry-failed webhook --cluster 3fa91c02 --wave 50 --pause 10"),
 )
-async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three things it needs
+async def retry_failed(  # noqa: PLR0913 - six arguments of the command, four things it needs
     queue: Annotated[str, Field(description="The queue's short name such as email, or all")],
     cluster: Annotated[str, Field(description="Only errors of this cluster, as /failed-jobs names it")] = "",
     job: Annotated[str, Field(description="Only jobs of this name, such as sendEmail")] = "",
@@ -37,13 +38,15 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three t
     *,
     queues: Queues,
     changes: QueueChanges,
+    plans: Plans,
     request: Request,
 ) -> Plan:
     """Have failed jobs done once more, the oldest first, in waves and with the priorities they had.
 
-    Jobs that fail after you ask are not retried, nor is one twice. What would take longer than five hours is refused.
+    What fails later than the newest job that the plan counts is not retried, nor is a job twice. What would take longer
+    than five hours is refused.
     """
-    choice = await choose(Asked(queue, cluster, job, older_than, request.received_at), queues, changes)
+    choice = await choose(Asked(queue, cluster, job, older_than, request), queues, changes, plans)
     _check_time(choice, wave, pause)
     number = f"{choice.jobs:,} failed {'job' if choice.jobs == 1 else 'jobs'}"
     return Plan(

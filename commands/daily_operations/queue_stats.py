@@ -13,7 +13,7 @@ from bot.clients.api import NovaPulseApi
 from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.errors import BotError, UsageError
+from bot.errors import BotError, NotFound
 from bot.forecast import Rates, Sample, duration, forecast, rates_of
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -105,7 +105,7 @@ def _chosen(queue: str, known: list[str]) -> list[str]:
         return [found]
     message = f"There is no queue {queue[:60]!r}; there are {', '.join(known)}."
     nearest = [spelt[name] for name in get_close_matches(queue.casefold(), spelt, n=1)]
-    raise UsageError(message, usage=queue_stats.usage, nearest=next(iter(nearest), ""), argument="queue")
+    raise NotFound(message, usage=queue_stats.usage, nearest=next(iter(nearest), ""), argument="queue")
 
 
 def _queue(

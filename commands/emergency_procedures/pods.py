@@ -9,7 +9,7 @@ from pydantic import Field
 from bot.clients.cluster_usage import ListedPod
 from bot.clients.platform import PodReading, WorkloadReading
 from bot.command import command
-from bot.errors import UsageError
+from bot.errors import NotFound
 from bot.forecast import duration
 from bot.masking import cut
 from bot.reply import Level, Reply, Table, Text, say
@@ -66,7 +66,7 @@ def _of(app: str, found: list[ListedPod], workloads: WorkloadReading) -> list[Li
     message = (
         f"There are no {workloads.words.pod}s of {cut(app, 60)!r}: there are some of {', '.join(known) or 'nothing'}."
     )
-    raise UsageError(message, nearest=nearest[0] if nearest else "", argument="app")
+    raise NotFound(message, nearest=nearest[0] if nearest else "", argument="app")
 
 
 def _row(pod: ListedPod, now: datetime) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from bot.clients.queues import Queues
 from bot.clients.worker_drain import PODS_GONE
 from bot.command import command
 from bot.duration import read_duration
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import Conflicting, Refused, UsageError, UserError
 from bot.pausing import Pausable
 from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
@@ -71,7 +71,7 @@ async def drain_queues(  # noqa: PLR0913 - three arguments of the command, five 
         return _pausing(shorts, await queues.snapshot(), seconds, drain)
     seen, found, owners = await together(queues.snapshot(), cluster.deployment("worker"), cluster.autoscalers("worker"))
     if set(shorts) != set(queues.shorts):
-        raise UsageError(
+        raise Conflicting(
             "Workers work on every queue: scale drains all of them.", usage="/drain-queues all --how scale"
         )
     forecasts = (await backlog(seen, samples, now)).forecasts(found.replicas, found.replicas)

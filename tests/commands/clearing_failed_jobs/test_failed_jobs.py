@@ -19,6 +19,7 @@ from bot.reply import Buttons, Code, Level, Log, Reply, Text, When
 from bot.request import Request
 from bot.slack.blocks import render
 from bot.slack.limits import problems
+from bot.stores.plans import Plans
 from bot.stores.samples import Sample, Samples
 from commands.clearing_failed_jobs.failed_jobs import failed_jobs
 from commands.clearing_failed_jobs.retry_failed import retry_failed
@@ -118,7 +119,7 @@ async def test_a_thousand_are_a_thousand_or_more_and_the_policy_judges(ask: Ask,
 
 
 async def test_what_is_counted_is_what_the_plans_count(
-    ask: Ask, raw: Redis, queues: Queues, changes: QueueChanges, request_: Request
+    ask: Ask, raw: Redis, queues: Queues, changes: QueueChanges, plans: Plans, request_: Request
 ) -> None:
     reasons = [f"{kind} after {number} ms" for number in range(20) for kind in ("Timeout", "Refused")[: 1 + number % 2]]
     await fill(raw, [*reasons, "x" * 100_000, "token=hunter2 for jane@example.org", ""])
@@ -127,7 +128,9 @@ async def test_what_is_counted_is_what_the_plans_count(
     counted = {span.text: _word(spans[0]) for spans in shown for span in spans if isinstance(span, Code)}
     assert sorted(counted.values()) == ["10x", "1x", "1x", "1x", "20x"]
     for cluster, count in counted.items():
-        plan = await retry_failed.handler("email", cluster=cluster, queues=queues, changes=changes, request=request_)
+        plan = await retry_failed.handler(
+            "email", cluster=cluster, queues=queues, changes=changes, plans=plans, request=request_
+        )
         assert isinstance(plan, Plan)
         assert plan.notes[0].startswith(f"email: {count.strip('x ')} of 33 failed jobs")
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import UsageError, UserError
+from bot.errors import Conflicting, UserError
 from commands.database_optimization.set_pool_size import set_pool_size
 from tests.commands.performing import perform, planned
 
@@ -35,6 +35,6 @@ async def test_changes_both_and_restarts_both(systems: Systems) -> None:
 
 
 async def test_at_least_is_not_more_than_at_most(systems: Systems) -> None:
-    with pytest.raises(UsageError, match="At least 9 is more than at most 5") as caught:
+    with pytest.raises(Conflicting, match="cannot keep at least 9 connections open and at most 5") as caught:
         await planned(set_pool_size, systems, maximum=5, minimum=9)
     assert caught.value.argument == "minimum"
