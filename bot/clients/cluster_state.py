@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from bot.errors import UsageError
 from bot.masking import cut
+from bot.sentence import sentence
 
 Workload = Literal["api", "worker"]
 WORKLOADS: Final[tuple[Workload, ...]] = ("api", "worker")
@@ -125,7 +126,7 @@ class Autoscaler:
     def sentence(self) -> str:
         """Say it to the people who decide."""
         if self.problem:
-            return f"Whether {self.kind} owns the replicas is unknown: {self.problem}."
+            return sentence(f"Whether {self.kind} owns the replicas is unknown: {self.problem}")
         if self.minimum is None and self.maximum is None:
             return f"{self.kind} ({self.name}) owns this deployment and may revert a manual scale."
         return f"{self.kind} {self.name} keeps it between {self.minimum} and {self.maximum} and reverts a manual scale."

@@ -54,10 +54,9 @@ async def test_redis_is_restarted_also_where_the_workers_cannot_be_read(systems:
     await world.sandbox.wait_ready("redis", 1)
     world.sandbox.store.remove("deployments", "novapulse", "novapulse-worker")
     plan = await planned(restart, systems, workload="redis")
-    assert plan.warnings == (
-        "What the workers do is unknown, and nobody looks whether they are connected again. The cluster could not "
-        "be read: there is no deployment novapulse-worker in namespace novapulse.",
-    )
+    (warning,) = plan.warnings
+    assert warning.startswith("What the workers do is unknown, and nobody looks whether they are connected again. The ")
+    assert warning.endswith("could not be read: there is no deployment novapulse-worker in namespace novapulse.")
     assert [step.operation for step in plan.steps] == ["restarts.restart", "restarts.stateful_restarted"]
     with pytest.raises(Unavailable):
         await planned(restart, systems, workload="worker")
