@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar, overload
 
 from bot.errors import BotError, NotConfigured, Unavailable, UserError
+from bot.sentence import sentence
 
 _T = TypeVar("_T")
 _A = TypeVar("_A")
@@ -53,9 +54,8 @@ async def attempt(reading: Awaitable[_T]) -> _T | BotError:
 def why(error: BotError) -> str:
     """Say in a sentence what went wrong."""
     if isinstance(error, Unavailable):
-        return f"{error.system} could not be read: {error.reason}."
-    sentence = error.message if isinstance(error, UserError) else str(error)
-    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+        return sentence(f"{error.system} could not be read: {error.reason}")
+    return sentence(error.message if isinstance(error, UserError) else str(error))
 
 
 def is_missing(error: object) -> bool:

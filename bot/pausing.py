@@ -9,6 +9,7 @@ from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queue_pause import why_not
 from bot.errors import Refused
 from bot.plan import Step
+from bot.sentence import sentence
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Pausable:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is left as it is, and why."""
-        return tuple(f"Left as it is: {problem}." for problem in self.problems)
+        return tuple(sentence(f"Left as it is: {problem}") for problem in self.problems)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -141,9 +141,9 @@ async def _by_log(cluster: Platform, now: datetime) -> Observation:
             metric="api_error_percent", labels=labels, value=None, at=now, reason=reason, is_expected=expected
         )
     read = [log.data for log in logs if log.data is not None]
-    unread = [f"{log.pod}: {log.problem or 'not read'}" for log in logs if log.data is None]
+    unread = [f"{log.pod}: {log.problem or 'not read'}" for log in logs if log.is_unread]
     if not read:
-        reason = "; ".join(unread) or "the API has no pods"
+        reason = "; ".join(unread) or "no pod of the API runs"
         return Observation(metric="api_error_percent", labels=labels, value=None, at=now, reason=reason)
     failed, told = await asyncio.to_thread(_shares, read)
     said = f"From the log of {len(read)} pods: {failed} of {told} entries are 5xx, those of 4xx left out."

@@ -18,6 +18,7 @@ from bot.clients.platform import Platform
 from bot.clients.platform_words import Words
 from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
+from bot.ended_pods import ended_since, without_a_log
 from bot.errors import BotError
 from bot.log_entries import Errors, entries, errors_in
 from bot.next_steps import next_steps
@@ -160,8 +161,9 @@ def _errors(logs: list[PodLog]) -> Errors:
 
 
 def _log_line(errors: Errors, logs: list[PodLog], now: datetime, words: Words) -> Line:
-    unread = [f"{log.pod} ({log.problem})" for log in logs if log.data is None]
-    read = len(logs) - len(unread)
+    unread = [f"{log.pod} ({log.problem})" for log in logs if log.is_unread]
+    gone = {log.pod: log.ending for log in logs if log.is_gone and log.ending is not None}
+    read = len(logs) - len(unread) - len(gone)
     said = f"{_count(errors.total, 'error')} of {_count(len(errors.groups), 'kind')}" if errors.total else "no errors"
     if errors.noise:
         said += f" and {_count(errors.noise, 'answer')} of 4xx"
@@ -172,14 +174,19 @@ def _log_line(errors: Errors, logs: list[PodLog], now: datetime, words: Words) -
         said += ", some older or newer lines left out: it is more than that"
     if unread:
         said += f"; not read: {', '.join(unread)}"
-    level = Level.OK if read and not unread and begins is None else Level.UNKNOWN
+    if gone:
+        said += f"; {without_a_log(gone, words)}"
+    lost = any(log.is_gone for log in ended_since(logs, now - DAY))
+    is_whole = read and not unread and begins is None and not lost
+    level = Level.OK if is_whole else Level.UNKNOWN
     return Line(level=Level.WARNING if errors.total else level, label="API error log", value=said)
 
 
 def _begins(logs: list[PodLog], now: datetime) -> datetime | None:
     """Return when the oldest pod started, where that was within the day: the logs of those before are gone."""
-    starts = [log.started_at for log in logs if log.started_at is not None]
-    oldest = min(starts, default=None) if len(starts) == len(logs) else None
+    there = [log for log in logs if not log.is_gone]
+    starts = [log.started_at for log in there if log.started_at is not None]
+    oldest = min(starts, default=None) if len(starts) == len(there) else None
     return oldest if oldest is not None and oldest > now - DAY else None
 
 
@@ -190,7 +197,7 @@ def _is_cut(log: PodLog) -> bool:
 async def pods(cluster: Platform, role: Workload, now: datetime) -> list[Part]:
     """Count the pods that are ready and how often they were restarted; one that was in the last day is not well."""
     deployment, found = await together(cluster.deployment(role), cluster.pods(role))
-    present = [pod for pod in found if not pod.terminating]
+    present = [pod for pod in found if pod.is_present]
     ready = sum(pod.ready for pod in present)
     waiting = sorted({pod.waiting for pod in present if pod.waiting})
     restarted = sum(_restarted_lately(pod, now) for pod in present)

@@ -37,7 +37,7 @@ async def usage_watch(reading: PodReading, samples: Samples, now: datetime) -> l
 def _shares(metric: str, pods: list[ListedPod], used: list[PodUsage], now: datetime) -> Iterator[Observation]:
     kind, usage = _METRICS[metric], {one.pod: one for one in used}
     for pod in pods:
-        if not pod.app or not is_limited(kind, pod):
+        if not pod.app or pod.ending is not None or not is_limited(kind, pod):
             continue
         worst = worst_share(kind, pod, usage.get(pod.name))
         share = None if worst is None else _PERCENT * worst.of_limit

@@ -31,9 +31,9 @@ class PodChanges:
         self._jobs = jobs
 
     async def of(self, role: str) -> list[ListedPod]:
-        """Return a workload's pods by its ``app`` label, those that are leaving left out; raises as ``pods`` does."""
+        """Return a workload's pods by its ``app`` label, not those that leave or have ended; raises as ``pods``."""
         name = self._workloads.name(role)
-        return [pod for pod in await self._metrics.pods() if pod.app == name and pod.state != "stopping"]
+        return [pod for pod in await self._metrics.pods() if pod.app == name and pod.is_present]
 
     @operation
     async def delete(self, pods: dict[str, str]) -> dict[str, JsonValue]:
@@ -85,7 +85,7 @@ class PodChanges:
             message = f"which pod works on which job is unknown, any may go first: {busy.unknown}"
             # Older marks would choose, by what is known no longer.
             return {**await self.unmark(role), "message": message}
-        pods = [pod.name for pod in everywhere if pod.app == name and pod.state != "stopping"]
+        pods = [pod.name for pod in everywhere if pod.app == name and pod.is_present]
         for pod in pods:
             await self._mark(pod, f"{busy.jobs.get(pod, 0)}")
         idle = sum(not busy.jobs.get(pod, 0) for pod in pods)

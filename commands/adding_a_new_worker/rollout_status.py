@@ -14,6 +14,7 @@ from bot.elapsed import elapsed
 from bot.errors import BotError
 from bot.outages import Outages
 from bot.reply import Fields, Level, Line, Part, Reply, Table, say, worst
+from bot.restarts import restarts
 from bot.stores.samples import Samples
 
 
@@ -97,7 +98,7 @@ def _table(pods: list[PodState], now: datetime, words: Words) -> Table:
         (
             pod.name,
             _state(pod),
-            f"{pod.restarts}" + (f" ({pod.last_restart_reason})" if pod.last_restart_reason else ""),
+            restarts(pod.restarts, pod.last_restart_reason, pod.last_restart_at, now),
             "?" if pod.started_at is None else elapsed(now - pod.started_at),
         )
         for pod in sorted(pods, key=lambda pod: pod.name)
@@ -108,4 +109,6 @@ def _table(pods: list[PodState], now: datetime, words: Words) -> Table:
 def _state(pod: PodState) -> str:
     if pod.terminating:
         return "stopping"
+    if pod.ending is not None:
+        return pod.ending.reason
     return "ready" if pod.ready else pod.waiting or pod.phase.lower()

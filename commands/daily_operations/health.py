@@ -165,7 +165,7 @@ async def _cluster(cluster: Platform) -> Line:
 
 async def _pods(cluster: Platform, role: Workload) -> Line:
     deployment, pods = await together(cluster.deployment(role), cluster.pods(role))
-    present = [pod for pod in pods if not pod.terminating]
+    present = [pod for pod in pods if pod.is_present]
     ready = sum(pod.ready for pod in present)
     said = f"{ready} of {deployment.replicas} ready{_restarts(present)}"
     waiting = sorted({pod.waiting for pod in present if pod.waiting})

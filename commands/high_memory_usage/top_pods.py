@@ -36,7 +36,7 @@ async def top_pods(*, pod_metrics: PodReading) -> Reply:
         )
         line = Line(level=Level.UNKNOWN, label="Usage", value=why(usage))
         return say(f"What the {words.pod}s use is unknown", line, *more, level=Level.UNKNOWN)
-    known = {} if isinstance(pods, BotError) else {pod.name: pod for pod in pods}
+    known = {} if isinstance(pods, BotError) else {pod.name: pod for pod in pods if pod.ending is None}
     used = {one.pod: one for one in usage}
     rows = sorted(used.keys() | known.keys(), key=lambda name: -(_memory(used.get(name))))
     marked = [name for name in rows if _marks(used.get(name), known.get(name))]

@@ -39,7 +39,7 @@ async def resume_queue(
         if not drains:
             raise
         # What scales the workers away can be given up while Redis is down.
-        return _plan(drains, None, (f"No queue is resumed: {why(error)}.",))
+        return _plan(drains, None, (f"No queue is resumed: {why(error)}",))
     chosen = found.paused(are=True)
     if not chosen and not drains:
         names = ", ".join(found.paused(are=False))

@@ -289,6 +289,19 @@ async def test_unknown_is_said_and_never_resolves(bot: Bot) -> None:
     assert (await bot.card()).body.level is Level.WARNING
 
 
+async def test_a_reason_that_is_a_sentence_ends_once(bot: Bot) -> None:
+    await bot.email(0, 600)
+    await bot.email(1, None, "Redis could not be read: no answer within 5 s.")
+    assert "Redis could not be read: no answer within 5 s. It was 600 jobs before." in said((await bot.card()).body)
+
+
+async def test_what_the_title_says_is_not_said_again_below(bot: Bot) -> None:
+    await bot.tick(0, replace(waiting("email", 600, NOW, "it is full"), summary="Email: it is full"))
+    assert "it is full" not in str((await bot.card()).body.parts)
+    await bot.tick(1, replace(waiting("email", 600, NOW + TICK, "it is full"), summary="Email: too many jobs"))
+    assert "it is full" in str((await bot.card()).body.parts)
+
+
 async def test_a_restart_edits_the_same_card_and_announces_nothing_twice(bot: Bot) -> None:
     await bot.email(0, 501)
     before = await bot.card()
