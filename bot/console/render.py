@@ -7,7 +7,8 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text as Styled
 
-from bot.drawing import chart_words, sparkline, table_lines
+from bot.console.table import WholeTable
+from bot.drawing import chart_words, sparkline
 from bot.plain_text import one_line, plain
 from bot.reply import Bold, Buttons, Chart, Code, Fields, Level, Line, Link, Log, Note, Reply, Span, Table, Text, When
 from bot.request import WITH_REASON
@@ -79,10 +80,6 @@ def _fields(part: Fields) -> RenderableType:
     return Styled("\n".join(lines))
 
 
-def _table(part: Table) -> RenderableType:
-    return Styled("\n".join(table_lines(part)), no_wrap=True, overflow="ellipsis")
-
-
 def _log(part: Log) -> RenderableType:
     return Styled("\n".join(f"  {line}" for line in plain(part.text).splitlines()))
 
@@ -108,7 +105,7 @@ _DRAWN: Final[dict[str, Callable[[Any], RenderableType]]] = {
     "note": _note,
     "line": _line,
     "fields": _fields,
-    "table": _table,
+    "table": WholeTable,
     "log": _log,
     "chart": _chart,
     "buttons": _buttons,
