@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import access
 from bot.catalog import Catalog
 from bot.dispatch.cards import CardView, Neighbour, card
-from bot.dispatch.parse import typed
+from bot.dispatch.typed_line import typed
 from bot.masking import mask
 from bot.policy import PolicyInForce
 from bot.reply import Code, Level, Link, Note, Person, Reply, Span, Text, say
