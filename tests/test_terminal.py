@@ -14,6 +14,8 @@ from rich.console import Console
 
 from bot.app import clock
 from bot.catalog import load
+from bot.console.invocation import Invocation
+from bot.console.render import Screen
 from bot.errors import Refused, UsageError
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -49,18 +51,18 @@ class Desk:
     printed: list[str] = field(default_factory=list)
 
     async def run(self, line: str, login: Login = OLGA) -> int:
-        console = _console()
-        code = await run_line(self.settings, line, login, console)
-        return self._keep(console, code)
+        screen = _screen()
+        code = await run_line(self.settings, line, login, screen)
+        return self._keep(screen, code)
 
     async def decide(self, plan: str, action: str, login: Login, reason: str = "") -> int:
-        console = _console()
-        code = await decide(self.settings, Click(plan, action, reason), login, console)
-        return self._keep(console, code)
+        screen = _screen()
+        code = await decide(self.settings, Click(plan, action, reason), login, screen)
+        return self._keep(screen, code)
 
-    def _keep(self, console: Console, code: int) -> int:
-        assert isinstance(console.file, io.StringIO)
-        self.printed.append(console.file.getvalue())
+    def _keep(self, screen: Screen, code: int) -> int:
+        assert isinstance(screen.console.file, io.StringIO)
+        self.printed.append(screen.console.file.getvalue())
         return code
 
     @property
@@ -68,7 +70,7 @@ class Desk:
         return self.printed[-1]
 
     def plan(self) -> str:
-        found = re.search(r"decide (\w+) approve", self.said)
+        found = re.search(r"decide --as \S+ (\w+) approve", self.said)
         assert found is not None, self.said
         return found[1]
 
@@ -76,8 +78,9 @@ class Desk:
         return (await Requests(self.database).search(limit=1))[0]
 
 
-def _console() -> Console:
-    return Console(file=io.StringIO(), width=200, color_system=None)
+def _screen() -> Screen:
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    return Screen(console, Invocation(".venv/bin/python", ".sandbox/bot.env", "operator"))
 
 
 def environment(folder: Path, **variables: str) -> Settings:
@@ -180,12 +183,12 @@ async def test_a_value_that_nobody_may_see_is_asked_for_and_nowhere_but_in_the_v
             server.answers[f"GET {DEPLOYMENTS}/{name}"] = deployment(name)
         kubeconfig = str(server.kubeconfig(tmp_path))
         settings = environment(tmp_path, KUBECONFIG=kubeconfig, SLACK_BOT_TOKEN="xoxb-1")
-        console = _console()
-        code = await run_line(settings, "/set-env api MONGO_URI", OLGA, console, read=lambda _: "hunter2")
-        assert isinstance(console.file, io.StringIO)
-        assert code == 0, console.file.getvalue()
-        assert "the new value" in console.file.getvalue()
-        assert "/set-env both MONGO_URI" in console.file.getvalue()
+        screen = _screen()
+        code = await run_line(settings, "/set-env api MONGO_URI", OLGA, screen, read=lambda _: "hunter2")
+        assert isinstance(screen.console.file, io.StringIO)
+        assert code == 0, screen.console.file.getvalue()
+        assert "the new value" in screen.console.file.getvalue()
+        assert "/set-env both MONGO_URI" in screen.console.file.getvalue()
         database = Database(settings.state.state_url.get_secret_value())
         (record, *_) = await Requests(database).search(limit=1)
         assert "hunter2" not in str(record)
@@ -289,10 +292,10 @@ async def test_an_unknown_plan_or_action(desk: Desk) -> None:
 
 
 async def test_check_prints_a_line_for_each_and_ends_with_1_where_something_is_wrong(tmp_path: Path) -> None:
-    console = _console()
-    assert await check(environment(tmp_path), console) == 1
-    assert isinstance(console.file, io.StringIO)
-    said = console.file.getvalue()
+    screen = _screen()
+    assert await check(environment(tmp_path), screen) == 1
+    assert isinstance(screen.console.file, io.StringIO)
+    said = screen.console.file.getvalue()
     assert "[ok] Policy:" in said
     assert "[CRITICAL] Slack token: not configured: set SLACK_BOT_TOKEN" in said
 

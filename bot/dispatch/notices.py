@@ -8,9 +8,9 @@ from bot import access
 from bot.catalog import Catalog
 from bot.dispatch.cards import CardView, approvals, card
 from bot.dispatch.neighbours import Neighbour, State
-from bot.dispatch.parse import typed
 from bot.dispatch.proposal import AGAIN
 from bot.dispatch.run_cards import only_watches
+from bot.dispatch.typed_line import typed
 from bot.masking import mask
 from bot.policy import PolicyInForce
 from bot.reply import Bold, Code, Level, Link, Note, Person, Reply, Span, Text, When, say

@@ -12,7 +12,7 @@ from pydantic import JsonValue, ValidationError
 
 from bot.catalog import UMBRELLA
 from bot.command import Command, Parameter
-from bot.dispatch.words import Word, quoted, unescape, words
+from bot.dispatch.words import Word, unescape, words
 from bot.errors import Incomplete, UsageError
 from bot.nearest import nearest, shown
 
@@ -103,23 +103,6 @@ def bind(command: Command, arguments: Mapping[str, JsonValue]) -> dict[str, Any]
         else parameter.default
         for parameter in command.parameters
     }
-
-
-def typed(command: Command, arguments: Mapping[str, JsonValue]) -> str:
-    """Return the line that somebody would type for these arguments; ``parse`` reads its rest back as the same.
-
-    What nobody may see is left out.
-    """
-    parts = [command.name]
-    for parameter in command.parameters:
-        value = arguments.get(parameter.name)
-        if value is None or parameter.secret or (not parameter.required and value == parameter.default):
-            continue
-        if parameter.is_flag:
-            parts.append(parameter.option)
-        else:
-            parts += [quoted(str(value))] if parameter.required else [parameter.option, quoted(str(value))]
-    return " ".join(parts)
 
 
 class _Reader:

@@ -113,7 +113,7 @@ def _dashes(word: str) -> str:
 
 def quoted(text: str) -> str:
     """Write a text so that ``words`` reads it back as one word."""
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]*|[+-]\d+(\.\d+)?", text):
+    if re.fullmatch(r"[A-Za-z0-9@*][A-Za-z0-9_.:/@+*{}|,-]*|[+-]\d+(\.\d+)?", text):
         return text
     text = text.replace("\\", "\\\\").replace('"', '\\"')
     for entity, character in reversed(_ENTITIES):

@@ -62,7 +62,7 @@ async def pods(
 
 
 def _of(app: str, found: list[ListedPod], workloads: WorkloadReading) -> list[ListedPod]:
-    """Return an app's pods, by its name or by its role; raises UsageError naming those that exist."""
+    """Return an app's pods, by its name or by its role; raises NotFound naming those that exist."""
     roles = {role: workloads.name(role) for role in ("api", "worker", "redis")}
     wanted = roles.get(app.lower(), app.lower())
     known = sorted({pod.app for pod in found if pod.app})

@@ -10,8 +10,7 @@ from pydantic import Field, JsonValue
 
 from bot.catalog import UMBRELLA, load
 from bot.command import command
-from bot.dispatch.parse import MissingArguments, bind, parse, split_line, typed, validate
-from bot.dispatch.words import unescape
+from bot.dispatch.parse import MissingArguments, bind, parse, split_line, validate
 from bot.errors import UsageError
 from bot.reply import Reply, say
 
@@ -244,20 +243,6 @@ def test_any_form_is_read_or_refused_with_a_sentence(arguments: dict[str, Any]) 
     except UsageError as error:
         said = error.message
     assert said
-
-
-@given(st.integers(-3, 50), st.sampled_from(["api", "worker"]), st.text(max_size=60).map(unescape), st.booleans())
-def test_what_is_written_as_a_line_is_read_back(replicas: int, deployment: str, reason: str, yes_zero: bool) -> None:
-    arguments = full(replicas=replicas, deployment=deployment, reason=reason, yes_zero=yes_zero)
-    name, rest = split_line(typed(scale, arguments))
-    assert name == "/scale"
-    assert parse(scale, rest) == arguments
-    assert validate(scale, arguments) == arguments
-
-
-@given(st.text(max_size=60).map(unescape))
-def test_a_required_text_is_read_back(who: str) -> None:
-    assert parse(find, split_line(typed(find, {"who": who}))[1])["who"] == who
 
 
 @pytest.mark.parametrize(
