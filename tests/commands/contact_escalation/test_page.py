@@ -42,14 +42,14 @@ async def test_a_step_that_is_repeated_calls_nobody_twice(world: OnCallWorld) ->
 
 
 async def test_after_three_pages_there_is_a_pause(world: OnCallWorld) -> None:
-    for _ in range(3):
-        await world.do('/page 1 "now"')
+    for number in range(3):
+        await world.do(f"/page 1 trouble {number}")
         world.now += timedelta(minutes=1)
     with pytest.raises(Refused, match="You have paged 3 times within 10 minutes"):
-        await world.ask('/page 1 "now"')
-    await world.ask('/page 1 "now"', actor="U0APPROVER")
+        await world.ask("/page 1 again")
+    await world.ask("/page 1 again", actor="U0APPROVER")
     world.now += timedelta(minutes=8)
-    await world.do('/page 1 "now"')
+    await world.do("/page 1 again")
 
 
 async def test_a_level_with_nobody_says_where_somebody_is(world: OnCallWorld) -> None:
