@@ -101,7 +101,9 @@ def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) ->
         return None
     owners = [person for person, entry in policy.people.items() if entry.name == incident.acknowledged_by]
     whom: tuple[Span, ...] = people(policy, owners) if owners else (incident.acknowledged_by,)
-    title, goes_on = ("Still open", "is still open") if incident.id.startswith(PREFIX) else ("Still firing", "still fires")
+    title, goes_on = (
+        ("Still open", "is still open") if incident.id.startswith(PREFIX) else ("Still firing", "still fires")
+    )
     body = say(
         f"{title}: {incident.alert.summary}",
         Text.of(*whom, f" took this {elapsed(number * every)} ago, and it {goes_on}."),

@@ -14,7 +14,7 @@ from bot.alerting.ways import page_elsewhere, page_told_elsewhere
 from bot.plan import operation
 from bot.policy import Policy
 from bot.stores.database import Database
-from bot.stores.escalations import Call, Escalations, lately_called
+from bot.stores.escalations import Call, Escalations, is_on_record, lately_called
 from bot.stores.handovers import Handovers
 from bot.stores.incidents import Incidents
 from bot.stores.message import CARD, Message
@@ -72,13 +72,13 @@ class OnCallActions:
         """Call a level for a page that is open, unless it was called for it lately."""
         name, policy, now = found.page.incident, self._policy(), self._clock()
         calls = (await self._calls.of([name], connection)).get(name, [])
-        if any(call.began_at == new.at for call in calls):
+        if is_on_record(calls, new.level, new.at):
             return {"changed": False, "message": f"was called already, as {name}"}
         if last := lately_called(calls, new.level, new.at):
             return {"changed": False, "message": f"{name} is open for this: {last.sentence(policy.name, now)}"}
         again = new.model_copy(update={"id": found.page.id})
         await self._calls.over([name], now, connection)
-        await self._calls.add([_call(again)], connection)
+        await self._calls.add([_call(again, sum(call.began_at == again.at for call in calls) + 1)], connection)
         await self._pages.called(again.id, again.level, again.people, connection)
         await self._show(again.id, connection)
         elsewhere = page_elsewhere(Standing(Paged(again)), policy, self._ways, f"call:{again.at:%Y%m%dT%H%M%S%f}")
@@ -126,6 +126,6 @@ class OnCallActions:
             await self._outbox.put(message, self._clock(), connection=connection)
 
 
-def _call(page: Page) -> Call:
-    """Return the call with which a round begins."""
-    return Call(page.incident, page.at, 1, page.level, page.at, page.people)
+def _call(page: Page, number: int = 1) -> Call:
+    """Return the call with which a round begins; ``number`` tells those of one moment apart."""
+    return Call(page.incident, page.at, number, page.level, page.at, page.people)

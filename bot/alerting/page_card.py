@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.alert import Alert
-from bot.alerting.calling import card_key, level_named, people
+from bot.alerting.calling import level_named, people
 from bot.alerting.escalate import as_it_is, called
 from bot.policy import Policy
 from bot.reply import Bold, Button, Buttons, Level, Part, Reply, Text, When, say
@@ -52,7 +52,9 @@ def page_body(standing: Standing, policy: Policy) -> Reply:
     """Return what whoever somebody pages reads, by whatever way."""
     paged, page = standing.paged, standing.paged.page
     parts: list[Part] = [
-        Text.of(Bold(text=level_named(policy, page.level)), ": ", *people(policy, page.people, notify=not paged.ended_at)),
+        Text.of(
+            Bold(text=level_named(policy, page.level)), ": ", *people(policy, page.people, notify=not paged.ended_at)
+        ),
         Text.of(f"{page.by.name} calls at ", When(at=page.at), f": {page.reason}"),
     ]
     if paged.acknowledged_at is not None:

@@ -1,4 +1,4 @@
-"""Pages that are open: level after level is called for what nobody has, whoever has one is reminded, cards stay true."""
+"""Pages that are open: level after level is called for what nobody has, and whoever has one is reminded."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from bot.stores.pages import Paged, Pages
 
 @dataclass(frozen=True)
 class Look:
-    """What one look at the open pages found: as incidents, the calls that are due, the cards that are no longer true."""
+    """What one look at the open pages found: them as incidents, the calls that are due, the cards that are outdated."""
 
     moment: Moment
     incidents: dict[str, Incident]
@@ -78,9 +78,9 @@ class Paging:
         for call in due:
             made[call.incident].append(call)
         standing = [_standing(one, made.get(name, []), moment) for name, one in paged.items()]
-        return Look(moment, incidents, due, await self._untrue(standing, moment, connection))
+        return Look(moment, incidents, due, await self._outdated(standing, moment, connection))
 
-    async def _untrue(
+    async def _outdated(
         self, standing: Sequence[Standing], moment: Moment, connection: AsyncConnection
     ) -> list[Message]:
         """Return the cards that show anything else than what was put last."""

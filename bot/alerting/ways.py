@@ -11,9 +11,7 @@ from bot.stores.incidents import Incident
 from bot.stores.message import CRITICAL, Delivery, Message, mails_of, page_key, page_of
 
 
-def call_elsewhere(
-    due: Iterable[Call], incidents: Mapping[str, Incident], policy: Policy, ways: Ways
-) -> list[Message]:
+def call_elsewhere(due: Iterable[Call], incidents: Mapping[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
     """Return what calls by the other ways; the first call goes the ways of the policy's routes, where it has any.
 
     PagerDuty has people of its own, so that it is told even if we know nobody. Whoever is called and has an address of

@@ -111,14 +111,16 @@ def typed(command: Command, arguments: Mapping[str, JsonValue]) -> str:
     What nobody may see is left out.
     """
     parts = [command.name]
-    for parameter in command.parameters:
+    for number, parameter in enumerate(command.parameters):
         value = arguments.get(parameter.name)
         if value is None or parameter.secret or (not parameter.required and value == parameter.default):
             continue
         if parameter.is_flag:
             parts.append(parameter.option)
         else:
-            parts += [quoted(str(value))] if parameter.required else [parameter.option, quoted(str(value))]
+            is_last = parameter.takes_rest and all(before.required for before in command.parameters[:number])
+            in_place = parameter.required or is_last
+            parts += [quoted(str(value))] if in_place else [parameter.option, quoted(str(value))]
     return " ".join(parts)
 
 

@@ -47,9 +47,7 @@ class Escalations:
         query = query.where(escalations.c.incident.not_like(f"{PREFIX}%")).order_by(escalations.c.number)
         return _by_incident((await connection.execute(query)).mappings())
 
-    async def of(
-        self, incidents: Collection[str], connection: AsyncConnection | None = None
-    ) -> dict[str, list[Call]]:
+    async def of(self, incidents: Collection[str], connection: AsyncConnection | None = None) -> dict[str, list[Call]]:
         """Return every call about these, by incident, in their order, those of rounds that are over too."""
         query = sa.select(escalations).where(escalations.c.incident.in_(incidents))
         query = query.order_by(escalations.c.began_at, escalations.c.number)
@@ -79,6 +77,11 @@ def lately_called(calls: Sequence[Call], level: int, now: datetime) -> Call | No
     """Return the last call where this level, or a higher one, was called lately; None where it is to be called."""
     highest = max((call.level for call in calls), default=0)
     return calls[-1] if level <= highest and now - calls[-1].at < LATELY else None
+
+
+def is_on_record(calls: Sequence[Call], level: int, at: datetime) -> bool:
+    """Whether the call that somebody asked for at this moment was made: a step may be repeated."""
+    return any((call.level, call.began_at) == (level, at) for call in calls)
 
 
 def _by_incident(rows: Any) -> dict[str, list[Call]]:
