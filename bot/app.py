@@ -13,9 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from bot import catalog as declarations
 from bot import log
-from bot.alerting.parts import alerting_parts, oncall_parts
+from bot.alerting.parts import alerting_parts, oncall_parts, oncall_ticks
 from bot.alerting.pipeline import Alerting
-from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_parts import api_parts
@@ -136,7 +135,7 @@ class Bot:
     clocks: Clocks
     engine: Engine
     scheduler: Scheduler
-    shifts: Shifts
+    oncall: dict[str, Tick]
 
 
 def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, starter: Starter | None = None) -> Bot:
@@ -145,7 +144,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
     paging = core.settings.paging
     alerting, acts = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, paging=paging)
-    shifts = Shifts(database, lambda: policy.current, channel=channel)
+    oncall = oncall_ticks(database, policy, channel=channel, paging=paging)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
@@ -164,7 +163,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
     dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)
     clocks = Clocks(database, approvals, gate, notices, policy)
-    return Bot(core, name, dispatcher, clocks, engine, scheduler, shifts)
+    return Bot(core, name, dispatcher, clocks, engine, scheduler, oncall)
 
 
 def _dependencies(core: Core) -> dict[type, object]:
@@ -226,7 +225,7 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event, pa
     )
     ticks: dict[str, Tick] = {"engine": bot.engine.tick, "approvals": bot.clocks.tick, "inbox": bot.dispatcher.tick}
     ticks["self-test"] = slack.self_test.tick
-    pulse = Pulse(ticks | {"policy": reload.tick, "second path": receivers.tick, "shifts": bot.shifts.tick}, clock)
+    pulse = Pulse(ticks | bot.oncall | {"policy": reload.tick, "second path": receivers.tick}, clock)
     registry = CollectorRegistry()
     problems = {"slack": slack.unwell, "schedules": bot.scheduler.problem, "receivers": receivers.problem}
     watched = (core.outbox, Plans(core.database), Runs(core.database))

@@ -1,6 +1,6 @@
 """What is said to whoever is called: by a mention in the thread of the incident's card."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +10,7 @@ from bot.reply import Bold, Button, Buttons, Level, Person, Reply, Span, Text, W
 from bot.stores.escalations import Call
 from bot.stores.incidents import Incident
 from bot.stores.outbox import CARD, CRITICAL, Message
+from bot.stores.pages import PREFIX
 
 # More calls of one tick than this are said in one message.
 TOGETHER_ABOVE: Final = 5
@@ -24,7 +25,7 @@ def people(policy: Policy, ids: Iterable[str], *, notify: bool = True) -> tuple[
 
 
 def call_messages(
-    calls: list[Call], incidents: dict[str, Incident], policy: Policy, channel: str, now: datetime
+    calls: list[Call], incidents: Mapping[str, Incident], policy: Policy, channel: str, now: datetime
 ) -> list[Message]:
     """Return what mentions those who are called; the first call of level 1 is the card's own mention."""
     further = [call for call in calls if call.people and call.number > 1]
@@ -37,10 +38,15 @@ def call_messages(
             channel,
             _call(call, incidents[call.incident], policy),
             CRITICAL,
-            thread_of=f"incident:{call.incident}",
+            thread_of=card_key(call.incident),
         )
         for call in further
     ]
+
+
+def card_key(incident: str) -> str:
+    """Return the key of the card of an alert's incident, or of a page."""
+    return f"page:{incident.removeprefix(PREFIX)}" if incident.startswith(PREFIX) else f"incident:{incident}"
 
 
 def level_named(policy: Policy, level: int) -> str:
@@ -67,7 +73,7 @@ def _call(call: Call, incident: Incident, policy: Policy) -> Reply:
     return body.model_copy(update={"parts": (*body.parts, Buttons(buttons=(acknowledge,)))})
 
 
-def together(calls: Sequence[Call], incidents: dict[str, Incident], policy: Policy) -> Reply:
+def together(calls: Sequence[Call], incidents: Mapping[str, Incident], policy: Policy) -> Reply:
     """Return what is said of many calls at once."""
     summaries = {call.incident: incidents[call.incident].alert.summary for call in calls}
     lines = []
@@ -95,10 +101,13 @@ def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) ->
         return None
     owners = [person for person, entry in policy.people.items() if entry.name == incident.acknowledged_by]
     whom: tuple[Span, ...] = people(policy, owners) if owners else (incident.acknowledged_by,)
+    title, goes_on = (
+        ("Still open", "is still open") if incident.id.startswith(PREFIX) else ("Still firing", "still fires")
+    )
     body = say(
-        f"Still firing: {incident.alert.summary}",
-        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it still fires."),
+        f"{title}: {incident.alert.summary}",
+        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it {goes_on}."),
         level=Level.CRITICAL if incident.severity == "critical" else Level.WARNING,
     )
     key = f"incident:{incident.id}:remind:{since:%Y%m%dT%H%M%S}:{number}"
-    return Message(key, channel, body, CARD, thread_of=f"incident:{incident.id}")
+    return Message(key, channel, body, CARD, thread_of=card_key(incident.id))

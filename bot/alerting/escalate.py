@@ -1,7 +1,7 @@
 """Whom to call next about what nobody has acknowledged: worked out from what was called before, and nothing else."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from bot.oncall import Escalation
@@ -27,8 +27,8 @@ def escalate(
 ) -> list[Call]:
     """Return the calls that are due, in their order.
 
-    Level 1 is called at once, each further level at its time since then. After a level where nobody is known the next
-    one is called at once. At last the highest level where somebody is known is called again and again.
+    Level 1 is called at once, each further level at its time since the round began. After a level where nobody is known
+    the next one is called at once. At last the highest level where somebody is known is called again and again.
     """
     due: list[Call] = []
     for incident in incidents:
@@ -46,14 +46,25 @@ def _next(made: list[Call], rota: Rota, rules: Escalation, now: datetime) -> int
     """Return the level to call now, or None."""
     if not made:
         return 1
-    last = max(made, key=lambda call: call.level)
+    ahead = following(made, rota, rules, now)
+    return ahead[0] if ahead and ahead[1] <= now else None
+
+
+def following(made: list[Call], rota: Rota, rules: Escalation, now: datetime) -> tuple[int, datetime] | None:
+    """Return the level that is called after these calls of one round, and when; None where none is.
+
+    A round that began further up, as a page's may, waits between two levels as long as one that came there by itself.
+    """
+    first, last = made[0], max(made, key=lambda call: call.level)
     if last.level <= len(rules.after):
-        is_due = now - made[0].began_at >= rules.after[last.level - 1]
-        return last.level + 1 if is_due or not last.people else None
-    if not rules.repeat or now - made[-1].at < rules.repeat:
+        earlier = rules.after[first.level - 2] if first.level > 1 else timedelta(0)
+        due = first.at + rules.after[last.level - 1] - earlier
+        return last.level + 1, due if last.people else last.at
+    if not rules.repeat:
         return None
     known = (level for level in range(last.level, 0, -1) if rota.on_call(level, now).people)
-    return next(known, None)
+    level = next(known, None)
+    return None if level is None else (level, made[-1].at + rules.repeat)
 
 
 def called(calls: Iterable[Call], policy: Policy) -> str:

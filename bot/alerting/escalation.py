@@ -1,5 +1,6 @@
 """The escalation as a stage of the tick: its calls are recorded and put in the tick's own transaction."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from bot.policy import Policy
 from bot.rota import Rota
 from bot.stores.database import Database
 from bot.stores.escalations import Call, Escalations
+from bot.stores.incidents import Incident
 from bot.stores.message import Message
 from bot.stores.outbox import Outbox
 from bot.stores.overrides import Overrides
@@ -58,26 +60,28 @@ class Escalating:
         said = {incident: called(calls, policy) for incident, calls in mine.items()}
         return [_with(one, said, alone=len(due) <= TOGETHER_ABOVE) for one in news], due
 
-    async def say(self, news: list[News], due: list[Call], moment: Moment, connection: AsyncConnection) -> None:
-        """Put what mentions, pages and mails the people; after the cards, in whose threads it is said."""
-        incidents = {one.incident.id: one.incident for one in news}
+    async def say(
+        self, incidents: Mapping[str, Incident], due: list[Call], moment: Moment, connection: AsyncConnection
+    ) -> None:
+        """Put what mentions, pages, mails and reminds people; after the cards, in whose threads it is said."""
         mentions = call_messages(due, incidents, moment.policy, self._ways.channel, moment.now)
         elsewhere = call_elsewhere(due, incidents, moment.policy, self._ways)
-        await self._put([*mentions, *elsewhere], moment.now, connection)
-        reminders = [reminder(one, moment.policy, self._ways.channel, moment.now) for one in incidents.values()]
-        await self._put([one for one in reminders if one is not None], moment.now, connection, once=True)
+        reminders = await self.reminders(incidents.values(), moment, connection)
+        await self._put([*mentions, *elsewhere, *reminders], moment.now, connection)
 
-    async def _put(
-        self, several: list[Message], now: datetime, connection: AsyncConnection, *, once: bool = False
-    ) -> None:
-        """Put messages; what belongs into the thread of a card goes to the card's channel.
+    async def reminders(
+        self, incidents: Iterable[Incident], moment: Moment, connection: AsyncConnection
+    ) -> list[Message]:
+        """Return what reminds whoever has something in hand, as far as it was not put before."""
+        found = [reminder(one, moment.policy, self._ways.channel, moment.now) for one in incidents]
+        several = [one for one in found if one is not None]
+        before = await self._outbox.channels({one.key for one in several}, connection)
+        return [one for one in several if one.key not in before]
 
-        ``once`` leaves out what was put before.
-        """
-        wanted = {one.key for one in several if once} | {one.thread_of for one in several if one.thread_of}
-        places = await self._outbox.channels(wanted, connection)
-        new = [one for one in several if not once or one.key not in places]
-        said = [replace(one, channel=places.get(one.thread_of, one.channel)) for one in new]
+    async def _put(self, several: list[Message], now: datetime, connection: AsyncConnection) -> None:
+        """Put messages; what belongs into the thread of a card goes to the card's channel."""
+        places = await self._outbox.channels({one.thread_of for one in several if one.thread_of}, connection)
+        said = [replace(one, channel=places.get(one.thread_of, one.channel)) for one in several]
         await self._outbox.put_all(said, now, connection=connection)
 
 

@@ -1,16 +1,19 @@
 """Makes the alerts' parts, for the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from bot.alerting.actions import AlertActions
 from bot.alerting.notify import Ways
 from bot.alerting.oncall_actions import OnCallActions
+from bot.alerting.paging import Paging
 from bot.alerting.pipeline import Alerting, Stores
+from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
 from bot.policy_file import PolicyFile
 from bot.settings import PagingSettings
 from bot.stores.database import Database
+from bot.stores.escalations import Escalations
 from bot.stores.handovers import Handovers
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
@@ -52,4 +55,14 @@ def ways_of(channel: str, paging: PagingSettings | None) -> Ways:
 
 def oncall_parts(database: Database) -> dict[str, object]:
     """Return the tables of who is on call, which commands may read and of which steps may start and end overrides."""
-    return {"overrides": Overrides(database), "handovers": Handovers(database), "pages": Pages(database)}
+    paged = {"pages": Pages(database), "escalations": Escalations(database)}
+    return {"overrides": Overrides(database), "handovers": Handovers(database)} | paged
+
+
+def oncall_ticks(
+    database: Database, policy: PolicyFile, *, channel: str, paging: PagingSettings | None = None
+) -> dict[str, Callable[[datetime], Awaitable[None]]]:
+    """Return what looks every second at who is on call, and at the pages that are open."""
+    shifts = Shifts(database, lambda: policy.current, channel=channel)
+    pages = Paging(database, lambda: policy.current, ways=ways_of(channel, paging))
+    return {"shifts": shifts.tick, "pages": pages.tick}

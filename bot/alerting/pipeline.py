@@ -66,7 +66,8 @@ class Alerting:
             news, calls = await self._escalating.look(news, moment, connection)
             told = [one for one in news if one.kind != "quiet" or one.incident != firing.get(one.incident.fingerprint)]
             await self._announcing.announce(told, audience(policy, moment.rota, now), now, connection)
-            await self._escalating.say(news, calls, moment, connection)
+            incidents = {one.incident.id: one.incident for one in news}
+            await self._escalating.say(incidents, calls, moment, connection)
             await self._remember(findings, now, connection)
 
     async def _silences(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> list[Silence]:

@@ -1,18 +1,17 @@
 """What calls people by other ways than Slack: PagerDuty and mail, as far as they are set up."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from bot.alerting.calling import TOGETHER_ABOVE, call_body, together
 from bot.alerting.notify import Ways
-from bot.alerting.page_card import page_body
+from bot.alerting.page_card import Standing, page_body
 from bot.policy import Policy
 from bot.stores.escalations import Call
 from bot.stores.incidents import Incident
 from bot.stores.message import CRITICAL, Delivery, Message, mails_of, page_key, page_of
-from bot.stores.pages import Paged
 
 
-def call_elsewhere(due: Iterable[Call], incidents: dict[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
+def call_elsewhere(due: Iterable[Call], incidents: Mapping[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
     """Return what calls by the other ways; the first call goes the ways of the policy's routes, where it has any.
 
     PagerDuty has people of its own, so that it is told even if we know nobody. Whoever is called and has an address of
@@ -53,18 +52,22 @@ def _own(people: Iterable[str], policy: Policy) -> Iterator[str]:
     return (one.email for one in known if one is not None and one.email)
 
 
-def page_elsewhere(paged: Paged, policy: Policy, ways: Ways) -> list[Message]:
-    """Return what calls for a page by the other ways; it is an incident of its own there."""
-    body, name = page_body(paged, policy), paged.page.incident
+def page_elsewhere(standing: Standing, policy: Policy, ways: Ways, what: str = "page") -> list[Message]:
+    """Return what calls for a page by the other ways; it is an incident of its own there.
+
+    ``what`` tells the mails of one page apart.
+    """
+    page = standing.paged.page
+    body, name = page_body(standing, policy), page.incident
     trigger = [page_of("trigger", name, body, "critical")] if ways.pagerduty else []
-    addresses = (ways.address, *_own(paged.page.people, policy)) if ways.address else ()
-    return [*trigger, *mails_of(name, "page", addresses, body, priority=CRITICAL)]
+    addresses = (ways.address, *_own(page.people, policy)) if ways.address else ()
+    return [*trigger, *mails_of(name, what, addresses, body, priority=CRITICAL)]
 
 
-def page_told_elsewhere(paged: Paged, policy: Policy, told: Iterable[Delivery]) -> list[Message]:
+def page_told_elsewhere(standing: Standing, policy: Policy, told: Iterable[Delivery]) -> list[Message]:
     """Return what tells of a page how it stands, to whom it went before; mails only tell of its end."""
-    body, name, before = page_body(paged, policy), paged.page.incident, list(told)
-    found: list[Message] = []
+    body, paged, before = page_body(standing, policy), standing.paged, list(told)
+    name, found = paged.page.incident, list[Message]()
     if any(one.key == page_key(name) for one in before):
         found.append(page_of("resolve" if paged.ended_at else "acknowledge", name, body, "critical"))
     if paged.ended_at is not None:

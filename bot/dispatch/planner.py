@@ -109,5 +109,5 @@ class Planner:
         self.authorize(command, request)
         result = await self.call(command, arguments, request, now)
         if not isinstance(result, Plan):
-            raise UsageError(f"{command.name} no longer changes anything.", usage=command.usage)
+            raise UsageError(f"{command.name} no longer changes anything: {result.title}.", usage=command.usage)
         return arguments, result

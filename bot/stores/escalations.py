@@ -1,14 +1,21 @@
-"""Who was called about which incident and when; kept after the incident's end."""
+"""Who was called about which incident or page, and when; kept after its end."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.elapsed import elapsed
 from bot.stores.database import Database
 from bot.stores.oncall_tables import escalations
+from bot.stores.pages import PREFIX
+
+# A level that was called for a page less than this ago is not called for it again because somebody asks again.
+LATELY: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -22,21 +29,30 @@ class Call:
     at: datetime
     people: tuple[str, ...]
 
+    def sentence(self, name: Callable[[str], str], now: datetime) -> str:
+        """Say whom it called how long ago; ``name`` says what to call a person."""
+        people = ", ".join(map(name, self.people)) or "nobody that is known"
+        return f"level {self.level} ({people}) was called {elapsed(now - self.at)} ago"
+
 
 class Escalations:
-    """The rows of ``escalations``; they are written in the tick's transaction."""
+    """The rows of ``escalations``; they are written in the transaction that calls."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def under_way(self, connection: AsyncConnection) -> dict[str, list[Call]]:
-        """Return the calls of the rounds that are not over, by incident, in their order."""
-        query = sa.select(escalations).where(escalations.c.over_at.is_(None)).order_by(escalations.c.number)
-        found: dict[str, list[Call]] = {}
-        for row in (await connection.execute(query)).mappings():
-            values = {name: row[name] for name in Call.__dataclass_fields__}
-            found.setdefault(row["incident"], []).append(Call(**values | {"people": tuple(row["people"])}))
-        return found
+        """Return the calls about alerts of the rounds that are not over, by incident, in their order."""
+        query = sa.select(escalations).where(escalations.c.over_at.is_(None))
+        query = query.where(escalations.c.incident.not_like(f"{PREFIX}%")).order_by(escalations.c.number)
+        return _by_incident((await connection.execute(query)).mappings())
+
+    async def of(self, incidents: Collection[str], connection: AsyncConnection | None = None) -> dict[str, list[Call]]:
+        """Return every call about these, by incident, in their order, those of rounds that are over too."""
+        query = sa.select(escalations).where(escalations.c.incident.in_(incidents))
+        query = query.order_by(escalations.c.began_at, escalations.c.number)
+        async with nullcontext(connection) if connection is not None else self._database.reading() as joined:
+            return _by_incident((await joined.execute(query)).mappings())
 
     async def add(self, calls: Collection[Call], connection: AsyncConnection) -> None:
         """Record calls."""
@@ -50,3 +66,27 @@ class Escalations:
             return
         mine = (escalations.c.incident.in_(incidents), escalations.c.over_at.is_(None))
         await connection.execute(sa.update(escalations).where(*mine).values(over_at=now))
+
+
+def round_of(calls: Sequence[Call]) -> list[Call]:
+    """Return the calls of the newest round among those about one page, in their order."""
+    return [call for call in calls if call.began_at == calls[-1].began_at]
+
+
+def lately_called(calls: Sequence[Call], level: int, now: datetime) -> Call | None:
+    """Return the last call where this level, or a higher one, was called lately; None where it is to be called."""
+    highest = max((call.level for call in calls), default=0)
+    return calls[-1] if level <= highest and now - calls[-1].at < LATELY else None
+
+
+def is_on_record(calls: Sequence[Call], level: int, at: datetime) -> bool:
+    """Whether the call that somebody asked for at this moment was made: a step may be repeated."""
+    return any((call.level, call.began_at) == (level, at) for call in calls)
+
+
+def _by_incident(rows: Any) -> dict[str, list[Call]]:
+    found: dict[str, list[Call]] = {}
+    for row in rows:
+        values = {name: row[name] for name in Call.__dataclass_fields__}
+        found.setdefault(row["incident"], []).append(Call(**values | {"people": tuple(row["people"])}))
+    return found

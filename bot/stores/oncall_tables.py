@@ -19,8 +19,8 @@ overrides = sa.Table(
     column("ended_by", sa.Text, server_default=""),
 )
 
-# Who was called about which incident, and when. A round begins with its level 1 and is over when somebody has the
-# incident, or it rings nobody, or is critical no longer.
+# Who was called about which incident or page, and when. A round begins with its level 1 (a page's with the level that
+# somebody called) and is over when somebody has it, or it rings nobody, or is critical no longer.
 escalations = sa.Table(
     "escalations",
     metadata,
@@ -61,4 +61,5 @@ pages = sa.Table(
     column("acknowledged_at", Moment, nullable=True),
     column("ended_by", sa.Text, server_default=""),  # a name
     column("ended_at", Moment, nullable=True, index=True),
+    column("open_key", sa.String(64), nullable=True, unique=True, index=True),  # of its reason, while it is open
 )

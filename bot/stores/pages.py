@@ -1,7 +1,10 @@
 """Who called whom with ``/page``, who has it in hand, and who said that it is over."""
 
+import hashlib
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.request import Actor
 from bot.stores.database import Database
 from bot.stores.oncall_tables import pages
+
+PREFIX: Final = "page-"
 
 
 class Page(BaseModel):
@@ -27,7 +32,7 @@ class Page(BaseModel):
     @property
     def incident(self) -> str:
         """What it is called as an incident: for ``/ack``, and for PagerDuty in each of its events."""
-        return f"page-{self.id}"
+        return f"{PREFIX}{self.id}"
 
 
 @dataclass(frozen=True)
@@ -54,26 +59,40 @@ class Pages:
             return int((await connection.execute(query)).scalar_one())
 
     async def add(self, page: Page, connection: AsyncConnection) -> bool:
-        """Record a page, in the transaction that also sends it; False where it is there already."""
+        """Record a page, in the transaction that also sends it; False where it, or one for the same, is there."""
         row = page.model_dump(exclude={"by"}) | {"by_id": page.by.id, "by_name": page.by.name}
-        query = self._database.insert(pages).values(row | {"people": list(page.people)}).on_conflict_do_nothing()
+        row |= {"people": list(page.people), "open_key": _key(page.reason)}
+        query = self._database.insert(pages).values(row).on_conflict_do_nothing()
         return bool((await connection.execute(query)).rowcount == 1)
 
     async def find(self, name: str) -> Paged | None:
         """Return the page of this id, or of what it is called as an incident; None where there is none."""
         async with self._database.reading() as connection:
-            return await self.get(name.removeprefix("page-"), connection)
+            return await self.get(name.removeprefix(PREFIX), connection)
+
+    async def open_for(self, reason: str, connection: AsyncConnection | None = None) -> Paged | None:
+        """Return the page for this reason that nobody has ended; case and spaces make no other reason."""
+        query = sa.select(pages).where(pages.c.open_key == _key(reason))
+        async with self._joined(connection) as joined:
+            row = (await joined.execute(query)).mappings().first()
+        return _paged(row) if row else None
 
     async def get(self, page: str, connection: AsyncConnection) -> Paged | None:
         """Return a page as the transaction sees it."""
         row = (await connection.execute(sa.select(pages).where(pages.c.id == page))).mappings().first()
         return _paged(row) if row else None
 
-    async def open(self, *, limit: int = 100) -> list[Paged]:
+    async def open(self, connection: AsyncConnection | None = None, *, limit: int = 100) -> list[Paged]:
         """Return the pages that nobody has ended, the oldest first."""
         query = sa.select(pages).where(pages.c.ended_at.is_(None)).order_by(pages.c.at, pages.c.id).limit(limit)
-        async with self._database.reading() as connection:
-            return [_paged(row) for row in (await connection.execute(query)).mappings()]
+        async with self._joined(connection) as joined:
+            return [_paged(row) for row in (await joined.execute(query)).mappings()]
+
+    async def called(self, page: str, level: int, people: tuple[str, ...], connection: AsyncConnection) -> None:
+        """Record that another level was called for an open page, or the same again: nobody has it in hand then."""
+        nobody = {"acknowledged_by": "", "acknowledged_at": None}
+        query = sa.update(pages).where(pages.c.id == page, pages.c.ended_at.is_(None))
+        await connection.execute(query.values(level=level, people=list(people), **nobody))
 
     async def acknowledge(self, page: str, by: str, now: datetime, connection: AsyncConnection) -> bool:
         """Record who has a page in hand; False where somebody has it already, or it is over."""
@@ -83,8 +102,16 @@ class Pages:
 
     async def end(self, page: str, by: str, now: datetime, connection: AsyncConnection) -> bool:
         """Record who said that it is over; False where somebody has said so before."""
-        query = sa.update(pages).where(pages.c.id == page, pages.c.ended_at.is_(None)).values(ended_by=by, ended_at=now)
+        ended = {"ended_by": by, "ended_at": now, "open_key": None}
+        query = sa.update(pages).where(pages.c.id == page, pages.c.ended_at.is_(None)).values(ended)
         return bool((await connection.execute(query)).rowcount)
+
+    def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
+        return nullcontext(connection) if connection is not None else self._database.reading()
+
+
+def _key(reason: str) -> str:
+    return hashlib.sha256(" ".join(reason.casefold().split()).encode()).hexdigest()
 
 
 def _paged(row: sa.RowMapping) -> Paged:

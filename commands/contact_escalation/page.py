@@ -2,24 +2,28 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from bot.command import command
+from bot.elapsed import elapsed
 from bot.errors import Refused, UsageError, UserError
-from bot.nearest import shown
+from bot.nearest import nearest, shown
 from bot.plan import Change, Plan, Step
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
+from bot.reply import Button, Buttons, Level, Link, Note, Part, Reply, Span, Text, say
 from bot.request import Request
 from bot.rota import Rota
+from bot.stores.escalations import Call, Escalations, is_on_record, lately_called
 from bot.stores.overrides import Overrides
-from bot.stores.pages import Page, Pages
+from bot.stores.pages import Page, Paged, Pages
 
 # So many pages of one person within so much time are enough to be heard.
 MOST: Final = 3
 WITHIN: Final = timedelta(minutes=10)
+LISTED: Final = 10
 _END: Final = "end"
 
 
@@ -35,10 +39,7 @@ _END: Final = "end"
     ),
 )
 async def page(  # noqa: PLR0913 - two arguments of the command, five things it needs
-    level: Annotated[
-        Literal["1", "2", "3", "4", "5", "6", "7", "8", "9", "end"],
-        Field(description="Of the escalation path, as /oncall shows it; or end"),
-    ],
+    level: Annotated[str, Field(max_length=20, description="1 is called first, as /oncall shows them; or end")],
     reason: Annotated[
         str,
         Field(
@@ -46,36 +47,61 @@ async def page(  # noqa: PLR0913 - two arguments of the command, five things it 
             description="Why; whoever is called reads it first. With end the page's id",
             json_schema_extra={"rest": True},
         ),
-    ],
+    ] = "",
     *,
     policy: PolicyFile,
     overrides: Overrides,
     pages: Pages,
+    calls: Escalations,
     request: Request,
     now: datetime,
-) -> Plan:
+) -> Reply | Plan:
     """Call whoever is on call at a level now, in Slack, by PagerDuty and by mail, whatever fires.
 
-    For what no alert sees, or when somebody else has to decide; nobody has to approve it. It is open until somebody
-    says that it is over, which resolves it in PagerDuty too: by its card's button, or by end with its id.
+    For what no alert sees, or when somebody else has to decide; nobody has to approve it. While nobody has it, the next
+    levels are called after the policy's minutes. The same reason again is the same page: a level that was called for it
+    lately is not called again, a higher one is called in it. It is open until somebody says that it is over, which
+    resolves it in PagerDuty too: by its card's button, or by end with its id.
     """
-    if level == _END:
-        return await _end(reason, pages, request)
-    rules, why = policy.current, " ".join(reason.split())
+    why = " ".join(reason.split())
+    if level.strip().lower() == _END:
+        return await _end(why, pages, request) if why else _which(await pages.open(), now)
+    rota = Rota(policy.current.oncall, await overrides.standing(now))
+    number = _level(level, rota)
     if not why:
         raise UsageError("A page needs a reason: whoever is called reads it first.", argument="reason")
-    rota = Rota(rules.oncall, await overrides.standing(now))
-    people = _called(rota, int(level), request, now)
+    new = _page(number, _called(rota, number, request, now), why, request)
+    before = await pages.open_for(why)
+    if before is None or before.page.id == new.id:
+        await _pause(pages, request)
+        return _plan(new, policy.current)
+    made = (await calls.of([before.page.incident])).get(before.page.incident, [])
+    last = lately_called(made, number, new.at)
+    if last is not None and not is_on_record(made, number, new.at):
+        return _already(before, last, policy.current, now)
+    return _plan(new, policy.current, again=before.page.id)
+
+
+async def _pause(pages: Pages, request: Request) -> None:
     recent = await pages.count_of(request.actor.id, request.received_at - WITHIN)
     if recent >= MOST:
         raise Refused(f"You have paged {recent} times within {WITHIN.seconds // 60} minutes. /oncall says how to call.")
-    title = rota.rules.levels[int(level) - 1].title
-    return _plan(_page(int(level), people, why, request), rules, title)
+
+
+def _level(text: str, rota: Rota) -> int:
+    levels = len(rota.levels)
+    there = f"the policy has {levels}" if levels else "the policy has none"
+    word = text.strip()
+    if word.isdecimal() and int(word) in rota.levels:
+        return int(word)
+    if word.isdecimal():
+        raise UsageError(f"There is no level {word}: {there}.", argument="level")
+    known = " to ".join(dict.fromkeys(("1", str(levels)))) if levels else ""
+    takes = f"a level ({known}) or end" if known else "end alone, as the policy has no level"
+    raise UsageError(f"level is {takes}, not {shown(text)}.", nearest=nearest(word, (_END,)), argument="level")
 
 
 def _called(rota: Rota, level: int, request: Request, now: datetime) -> tuple[str, ...]:
-    if level not in rota.levels:
-        raise UsageError(f"There is no level {level}: the policy has {len(rota.levels)}.", argument="level")
     people = rota.on_call(level, request.received_at).people
     if not people:
         known = [str(one) for one in rota.levels if rota.on_call(one, now).people]
@@ -89,16 +115,57 @@ def _page(level: int, people: tuple[str, ...], reason: str, request: Request) ->
     return Page(id=name, level=level, people=people, reason=reason, by=request.actor, at=request.received_at)
 
 
-def _plan(new: Page, policy: Policy, title: str) -> Plan:
+def _plan(new: Page, policy: Policy, *, again: str = "") -> Plan:
+    """Plan a page; ``again`` is the open one for the same reason, in which this level is called then.
+
+    What is approved is the same with and without: somebody who pages for the same meanwhile stops nobody's call.
+    """
     names = ", ".join(policy.name(person) for person in new.people)
+    title = policy.oncall.levels[new.level - 1].title
+    warning = f"A page for this is open: {new.model_copy(update={'id': again}).incident}. The level is called in it."
     return Plan(
         title=f"Page level {new.level}, {title}: {names}",
         target=f"page/{new.id}",
         changes=(Change(what=names, before="not called", after=f"called: {new.reason}"),),
         facts={"page": new.id},
         steps=(Step(title=f"Call {names}", operation="oncall.page", arguments={"page": new.model_dump(mode="json")}),),
-        no_undo=f"Who was called was called; /page end {new.id} says that it is over.",
+        no_undo=f"Who was called was called; /page end {again or new.id} says that it is over.",
+        warnings=(warning,) if again else (),
+        thread=f"page:{again}" if again else "",
     )
+
+
+def _already(paged: Paged, last: Call, policy: Policy, now: datetime) -> Reply:
+    page = paged.page
+    owner = _owner(paged)
+    return say(
+        f"Already called {elapsed(now - last.at)} ago: {page.incident}, {owner}",
+        Text.of(Link(text=page.reason, key=f"page:{page.id}"), f": {last.sentence(policy.name, now)}; {owner}."),
+        Note.of(f"Nobody was called again. A higher level calls further people for it; /page end {page.id} ends it."),
+        level=Level.WARNING,
+        private=True,
+    )
+
+
+def _which(paged: list[Paged], now: datetime) -> Reply:
+    """Ask which page is over, also where there is only one: whoever ends the wrong one ends its calls."""
+    if not paged:
+        return say("No page is open", level=Level.OK, private=True)
+    lines: list[Span] = []
+    for one in paged[:LISTED]:
+        page = one.page
+        since = f"level {page.level}, {page.by.name}, {elapsed(now - page.at)} ago, {_owner(one)}"
+        link = Link(text=page.reason, key=f"page:{page.id}")
+        lines += ["\n" if lines else "", f"{page.incident}: ", link, f"; {since}"]
+    parts: list[Part] = [Text.of(*lines)]
+    if len(paged) > LISTED:
+        parts.append(Note.of(f"{len(paged) - LISTED} more: /alerts lists them."))
+    ends = [Button(label=f"End {one.page.incident}", action="run", value=f"/page end {one.page.id}") for one in paged]
+    return say("Which page is over?", *parts, Buttons(buttons=tuple(ends[:5])), private=True)
+
+
+def _owner(paged: Paged) -> str:
+    return f"{paged.acknowledged_by} has it" if paged.acknowledged_at else "nobody has it yet"
 
 
 async def _end(name: str, pages: Pages, request: Request) -> Plan:

@@ -56,14 +56,20 @@ class OnCallWorld:
         who = Actor(id=actor, name=self.policy.current.name(actor))
         request = Request(id=f"r{self.number}", actor=who, command=name, text=text, received_at=self.now)
         known = {type(part): part for part in (self.policy, Incidents(self.database), *self.systems.values())}
-        known |= {Request: request, datetime: self.now, Outbox: self.outbox, Silences: Silences(self.database)}
+        known |= {
+            Catalog: self.catalog,
+            Request: request,
+            datetime: self.now,
+            Outbox: self.outbox,
+            Silences: Silences(self.database),
+        }
         needs = {need: known[kind] for need, kind in command.dependencies.items()}
         answer: Reply | Plan = await command.handler(**bind(command, parse(command, text)), **needs)
         return answer
 
-    async def shown(self, line: str = "/oncall") -> Reply:
+    async def shown(self, line: str = "/oncall", actor: str = "U0OPERATOR") -> Reply:
         """Type a command that answers."""
-        reply = await self.ask(line)
+        reply = await self.ask(line, actor)
         assert isinstance(reply, Reply)
         return reply
 

@@ -6,11 +6,13 @@ import pytest
 
 from bot.alerting.notify import Ways
 from bot.alerting.oncall_actions import OnCallActions
-from bot.errors import Refused, UserError
-from bot.reply import Buttons, Level
+from bot.errors import Refused, UsageError, UserError
+from bot.plan import Plan
+from bot.reply import Buttons, Level, Link, Reply, Text, When
 from bot.stores.message import Delivery, page_of
 from bot.stores.outbox import CRITICAL
 from tests.commands.contact_escalation.oncall_world import OnCallWorld
+from tests.commands.said import said
 
 
 def buttons(message: Delivery) -> list[str]:
@@ -42,14 +44,14 @@ async def test_a_step_that_is_repeated_calls_nobody_twice(world: OnCallWorld) ->
 
 
 async def test_after_three_pages_there_is_a_pause(world: OnCallWorld) -> None:
-    for _ in range(3):
-        await world.do('/page 1 "now"')
+    for number in range(3):
+        await world.do(f"/page 1 trouble {number}")
         world.now += timedelta(minutes=1)
     with pytest.raises(Refused, match="You have paged 3 times within 10 minutes"):
-        await world.ask('/page 1 "now"')
-    await world.ask('/page 1 "now"', actor="U0APPROVER")
+        await world.ask("/page 1 again")
+    await world.ask("/page 1 again", actor="U0APPROVER")
     world.now += timedelta(minutes=8)
-    await world.do('/page 1 "now"')
+    await world.do("/page 1 again")
 
 
 async def test_a_level_with_nobody_says_where_somebody_is(world: OnCallWorld) -> None:
@@ -59,6 +61,9 @@ async def test_a_level_with_nobody_says_where_somebody_is(world: OnCallWorld) ->
     assert raised.value.hint == "Somebody is known at level 1."
     with pytest.raises(UserError, match="There is no level 3: the policy has 2"):
         await world.ask('/page 3 "why"')
+    with pytest.raises(UsageError, match=r"level is a level \(1 to 2\) or end, not “ned”") as wrong:
+        await world.ask("/page ned why")
+    assert wrong.value.nearest == "end"
     with pytest.raises(UserError, match="needs a reason"):
         await world.ask('/page 1 " "')
 
@@ -153,3 +158,90 @@ async def test_whoever_is_paged_is_mailed_at_their_own_address_too(world: OnCall
     mails = sorted((one.channel, one.body.level) for one in await world.messages("mail"))
     levels = (Level.CRITICAL, Level.OK)
     assert mails == [(to, level) for to in ("alerts@novapulse.com", "amir@novapulse.com") for level in levels]
+
+
+async def test_the_same_reason_again_calls_nobody_again_and_says_who_has_it(world: OnCallWorld) -> None:
+    name = str((await world.do("/page 1 customers cannot log in")).facts["page"])
+    world.now += timedelta(seconds=40)
+    reply = await world.shown("/page 1 Customers  cannot log in", actor="U0APPROVER")
+    assert (reply.title, reply.private) == (f"Already called 40 s ago: page-{name}, nobody has it yet", True)
+    assert Link(text="customers cannot log in", key=f"page:{name}") in spans(reply)
+    assert "level 1 (Otto Oncall) was called 40 s ago" in said(reply)
+    await world.do(f"/ack page-{name}", actor="U0ONCALL")
+    assert "Otto Oncall has it" in (await world.shown("/page 1 customers cannot log in")).title
+    assert len(await world.messages()) == len(await world.messages("pagerduty")) == 1
+    await world.do(f"/page end {name}")
+    assert isinstance(await world.ask("/page 1 customers cannot log in"), Plan), "what is over may begin anew"
+
+
+async def test_two_equal_pages_at_one_moment_are_one(world: OnCallWorld) -> None:
+    first = await world.ask("/page 1 now")
+    world.now += timedelta(milliseconds=1)
+    second = await world.ask("/page 1 now", actor="U0APPROVER")
+    assert isinstance(first, Plan)
+    assert isinstance(second, Plan)
+    done = [await world.acts.page(**plan.steps[0].arguments) for plan in (first, second)]  # type: ignore[arg-type]
+    assert [one["changed"] for one in done] == [True, False]
+    name = f"page-{first.facts['page']}"
+    assert done[1]["message"] == f"{name} is open for this: level 1 (Otto Oncall) was called 0 s ago"
+    (told,) = await world.messages("pagerduty")
+    assert told.incident == name
+
+
+async def test_a_higher_level_of_the_same_reason_is_called_in_the_same_page(world: OnCallWorld) -> None:
+    name = str((await world.do("/page 1 customers cannot log in")).facts["page"])
+    await world.do(f"/ack page-{name}", actor="U0ONCALL")
+    world.now += timedelta(minutes=2)
+    raised = await world.do("/page 3 customers cannot log in", actor="U0APPROVER")
+    assert raised.thread == f"page:{name}"
+    assert raised.warnings == (f"A page for this is open: page-{name}. The level is called in it.",)
+    card, ring = await world.messages()
+    assert ring.thread_of == card.key == f"page:{name}"
+    assert "id='U0APPROVER2', name='Sana Approver', notify=True" in str(ring.body)
+    assert "Amir Approver calls at" in str(ring.body)
+    assert buttons(ring) == [f"/ack page-{name}"]
+    assert "level 1 (Otto Oncall) at 09:00 UTC; level 3 (Sana Approver) at 09:02 UTC" in str(card.body)
+    assert buttons(card) == [f"/ack page-{name}", f"/page end {name}"], "whoever had it had it at level 1"
+    assert await action(world) == "trigger"
+    again = await world.acts.page(**raised.steps[0].arguments)  # type: ignore[arg-type]
+    assert again == {"changed": False, "message": f"was called already, as page-{name}"}
+    assert "level 3 (Sana Approver)" in said(await world.shown("/page 2 customers cannot log in"))
+    assert len(await world.messages()) == 2
+
+
+async def test_a_page_that_was_called_long_ago_is_called_again_rather_than_swallowed(world: OnCallWorld) -> None:
+    name = str((await world.do("/page 1 the app is slow")).facts["page"])
+    world.now += timedelta(minutes=9, seconds=59)
+    assert isinstance(await world.ask("/page 1 the app is slow"), Reply)
+    world.now += timedelta(seconds=1)
+    await world.do("/page 1 the app is slow")
+    card, ring = await world.messages()
+    assert (card.key, ring.thread_of) == (f"page:{name}", f"page:{name}")
+    assert len(await world.messages("pagerduty")) == 1
+
+
+async def test_who_does_not_say_which_page_is_over_is_asked(world: OnCallWorld) -> None:
+    assert (await world.shown("/page end")).title == "No page is open"
+    name = str((await world.do("/page 2 the app is slow")).facts["page"])
+    world.now += timedelta(minutes=5)
+    reply = await world.shown("/page end")
+    assert (reply.title, reply.private) == ("Which page is over?", True)
+    assert "; level 2, Olga Operator, 5 min ago, nobody has it yet" in said(reply)
+    assert Link(text="the app is slow", key=f"page:{name}") in spans(reply)
+    (row,) = [part for part in reply.parts if isinstance(part, Buttons)]
+    assert [(one.label, one.value) for one in row.buttons] == [(f"End page-{name}", f"/page end {name}")]
+
+
+async def test_the_card_says_who_is_called_next_and_when(world: OnCallWorld) -> None:
+    name = str((await world.do("/page 2 the app is slow")).facts["page"])
+    (card,) = await world.messages()
+    said_next = "Next, unless somebody has it: Level 3, Engineering manager, at "
+    assert said_next in said(card.body)
+    assert When(at=world.now + timedelta(minutes=10)) in spans(card.body)
+    await world.do(f"/ack page-{name}", actor="U0APPROVER")
+    (card,) = await world.messages()
+    assert "Next" not in said(card.body)
+
+
+def spans(reply: Reply) -> list[object]:
+    return [span for part in reply.parts if isinstance(part, Text) for span in part.spans]
