@@ -41,9 +41,9 @@ class Escalations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def under_way(self, connection: AsyncConnection) -> dict[str, list[Call]]:
-        """Return the calls about alerts of the rounds that are not over, by incident, in their order."""
-        query = sa.select(escalations).where(escalations.c.over_at.is_(None))
+    async def under_way(self, now: datetime, connection: AsyncConnection) -> dict[str, list[Call]]:
+        """Return the calls about alerts of the rounds that are not over yet, by incident, in their order."""
+        query = sa.select(escalations).where(sa.or_(escalations.c.over_at.is_(None), escalations.c.over_at > now))
         query = query.where(escalations.c.incident.not_like(f"{PREFIX}%")).order_by(escalations.c.number)
         return _by_incident((await connection.execute(query)).mappings())
 
@@ -60,12 +60,20 @@ class Escalations:
         if rows:
             await connection.execute(sa.insert(escalations), rows)
 
-    async def over(self, incidents: Collection[str], now: datetime, connection: AsyncConnection) -> None:
-        """End the rounds of these incidents."""
+    async def over(self, incidents: Collection[str], at: datetime, connection: AsyncConnection) -> None:
+        """End the rounds of these incidents at this moment, which may be to come; those that end before do so."""
         if not incidents:
             return
-        mine = (escalations.c.incident.in_(incidents), escalations.c.over_at.is_(None))
-        await connection.execute(sa.update(escalations).where(*mine).values(over_at=now))
+        ends_later = sa.or_(escalations.c.over_at.is_(None), escalations.c.over_at > at)
+        mine = (escalations.c.incident.in_(incidents), ends_later)
+        await connection.execute(sa.update(escalations).where(*mine).values(over_at=at))
+
+    async def goes_on(self, incidents: Collection[str], now: datetime, connection: AsyncConnection) -> None:
+        """Let the rounds of these incidents that were to end go on."""
+        if not incidents:
+            return
+        mine = (escalations.c.incident.in_(incidents), escalations.c.over_at > now)
+        await connection.execute(sa.update(escalations).where(*mine).values(over_at=None))
 
 
 def round_of(calls: Sequence[Call]) -> list[Call]:
