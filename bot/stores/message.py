@@ -56,7 +56,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message on its way: its newest version, what is confirmed of it (``sent_version``), where it stands."""
+    """A message on its way: its newest version, what is confirmed of it (``sent_version``), where it stands.
+
+    ``acknowledged`` says that PagerDuty may hold the page as acknowledged, whatever its newest version asks for.
+    """
 
     key: str
     channel: str
@@ -78,6 +81,7 @@ class Delivery:
     via: Via
     page: Page | None
     incident: str
+    acknowledged: bool
 
     @property
     def delivered(self) -> bool:

@@ -123,7 +123,8 @@ async def test_a_shared_card_is_calm_only_when_all_that_is_as_bad_is(bot: Bot) -
 async def test_what_is_said_once_is_not_said_again_and_reminds_nobody(bot: Bot) -> None:
     route = {"matchers": ["alert=silent"], "receivers": ["room"], "repeat_interval": "0s"}
     routes = {"receivers": {"room": {"slack": True}}, "routes": [route, {"receivers": ["room"]}]}
-    ruled(bot, {"name": "silent", "metric": "up", "below": True, "warning": 1, "summary": "{system} is silent"}, **routes)
+    rule = {"name": "silent", "metric": "up", "below": True, "warning": 1, "summary": "{system} is silent"}
+    ruled(bot, rule, **routes)
     for hour in range(48):
         await bot.at(60 * hour)
     assert [one.body.title for one in await bot.all("slack")] == ["redis is silent"]
