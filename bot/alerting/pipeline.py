@@ -4,7 +4,8 @@ What was said (the incident's row), what shall be said (the outbox) and what the
 together: after a kill at any moment the next tick finds all of it or none, and announces nothing twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -12,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.announce import Announcing, Stores
 from bot.alerting.audience import audience
-from bot.alerting.dedupe import dedupe
+from bot.alerting.dedupe import News, dedupe
 from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
-from bot.alerting.group import group
+from bot.alerting.group import Group, group
 from bot.alerting.notify import Ways
-from bot.alerting.stages import inhibit, matching, over, silence
+from bot.alerting.stages import Labelled, in_question, inhibit, matching, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
 from bot.schedule import Observation
@@ -57,7 +58,7 @@ class Alerting:
             firing = await self._stores.incidents.firing(connection=connection)
             shown = {name for one in firing.values() for name in (one.fingerprint, *one.members)}
             findings = evaluate(policy.alerts, observations, states, now, shown)
-            silences = await self._silences(findings, now, connection)
+            silences = await self._silences(findings, in_question(firing.values(), policy.alerts), now, connection)
             judged = silence(inhibit(findings, policy.inhibitions), silences)
             openings = await self._stores.incidents.openings(now - policy.flapping.within, connection=connection)
             groups = group(judged, policy.notified)
@@ -68,12 +69,14 @@ class Alerting:
             await self._announcing.announce(told, audience(policy, moment.rota, now), now, connection)
             incidents = {one.incident.id: one.incident for one in news}
             await self._escalating.say(incidents, calls, moment, connection)
-            await self._remember(findings, now, connection)
+            await self._remember(findings, on_and_off(groups, news), now, connection)
 
-    async def _silences(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> list[Silence]:
-        """Return the silences in force; those that are over with what fires now are ended."""
+    async def _silences(
+        self, findings: list[Finding], open_still: list[Labelled], now: datetime, connection: AsyncConnection
+    ) -> list[Silence]:
+        """Return the silences in force; those that are over with what fires now, or is on and off, are ended."""
         silences = await self._stores.silences.active(now, connection)
-        used = matching(silences, findings)
+        used = matching(silences, findings, open_still)
         await self._stores.silences.matched(used, now, connection)
         ended = over(silences, used, now)
         for reason, ones in ended.items():
@@ -85,13 +88,24 @@ class Alerting:
         read = {fingerprint: _read(state) for fingerprint, state in stored.items()}
         return {fingerprint: state for fingerprint, state in read.items() if state is not None}
 
-    async def _remember(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> None:
+    async def _remember(
+        self, findings: list[Finding], calm: AbstractSet[str], now: datetime, connection: AsyncConnection
+    ) -> None:
         states = {
             finding.alert.fingerprint: finding.state.model_dump(mode="json")
             for finding in findings
-            if finding.state.is_active
+            if finding.state.is_active or finding.alert.fingerprint in calm
         }
         await self._stores.incidents.remember(states, now, connection=connection)
+
+
+def on_and_off(groups: Iterable[Group], news: Iterable[News]) -> set[str]:
+    """Return the fingerprints of what shares an open card that is on and off.
+
+    They are remembered though they may be quiet: a tick that looks at other things must not take them for gone.
+    """
+    cards = {one.incident.fingerprint for one in news if one.incident.flapping and one.incident.state == "firing"}
+    return {finding.alert.fingerprint for each in groups if each.key in cards for finding in each.findings}
 
 
 def _read(stored: object) -> AlertState | None:

@@ -8,8 +8,9 @@ import pytest
 
 from bot.policy import Policy
 from bot.schedule import Observation
+from bot.silence import Silence
 from bot.stores.database import Database
-from tests.alerting.test_escalation import NOW, POLICY, RULE, Bot
+from tests.alerting.test_escalation import ANN, MINUTE, NOW, POLICY, RULE, Bot
 from tests.own_database import with_tables
 
 UP = ("redis",)
@@ -132,3 +133,49 @@ async def test_what_is_said_once_is_not_said_again_and_reminds_nobody(bot: Bot) 
     for hour in range(48, 72):
         await bot.at(60 * hour)
     assert [one.body.title for one in await bot.all("slack")] == ["redis is silent"]
+
+
+def silenced(bot: Bot, **more: Any) -> Silence:
+    """Return a silence of what is down, from now on until that is resolved."""
+    words = {"id": "s1", "matchers": ("system=redis",), "owner": ANN, "reason": "r"}
+    times = {"since": bot.now, "until": bot.now + 600 * MINUTE, "until_resolved": True}
+    return Silence.model_validate(words | times | more)
+
+
+async def on_and_off(bot: Bot) -> None:
+    """Let it begin three times, so that it is on and off; its card is open from minute 14 on, and it is down at 15."""
+    await minutes(bot, 15.5, lambda minute: minute % 7 >= 5)
+    assert (await bot.incident()).flapping
+
+
+async def test_until_resolved_lasts_while_the_card_of_what_is_on_and_off_is_open(bot: Bot) -> None:
+    await on_and_off(bot)
+    await bot.silences.start(silenced(bot))
+    for minute, up in ((16, ()), (17, UP), (19, UP), (22, ()), (23, UP), (32.5, UP)):
+        await bot.at(minute, up=up)
+        assert [one.id for one in await bot.silences.active(bot.now)] == ["s1"]
+        assert (await bot.incident()).muted.startswith("silenced by Ann")
+    assert await rings(bot, "No longer muted") == []
+    await bot.at(33, up=UP)
+    assert await bot.incidents.firing() == {}
+    await bot.at(33.5, up=UP)
+    assert await bot.silences.active(bot.now) == []
+
+
+async def test_until_resolved_of_another_thing_ends_though_that_card_is_open(bot: Bot) -> None:
+    await on_and_off(bot)
+    await bot.silences.start(silenced(bot, matchers=("system=mongodb",)))
+    await bot.at(17, up=UP)
+    assert await bot.silences.active(bot.now) == []
+
+
+async def test_what_is_on_and_off_keeps_its_card_while_another_schedule_looks_at_other_things(bot: Bot) -> None:
+    await on_and_off(bot)
+    for minute in (17, 18, 26):
+        await bot.at(minute, up=UP)
+        await bot.alerting.tick([], bot.now)
+        assert (await bot.incident()).calm_since == NOW + 17 * MINUTE
+    bot.minute = 27
+    await bot.alerting.tick([], bot.now)
+    assert await bot.incidents.firing() == {}
+    assert "Resolved after" in (await bot.all("slack"))[-1].body.title
