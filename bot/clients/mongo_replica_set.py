@@ -122,13 +122,12 @@ def _delay(member: Mapping[str, Any]) -> float:
 
 def _state(status: Mapping[str, Any], config: Mapping[str, Mapping[str, Any]] | None) -> SetState:
     known = config or {}
+    barred = frozenset(name for name, one in known.items() if not one.get("priority", 1))
     mine = next((one for one in status.get("members") or [] if isinstance(one, dict) and one.get("self")), {})
     return SetState(
         name=str(status.get("set", "")),
         term=int(status.get("term", -1)),
         answered_by=str(mine.get("name", "")),
         members=[replace(one, delay_seconds=_delay(known.get(one.name, {}))) for one in read_members(status)],
-        never_primary=None
-        if config is None
-        else frozenset(n for n, one in known.items() if not one.get("priority", 1)),
+        never_primary=None if config is None else barred,
     )
