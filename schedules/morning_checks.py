@@ -24,6 +24,7 @@ from bot.log_entries import Errors, entries, errors_in
 from bot.next_steps import next_steps
 from bot.policy import Policy
 from bot.reply import Button, Buttons, Level, Line, Note, Part, Table, worst
+from bot.restarts import restarts_of
 from bot.stores.plans import Plans
 
 DAY: Final = timedelta(days=1)
@@ -202,7 +203,7 @@ async def pods(cluster: Platform, role: Workload, now: datetime) -> list[Part]:
     waiting = sorted({pod.waiting for pod in present if pod.waiting})
     restarted = sum(_restarted_lately(pod, now) for pod in present)
     lately = [f"{cluster.words.pods(restarted)} restarted in the last day"] if restarted else []
-    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present), *lately, *waiting])
+    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present, now), *lately, *waiting])
     is_unwell = ready < deployment.replicas or bool(waiting) or bool(restarted)
     level = Level.CRITICAL if ready == 0 or _CRASHING in waiting else Level.WARNING if is_unwell else Level.OK
     return [
@@ -216,10 +217,8 @@ def _restarted_lately(pod: PodState, now: datetime) -> bool:
     return pod.restarts > 0 and (at is None or at > now - DAY)
 
 
-def _restarts(present: list[PodState]) -> str:
-    reasons = sorted({pod.last_restart_reason for pod in present if pod.last_restart_reason})
-    said = _count(sum(pod.restarts for pod in present), "restart")
-    return f"{said} ({', '.join(reasons)})" if reasons else said
+def _restarts(present: list[PodState], now: datetime) -> str:
+    return f"{_count(sum(pod.restarts for pod in present), 'restart')}{restarts_of(present, now)}"
 
 
 async def ping(label: str, reading: Awaitable[float]) -> list[Part]:
