@@ -143,12 +143,12 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
     paging = core.settings.paging
     alerting, acts = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, paging=paging)
-    shifts = Shifts(database, lambda: policy.current, channel=channel)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
     reached = checkpoint or NoCheckpoint()
     notices = Notices(database, core.outbox, core.catalog, policy, alerts_channel=channel)
+    shifts = Shifts(database, lambda: policy.current, channel=channel, line=notices.line)
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
     approvals = Approvals(database, notices, policy, reached)
     questions = Questions(database, planner, notices, policy)
