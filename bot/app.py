@@ -144,12 +144,12 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
     paging = core.settings.paging
     alerting, acts = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, paging=paging)
-    oncall = oncall_ticks(database, policy, channel=channel, paging=paging)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
     reached = checkpoint or NoCheckpoint()
     notices = Notices(database, core.outbox, core.catalog, policy, alerts_channel=channel)
+    oncall = oncall_ticks(database, policy, notices.line, channel=channel, paging=paging)
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
     ending = Ending(database, notices)
     approvals = Approvals(database, notices, policy, Duplicates(database, planner, ending), reached)

@@ -259,7 +259,7 @@ async def test_the_requester_cannot_approve_and_somebody_else_can(desk: Desk) ->
 async def test_denying_and_cancelling(desk: Desk) -> None:
     await desk.run("/scale-workers 3")
     plan = desk.plan()
-    with pytest.raises(UsageError, match="deny needs a reason"):
+    with pytest.raises(UsageError, match="Denying needs a reason"):
         await desk.decide(plan, "deny", AMIR)
     assert await desk.decide(plan, "deny", AMIR, "not today") == 0
     assert "not today" in desk.said

@@ -20,7 +20,7 @@ from bot.dispatch.proposal import Proposal
 from bot.errors import Refused
 from bot.masking import cut, mask
 from bot.policy import PolicyInForce
-from bot.request import Decision
+from bot.request import Decision, lacking
 from bot.stores.database import PROPOSAL_LOCK, Database
 from bot.stores.plans import OPEN, Plans, PlanStatus, StoredPlan, Vote
 from bot.stores.requests import Requests
@@ -155,8 +155,8 @@ class Approvals:
         return f"approved, {needed - missing} of {needed}: it starts"
 
     async def _deny(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
-        if not vote.reason:
-            raise Refused("Denying needs a reason, so that the person who asked knows what to do.")
+        if missing := lacking("deny", vote.reason):
+            raise Refused(missing)
         await self._plans.vote(connection, stored.id, vote)
         await self.close(connection, stored, "denied", f"denied by {vote.actor.name}: {vote.reason}", now)
         return f"denied: {vote.reason}"
@@ -167,8 +167,8 @@ class Approvals:
         return "cancelled"
 
     async def _break_glass(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
-        if not vote.reason:
-            raise Refused("Acting alone needs a typed reason.")
+        if missing := lacking("break_glass", vote.reason):
+            raise Refused(missing)
         await self._plans.vote(connection, stored.id, vote)
         await self._quorum(connection, stored, now, break_glass=True)
         await self._notices.break_glass(connection, stored, vote, now)

@@ -30,6 +30,12 @@ _CLAIMED: Final = sa.update(messages).where(messages.c.state == "posting")
 _LATE: Final = messages.c.sent_version < messages.c.version
 
 
+def _known(before: datetime) -> sa.ColumnElement[bool]:
+    """Say that nothing newer is to be sent; what was never sent is late however often it has changed since."""
+    never_sent = sa.and_(messages.c.sent_version == 0, messages.c.created_at <= before)
+    return sa.or_(messages.c.changed_at <= before, never_sent)
+
+
 class Outbox:
     """The rows of ``messages``. ``waiting`` of a way is set whenever this process has put something that goes it."""
 
@@ -135,15 +141,13 @@ class Outbox:
         await self._write(mine.values(not_before=until))
 
     async def undelivered(self, before: datetime, *, limit: int = 1000) -> list[Delivery]:
-        """Return what is not delivered though last changed before then, the most urgent in front, dropped included."""
-        query = sa.select(messages).where(_LATE, messages.c.changed_at <= before)
+        """Return what is not delivered though it was to be before then, the most urgent in front, dropped included."""
+        query = sa.select(messages).where(_LATE, _known(before))
         return await self._read(query.order_by(messages.c.priority, messages.c.created_at).limit(limit))
 
     async def count_undelivered(self, before: datetime) -> dict[str, int]:
-        """Return how many messages are not delivered though they were last changed before then, by state."""
-        query = sa.select(messages.c.state, sa.func.count().label("number")).where(
-            _LATE, messages.c.changed_at <= before
-        )
+        """Return how many messages are not delivered though they were to be before then, by state."""
+        query = sa.select(messages.c.state, sa.func.count().label("number")).where(_LATE, _known(before))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query.group_by(messages.c.state))).all()
         return {"due": 0, "posting": 0, "dropped": 0, **{row.state: row.number for row in rows}}

@@ -165,6 +165,13 @@ async def test_undelivered_names_what_is_late_and_urgent(outbox: Outbox) -> None
     assert await outbox.count_undelivered(NOW) == {"due": 2, "posting": 0, "dropped": 0}
 
 
+async def test_what_was_never_sent_is_late_however_often_it_has_changed_since(outbox: Outbox) -> None:
+    await outbox.put(message("incident:1"), NOW)
+    await outbox.put(message("incident:1", title="Changed"), NOW + timedelta(minutes=1))
+    assert [delivery.key for delivery in await outbox.undelivered(NOW)] == ["incident:1"]
+    assert await outbox.count_undelivered(NOW) == {"due": 1, "posting": 0, "dropped": 0}
+
+
 async def test_a_rolled_back_transaction_takes_the_message_with_it(outbox: Outbox, database: Database) -> None:
     async def put_and_fail() -> None:
         async with database.transaction() as connection:
