@@ -61,7 +61,7 @@ def oncall_parts(database: Database) -> dict[str, object]:
 
 def oncall_ticks(
     database: Database, policy: PolicyFile, *, channel: str, paging: PagingSettings | None = None
-) -> dict[str, Callable[[datetime], Awaitable[None]]]:
+) -> dict[str, Callable[[datetime], Awaitable[object]]]:
     """Return what looks every second at who is on call, and at the pages that are open."""
     shifts = Shifts(database, lambda: policy.current, channel=channel)
     pages = Paging(database, lambda: policy.current, ways=ways_of(channel, paging))

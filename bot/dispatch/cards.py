@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydantic import JsonValue
-
+from bot.dispatch.background import background
 from bot.dispatch.change_list import change_list
 from bot.dispatch.run_cards import closing, run_headline, step_lines
 from bot.next_steps import offered
@@ -19,8 +18,7 @@ from bot.stores.plans import StoredPlan, Vote
 from bot.stores.runs import StoredRun
 
 _NEIGHBOURS: Final = 3  # that are named
-_FACT: Final = 24  # characters of a fact; what is longer and in one piece is an id that nobody compares by eye
-_FACT_SHOWN: Final = 8
+_NAMED: Final = 5  # of those who may act alone
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Neighbour:
 class CardView:
     """Everything a card shows. ``approvers`` may decide; ``notify`` rings them, which only the first posting does.
 
+    ``alone`` may act alone at present, where ``break_glass`` says that the command has such a rule.
     ``no_undo`` is why a run that could be undone is not to be any more, ``ended`` how its effect came to an end.
     """
 
@@ -46,6 +45,7 @@ class CardView:
     run: StoredRun | None = None
     approvers: tuple[Actor, ...] = ()
     break_glass: bool = False
+    alone: tuple[Actor, ...] = ()
     undo_offered: bool = False
     no_undo: tuple[Span, ...] = ()
     ended: str = ""
@@ -97,7 +97,7 @@ def _parts(view: CardView, headline: str) -> Iterator[Part]:
     yield from _reason(stored)
     yield from _asked(view)
     if stored.status in ("waiting", "approved"):
-        yield _background(stored.plan)
+        yield background(stored.plan)
 
 
 def _requested(view: CardView) -> Iterator[Span]:
@@ -129,38 +129,6 @@ def _neighbours(view: CardView) -> Iterator[Part]:
         yield Text.of(f"{len(view.neighbours) - _NEIGHBOURS} more plans for this target wait: /approvals")
 
 
-def _background(plan: Plan) -> Note:
-    """Return, small and last, what is good to know and decides nothing: steps, way back, live numbers, facts."""
-    steps = "; ".join(f"{number}. {step.title}" for number, step in enumerate(plan.steps, 1))
-    facts = ", ".join(f"{name} {_fact(value)}" for name, value in plan.facts.items())
-    lines = [f"Steps: {steps}" if steps else "", *_folded(plan.notes)]
-    lines += [
-        f"Can be undone afterwards: {plan.undo.title}" if plan.undo else "",
-        f"Relies on: {facts}" if facts else "",
-    ]
-    return Note.of("\n".join(line for line in lines if line))
-
-
-def _folded(notes: tuple[str, ...]) -> list[str]:
-    """Say once what is the same of several: ``webhook, report: 0 waiting``."""
-    names: dict[str, list[str]] = {}
-    for note in notes:
-        name, colon, said = note.partition(": ")
-        names.setdefault(said if colon else note, []).append(name)
-    return [said if named == [said] else f"{', '.join(named)}: {said}" for said, named in names.items()]
-
-
-def _fact(value: JsonValue) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_short(str(part))}" for name, part in value.items()) or "none"
-    return _short(str(value))
-
-
-def _short(value: str) -> str:
-    is_id = len(value) > _FACT and " " not in value
-    return value[:_FACT_SHOWN] + "\u2026" if is_id else value
-
-
 def _decided(view: CardView) -> Iterator[Part]:
     verbs = {"approve": "Approved", "deny": "Denied", "cancel": "Cancelled", "break_glass": "Started alone"}
     answers = {"confirm": "confirmed", "deny": "said not to be done"}
@@ -178,10 +146,24 @@ def _asked(view: CardView) -> Iterator[Part]:
     if stored.status == "waiting":
         needed = stored.needed - len(approvals(view.votes))
         until = ("\nCan be approved until ", When(at=stored.approve_by), "; after that it expires.")
-        alone = ("\nIn an emergency, whoever is on call may act alone, with a reason.",) if view.break_glass else ()
-        yield Text.of(f"Needs {needed} more of: ", *_people(view), *until, *alone)
+        yield Text.of(f"Needs {needed} more of: ", *_people(view), *until, *_alone(view))
     if stored.status == "approved" and stored.execute_by is not None:
         yield Note.of("Has to start until ", When(at=stored.execute_by), "; after that it expires.")
+
+
+def _alone(view: CardView) -> Iterator[Span]:
+    """Name those for whom it is true at present; who has it by being on call changes with the rota."""
+    if not view.break_glass:
+        return
+    if not view.alone:
+        yield "\nNobody may act alone at present."
+        return
+    yield "\nIn an emergency "
+    for number, actor in enumerate(view.alone[:_NAMED]):
+        yield from (" or ",) if number else ()
+        yield _person(actor)
+    more = len(view.alone) - _NAMED
+    yield f"{f' or {more} more' if more > 0 else ''} may act alone, with a reason."
 
 
 def _people(view: CardView) -> tuple[Span, ...]:
@@ -215,7 +197,7 @@ def _plan_buttons(view: CardView) -> Iterator[Button]:
         yield Button(label="Deny", action="deny", value=stored.id, style="danger")
     if stored.status in ("waiting", "approved"):
         yield Button(label="Cancel my request", action="cancel", value=stored.id)
-    if stored.status == "waiting" and view.break_glass:
+    if stored.status == "waiting" and view.alone:
         yield Button(label="Break glass", action="break_glass", value=stored.id, style="danger")
     yield from offered(stored.plan.offers if stored.status == "waiting" else ())
     if stored.status in ("stale", "expired"):

@@ -118,9 +118,8 @@ def typed(command: Command, arguments: Mapping[str, JsonValue]) -> str:
         if parameter.is_flag:
             parts.append(parameter.option)
         else:
-            is_last = parameter.takes_rest and all(before.required for before in command.parameters[:number])
-            in_place = parameter.required or is_last
-            parts += [quoted(str(value))] if in_place else [parameter.option, quoted(str(value))]
+            rest = parameter.takes_rest and all(before.required for before in command.parameters[:number])
+            parts += [quoted(str(value))] if parameter.required or rest else [parameter.option, quoted(str(value))]
     return " ".join(parts)
 
 
