@@ -101,7 +101,8 @@ class Approvals:
     async def check(self, decision: Decision, now: datetime) -> None:
         """Raise the ``Refused`` that the decision would meet once it has its reason."""
         stored = _found(await self._plans.get(decision.subject), decision)
-        if refused := rights.refusal(self._policy.current, stored, decision, now):
+        alone = await self._notices.duty.alone(stored, now)
+        if refused := rights.refusal(self._policy.current, stored, decision, now, alone=alone):
             raise refused
 
     async def decide(self, decision: Decision, now: datetime) -> Answer:
@@ -121,7 +122,8 @@ class Approvals:
                 return Answer("done", "took effect before a restart", None, plan_id=stored.id)
             if mine:
                 return repeated(decision, await self._so_far(connection, stored))
-            refused = rights.refusal(self._policy.current, stored, decision, now)
+            alone = await self._notices.duty.alone(stored, now, connection)
+            refused = rights.refusal(self._policy.current, stored, decision, now, alone=alone)
             if stored.is_due(now):
                 await self.expire(connection, stored, now)
             elif refused is None:
