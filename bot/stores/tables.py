@@ -234,16 +234,3 @@ aborted_drains = sa.Table(
     column("drain", sa.String(40), primary_key=True),
     column("aborted_at", Moment, index=True),
 )
-
-# The bot's tests of its own hearing, one row a test over all replicas: who edited the message, and who was told of it.
-self_tests = sa.Table(
-    "self_tests",
-    metadata,
-    column("at", Moment, primary_key=True),
-    column("sent_at", Moment, nullable=True),  # when Slack had taken it
-    column("heard_at", Moment, nullable=True, index=True),
-    column("heard_by", sa.String(100), server_default=""),
-    column("channel", sa.String(100), server_default=""),  # as the policy names it
-    column("posted_channel", sa.String(40), server_default=""),
-    column("posted_ts", sa.String(40), server_default=""),
-)

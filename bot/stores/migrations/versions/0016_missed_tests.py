@@ -1,0 +1,41 @@
+"""The self-tests that a replica missed, and the windows in which Slack delivered nothing."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0016"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+metadata = sa.MetaData()
+_MOMENT = sa.DateTime(timezone=True)
+
+sa.Table(
+    "missed_tests",
+    metadata,
+    sa.Column("replica", sa.String(length=100), nullable=False),
+    sa.Column("at", _MOMENT, nullable=False),
+    sa.Column("heard_before", _MOMENT, nullable=False),
+    sa.PrimaryKeyConstraint("replica", "at"),
+)
+
+sa.Table(
+    "deaf_windows",
+    metadata,
+    sa.Column("id", sa.String(length=40), nullable=False),
+    sa.Column("began", _MOMENT, nullable=False),
+    sa.Column("ended", _MOMENT, nullable=False),
+    sa.Column("partly", sa.Boolean(), nullable=False),
+    sa.PrimaryKeyConstraint("id"),
+)
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    metadata.create_all(op.get_bind())
+
+
+def downgrade() -> None:
+    """Remove them."""
+    metadata.drop_all(op.get_bind())
