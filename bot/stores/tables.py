@@ -125,6 +125,7 @@ messages = sa.Table(
     column("page", sa.JSON(none_as_null=True), nullable=True),  # what PagerDuty is told besides the body
     column("incident", sa.String(200), server_default="", index=True),  # the incident it is about
     column("second_path_at", Moment, nullable=True),  # when it went another way, as Slack had not taken it
+    column("unsent_since", Moment, nullable=True),  # of what is not delivered: when the first change of it was put
 )
 
 incidents = sa.Table(

@@ -1,4 +1,4 @@
-"""The self-tests that a replica missed, and the windows in which Slack delivered nothing."""
+"""What Slack did not deliver to the bot, and since when what the bot says is not delivered."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,10 +32,13 @@ sa.Table(
 
 
 def upgrade() -> None:
-    """Create the tables."""
+    """Create the tables and add the column; of what waits already, only its last change is known."""
     metadata.create_all(op.get_bind())
+    op.add_column("messages", sa.Column("unsent_since", _MOMENT, nullable=True))
+    op.execute("UPDATE messages SET unsent_since = changed_at WHERE sent_version < version")
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.drop_column("messages", "unsent_since")
     metadata.drop_all(op.get_bind())
