@@ -73,7 +73,6 @@ from bot.stores.pruning import prunings
 from bot.stores.requests import Requests
 from bot.stores.runs import Runs
 from bot.stores.samples import Samples
-from bot.stores.self_tests import SelfTests
 from bot.stores.silences import Silences
 from bot.stores.vault import Vault
 from bot.watch import Watch
@@ -217,7 +216,7 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event, pa
     slack.pace = pace
     slack.overview = Overview(core.database, core.policy, clock)
     channel, stores = core.settings.slack.alerts_channel, (core.database, core.outbox)
-    slack.self_test = SelfTest(SelfTests(core.database), core.policy, pace, name=bot.name, channel=channel, clock=clock)
+    slack.self_test = SelfTest(stores, core.policy, pace, name=bot.name, channel=channel, clock=clock)
     reload = Reload(core.policy, bot.scheduler, core.outbox, channel=channel)
     receivers = Receivers(
         core.settings.paging, stores, policy=lambda: core.policy.current, channel=channel, clock=clock

@@ -66,7 +66,7 @@ def _undelivered(late: list[Delivery], number: int, on_the_way: int, now: dateti
         (
             one.body.title,
             f"{_WAYS[one.via]} {one.channel}".strip(),
-            elapsed(now - (one.created_at if one.sent_version == 0 else one.changed_at)),
+            elapsed(now - one.unsent_since),
             "given up" if one.state == "dropped" else str(one.attempts),
             one.error or "not tried yet",
         )

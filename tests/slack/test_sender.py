@@ -12,7 +12,7 @@ from bot.slack.delivery import Carrier, marker
 from bot.slack.pace import Pace
 from bot.slack.sender import LEASE, Sender
 from bot.stores.database import Database
-from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
+from bot.stores.outbox import ANSWER, CARD, CRITICAL, Delivery, Message, Outbox
 from tests.slack.stand_in import SlackStandIn
 
 
@@ -96,7 +96,7 @@ async def test_urgent_first_and_only_the_newest_version(
 
 
 @pytest.mark.usefixtures("sender")
-@pytest.mark.parametrize("trouble", ["500", "503", "hang", "cut", "invalid_auth", "internal_error"])
+@pytest.mark.parametrize("trouble", ["500", "503", "403", "200", "hang", "cut", "invalid_auth", "internal_error"])
 async def test_trouble_that_passes_is_outlived(outbox: Outbox, slack: SlackStandIn, trouble: str) -> None:
     slack.trouble("chat.postMessage", trouble, trouble)
     done = await delivered(outbox, message())
@@ -224,6 +224,22 @@ async def test_what_a_closed_channel_does_not_take_waits_and_is_visible(
     assert (waiting.error, waiting.sent_version) == (error, 0)
     assert [late.key for late in await outbox.undelivered(now())] == ["reply:1"]
     assert (await delivered(outbox, message("reply:2"))).state == "sent"
+
+
+@pytest.mark.usefixtures("sender")
+@pytest.mark.parametrize("error", ["restricted_action_read_only_channel", "a_word_of_tomorrow", "invalid_blocks"])
+@pytest.mark.parametrize("priority", [CRITICAL, CARD, ANSWER])
+async def test_whatever_slack_has_against_an_alert_it_waits_and_only_an_answer_is_dropped(
+    outbox: Outbox, slack: SlackStandIn, error: str, priority: int
+) -> None:
+    slack.trouble("chat.postMessage", error, error)
+    await outbox.put(message(priority=priority), now())
+    refused = await settled(outbox, states=("due", "dropped"), failed=True)
+    assert (refused.state, refused.error) == ("dropped" if priority == ANSWER else "due", error)
+    if priority < ANSWER:
+        slack.troubles.clear()
+        await outbox.failed(refused, error, retry_at=now(), certain=True)
+        assert (await settled(outbox)).state == "sent"
 
 
 @pytest.mark.usefixtures("sender")

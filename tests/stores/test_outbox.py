@@ -172,6 +172,22 @@ async def test_what_was_never_sent_is_late_however_often_it_has_changed_since(ou
     assert await outbox.count_undelivered(NOW) == {"due": 1, "posting": 0, "dropped": 0}
 
 
+async def test_what_changes_while_it_waits_waits_since_its_first_change(outbox: Outbox, database: Database) -> None:
+    minute = timedelta(minutes=1)
+    await outbox.put(message(), NOW)
+    await outbox.sent(await claim(outbox), NOW + minute, channel="C1", ts="1.1")
+    assert await outbox.undelivered(NOW + 9 * minute) == []
+    await outbox.put(message(title="One"), NOW + 2 * minute)
+    async with database.transaction() as connection:
+        await outbox.put_all([message(title="Two")], NOW + 5 * minute, connection=connection)
+    (late,) = await outbox.undelivered(NOW + 2 * minute)
+    assert (late.unsent_since, late.changed_at) == (NOW + 2 * minute, NOW + 5 * minute)
+    assert (await outbox.count_undelivered(NOW + 2 * minute))["due"] == 1
+    await outbox.put(message(title="Three"), NOW + 6 * minute)
+    await outbox.sent(late, NOW + 7 * minute)
+    assert (await state(outbox)).unsent_since == NOW + 7 * minute, "version three; it came while two was carried"
+
+
 async def test_a_rolled_back_transaction_takes_the_message_with_it(outbox: Outbox, database: Database) -> None:
     async def put_and_fail() -> None:
         async with database.transaction() as connection:
