@@ -11,7 +11,7 @@ from bot.clients.queues import Queues
 from bot.clients.waves import seconds_of, wave_that_fits
 from bot.command import command
 from bot.errors import Refused
-from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.failed_choice import TIMEOUT, Asked, Choice, choose
 from bot.forecast import duration
 from bot.plan import Change, Plan, Step
 from bot.request import Request
@@ -51,7 +51,8 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, four th
     number = f"{choice.jobs:,} failed {'job' if choice.jobs == 1 else 'jobs'}"
     return Plan(
         title=f"Retry {number} of {choice.where}",
-        target=TARGET,
+        target=choice.locks[0],
+        also=choice.locks[1:],
         changes=tuple(
             Change(what=choice.said(survey), before="failed", after="waiting to be done again")
             for survey in choice.surveys
