@@ -60,14 +60,16 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, four th
         facts=choice.facts,
         steps=tuple(_step(choice, survey, wave, pause) for survey in choice.surveys),
         no_undo="A job that a worker has taken up cannot be taken back.",
-        blast_radius=(
-            (
-                f"{number} are done again, {wave:,} at once with {pause:g} s between{_taking(choice, wave, pause)}. "
-                "What they did before failing, such as a mail that went out, they may do twice."
-            ),
-        ),
+        blast_radius=(_blast_radius(choice, number, wave, pause),),
         warnings=(*choice.warnings, *_unworked(choice)),
         notes=(*choice.notes, "BullMQ forgets why a job failed when it is retried; the stack traces stay with it."),
+    )
+
+
+def _blast_radius(choice: Choice, number: str, wave: int, pause: float) -> str:
+    return (
+        f"{number} are done again, {wave:,} at once with {pause:g} s between{_taking(choice, wave, pause)}. "
+        "What they did before failing, such as a mail that went out, they may do twice."
     )
 
 
