@@ -19,7 +19,7 @@ from bot.clients.worker_drain import PODS_GONE
 from bot.command import command
 from bot.duration import read_duration
 from bot.errors import Conflicting, Refused, UsageError, UserError
-from bot.pausing import Pausable
+from bot.pausing import Pausable, locks_of
 from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
 from bot.request import Request
@@ -114,8 +114,10 @@ def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float, drain: str) -
     )
     return Plan(
         title=f"Drain {names}",
-        target="queues/drain",
-        touches=tuple(f"queue/{short}" for short in chosen),
+        # What it only waits for it changes nothing of.
+        target=f"drain/{drain}",
+        also=locks_of(chosen),
+        touches=locks_of(chosen),
         changes=tuple(Change(what=f"queue {short}", before="worked on", after="paused") for short in chosen),
         facts=found.facts,
         steps=(step,),
@@ -139,6 +141,8 @@ def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...])
     return Plan(
         title=f"Drain all queues and scale {found.name} to 0",
         target=f"{words.workload}/{found.name}",
+        # A queue that is paused meanwhile is never worked off.
+        also=locks_of(tuple(seen)),
         touches=(f"replicas of {found.name}",),
         changes=(Change(what=f"{found.name} {words.pod}s", before=f"{found.replicas}", after="0"),),
         facts={words.workload: found.name, "uid": found.uid, "replicas": found.replicas},

@@ -137,7 +137,7 @@ _LINES: Final[Mapping[str, tuple[str, ...]]] = {
     "/step-down-primary": ("",),
     "/test-webhook": (WEBHOOK,),
     "/top-pods": ("",),
-    "/webhook": (WEBHOOK,),
+    "/webhook": ("", WEBHOOK),
     "/webhook-logs": (WEBHOOK, f"{WEBHOOK} --source db"),
 }
 
