@@ -1,7 +1,7 @@
 """What one tick of the alerts took, and the stand-ins that keep the time of its parts."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.clients.queues import Queues
-from bot.stores.samples import Sample, Samples
+from bot.stores.samples import Samples
 
 
 @dataclass
@@ -55,10 +55,10 @@ class TimedSamples(Samples):
 
     seconds = 0.0
 
-    async def look(self, found: list[Sample], now: datetime) -> None:
+    async def look(self, values: Mapping[str, float | None], now: datetime) -> None:
         """Keep the samples and the time."""
         started = time.perf_counter()
-        await super().look(found, now)
+        await super().look(values, now)
         self.seconds = time.perf_counter() - started
 
 
