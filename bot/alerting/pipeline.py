@@ -53,7 +53,8 @@ class Alerting:
         policy = self._policy()
         async with self._stores.database.transaction() as connection:
             await self._stores.incidents.lock(connection)
-            states = await self._states(connection)
+            stored = await self._stores.incidents.states(connection=connection)
+            states = {name: state for name, one in stored.items() if (state := _read(one)) is not None}
             firing = await self._stores.incidents.firing(connection=connection)
             shown = {name for one in firing.values() for name in (one.fingerprint, *one.members)}
             findings = evaluate(policy.alerts, observations, states, now, shown)
@@ -68,7 +69,10 @@ class Alerting:
             await self._announcing.announce(told, audience(policy, moment.rota, now), now, connection)
             incidents = {one.incident.id: one.incident for one in news}
             await self._escalating.say(incidents, calls, moment, connection)
-            await self._remember(findings, now, connection)
+            active = {one.fingerprint: one.state for one in findings if one.state.is_active}
+            changed = {name: one.model_dump(mode="json") for name, one in active.items() if one != states.get(name)}
+            gone = stored.keys() - active.keys()
+            await self._stores.incidents.remember(changed, gone, now, connection=connection)
 
     async def _silences(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> list[Silence]:
         """Return the silences in force; those that are over with what fires now are ended."""
@@ -79,19 +83,6 @@ class Alerting:
         for reason, ones in ended.items():
             await self._stores.silences.end([one.id for one in ones], reason, now, connection)
         return [one for one in silences if not any(one in ones for ones in ended.values())]
-
-    async def _states(self, connection: AsyncConnection) -> dict[str, AlertState]:
-        stored = await self._stores.incidents.states(connection=connection)
-        read = {fingerprint: _read(state) for fingerprint, state in stored.items()}
-        return {fingerprint: state for fingerprint, state in read.items() if state is not None}
-
-    async def _remember(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> None:
-        states = {
-            finding.alert.fingerprint: finding.state.model_dump(mode="json")
-            for finding in findings
-            if finding.state.is_active
-        }
-        await self._stores.incidents.remember(states, now, connection=connection)
 
 
 def _read(stored: object) -> AlertState | None:

@@ -172,8 +172,8 @@ def read_bullmq(name: str, answers: Answers) -> Reading | None:
     numbers = {field: answers[field] for field in (*_LISTS, *_SETS)}
     if not is_bullmq(answers) and not any(isinstance(number, int) and number for number in numbers.values()):
         return None
-    for answer in answers.values():
-        _checked(answer)
+    if problem := next((answer for answer in answers.values() if isinstance(answer, RedisError)), None):
+        raise problem
     for field, last in (("waiting", answers["wait:-1"]), ("paused", answers["paused:-1"])):
         numbers[field] -= 1 if str(last or "").startswith(_MARKER) else 0
     version, paused = answers["meta"]

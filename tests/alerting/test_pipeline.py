@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -364,7 +364,7 @@ async def test_a_system_that_is_down_is_critical_and_says_why(bot: Bot) -> None:
     assert (card.body.level, card.body.title) == (Level.CRITICAL, "Redis is unreachable")
     assert [line.value for line in parts(card.body, Line)] == ["failing"]
     assert "connection refused" in str(card.body)
-    await bot.tick(2, replace(down, value=1.0, reason="", at=NOW + 2 * TICK))
+    await bot.tick(2, down._replace(value=1.0, reason="", at=NOW + 2 * TICK))
     assert (await bot.card()).body.title == "Resolved after 1 min: Redis answers again"
 
 
