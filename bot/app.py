@@ -71,7 +71,7 @@ from bot.stores.plans import Plans
 from bot.stores.process_name import process_name
 from bot.stores.pruning import prunings
 from bot.stores.requests import Requests
-from bot.stores.runs import Runs
+from bot.stores.runs import Locks, Runs
 from bot.stores.samples import Samples
 from bot.stores.silences import Silences
 from bot.stores.vault import Vault
@@ -168,7 +168,7 @@ def _dependencies(core: Core) -> dict[type, object]:
     """Return what commands and schedules may ask for by type."""
     database = core.database
     own = (core.catalog, core.policy, core.outbox, Archive(database, core.settings.slack.sealing_key))
-    stores = (Plans(database), Runs(database), Requests(database), Samples(database), Fires(database))
+    stores = (Plans(database), Runs(database), Locks(database), Requests(database), Samples(database), Fires(database))
     alerts = (Incidents(database), Silences(database))
     return by_type(core.systems) | {type(part): part for part in (*own, *stores, *alerts)}
 
