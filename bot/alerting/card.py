@@ -11,7 +11,7 @@ from bot.alerting.dedupe import Kind, News
 from bot.alerting.escalate import as_it_is
 from bot.alerting.evaluate import Finding, filled
 from bot.catalog import Catalog
-from bot.clients.queue_layout import FAILED_KEPT
+from bot.clients.failed_cap import is_at_cap
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
 from bot.policy import Policy
@@ -75,12 +75,12 @@ def shown(value: float, rule: AlertRule) -> str:
 
 
 def _measured(value: float, rule: AlertRule) -> str:
-    """Say a number; workers keep so many failed jobs and no more, so that these are "that many or more"."""
+    """Say a number; as many failed jobs as workers keep are "that many or more"."""
     if rule.unit == "s":
         return elapsed(timedelta(seconds=value))
     if rule.unit == "ms":
         return f"{_number(value)} ms"
-    is_capped = rule.metric == "queue_failed" and value >= FAILED_KEPT
+    is_capped = rule.metric == "queue_failed" and is_at_cap(value)
     return f"{_number(value)} or more" if is_capped else _number(value)
 
 

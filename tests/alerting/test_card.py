@@ -23,6 +23,7 @@ def rule(**changes: Any) -> AlertRule:
         (0, {"metric": "queue_readable"}, "not readable"),
         (999, {"metric": "queue_failed", "unit": "jobs"}, "999 jobs"),
         (1000, {"metric": "queue_failed", "unit": "jobs"}, "1,000 or more jobs"),
+        (5000, {"metric": "queue_failed", "unit": "jobs"}, "5,000 jobs"),
         (1000, {"unit": "jobs"}, "1,000 jobs"),
     ],
 )
