@@ -86,7 +86,7 @@ async def read_failed(redis: Redis, queue: QueueSnapshot) -> FailedJobs:
 
 async def _kept(redis: Redis, key: str) -> int | None:
     """Read how many failed jobs BullMQ keeps when the newest one fails, from that job's own options."""
-    newest: list[str] = await redis.zrevrange(f"{key}:failed", 0, 0)
+    newest = [job for job, _ in await scored(redis, "ZREVRANGE", f"{key}:failed", 0, 0)]
     asked: list[Command] = [("HSTRLEN", f"{key}:{job}", "opts") for job in newest]
     if not [length for length in await _ask(redis, asked) if isinstance(length, int) and 0 < length <= FETCHED]:
         return None
