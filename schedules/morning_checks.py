@@ -13,10 +13,11 @@ from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
 from bot.clients.cluster_state import PodLog, PodState, Workload
+from bot.clients.failed_cap import is_at_cap
 from bot.clients.metrics_text import MetricSample, parse_metrics
 from bot.clients.platform import Platform
 from bot.clients.platform_words import Words
-from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
+from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.ended_pods import ended_since, without_a_log
 from bot.errors import BotError
@@ -80,7 +81,7 @@ def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | Missing
         severity = None if value is None else severity_of(policy, metric, {"queue": short}, value)
         levels.append(Level.UNKNOWN if value is None else Level(severity or Level.OK))
         number = "unknown" if value is None else f"{value:,}"
-        more = " or more" if word == "failed" and (value or 0) >= FAILED_KEPT else ""
+        more = " or more" if word == "failed" and is_at_cap(value) else ""
         said.append(f"{number}{more} {word}{f' ({severity})' if severity else ''}")
     stands = standstill(counts, seen)
     for words, level in ((stands, Level.WARNING), (missing, Level.UNKNOWN)):

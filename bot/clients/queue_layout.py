@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 
 from redis.exceptions import NoPermissionError, RedisError
 
+from bot.clients.failed_cap import is_at_cap
+
 # The lists of the runbook: nova:email:waiting and nova:email:failed.
 RUNBOOK_PREFIX: Final = "nova"
-# BullMQ's workers keep this many failed jobs in NovaPulse's settings, so that more cannot be seen.
-FAILED_KEPT: Final = 1000
 
 Layout = Literal["bullmq5", "bullmq6", "bullmq", "plain"]
 Command = tuple[str | int, ...]
@@ -101,7 +101,7 @@ class QueueSnapshot:
     @property
     def failed_is_capped(self) -> bool:
         """Whether the failed count means "that many or more"."""
-        return self.layout != "plain" and (self.counts.failed or 0) >= FAILED_KEPT
+        return self.layout != "plain" and is_at_cap(self.counts.failed)
 
 
 @dataclass(frozen=True)

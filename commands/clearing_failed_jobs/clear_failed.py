@@ -7,8 +7,8 @@ from typing import Annotated, Final
 from pydantic import Field, JsonValue
 
 from bot.archived import KEPT_FOR
+from bot.clients.failed_cap import FAILED_KEPT
 from bot.clients.queue_changes import QueueChanges
-from bot.clients.queue_layout import FAILED_KEPT
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import Conflicting, UserError
@@ -190,7 +190,10 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
         no_undo="They can be cleared again.",
         blast_radius=("They are failed jobs again, with their logs. Nothing is retried by this.",),
         warnings=(
-            f"NovaPulse's workers keep {FAILED_KEPT:,} failed jobs: with more, the oldest go when the next one fails.",
+            (
+                f"NovaPulse's workers are set to keep {FAILED_KEPT:,} failed jobs: where there are more, the oldest go "
+                "when the next one fails."
+            ),
         ),
         notes=(f"Removed on {there[0].created_at:{_FORMAT}}.",),
     )
