@@ -20,6 +20,7 @@ from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Note, Reply, say
 from bot.request import Request
+from bot.sentence import sentence
 from bot.silence import Silence
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.silences import Silences
@@ -137,7 +138,7 @@ class _Muted:
 def _unknown(new: Silence, there: set[tuple[str, str]], policy: PolicyFile) -> tuple[str, ...]:
     """Say which conditions name what no alert can have; what fires now has its labels, whatever the policy knows."""
     found = [policy.labels.problem(one) for one in new.matchers if (one.label, one.value) not in there]
-    return tuple(words if words.endswith("?") else f"{words}." for words in found if words)
+    return tuple(sentence(words) for words in found if words)
 
 
 async def _muted_now(new: Silence, incidents: Incidents, policy: Policy) -> _Muted:
