@@ -107,7 +107,7 @@ _LINES: Final[Mapping[str, tuple[str, ...]]] = {
     "/error-logs": ("api",),
     "/failed-jobs": ("", "email f0"),
     "/force-restart-workers": ("",),
-    "/freeze": ("2h",),
+    "/freeze": ("", "2h"),
     "/health": ("",),
     "/index-stats": ("webhooklogs",),
     "/metrics": ("",),
