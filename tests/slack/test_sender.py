@@ -7,6 +7,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.reply import Button, Buttons, Log, Reply, say
+from bot.slack.calls import retry_after
 from bot.slack.channels import Channels
 from bot.slack.delivery import Carrier, marker
 from bot.slack.pace import Pace
@@ -152,9 +153,12 @@ async def test_a_lost_answer_does_not_make_a_second_message(outbox: Outbox, slac
 
 
 @pytest.mark.usefixtures("sender")
-async def test_the_search_itself_is_repeated_until_it_answers(outbox: Outbox, slack: SlackStandIn) -> None:
+@pytest.mark.parametrize("troubles", [("500", "cut"), ("429", "invalid_auth", "403")])
+async def test_the_search_itself_is_repeated_until_it_answers(
+    outbox: Outbox, slack: SlackStandIn, troubles: tuple[str, ...]
+) -> None:
     slack.trouble("chat.postMessage", "lose")
-    slack.trouble("conversations.history", "500", "cut")
+    slack.trouble("conversations.history", *troubles)
     await delivered(outbox, message())
     assert len(slack.messages) == 1
 
@@ -190,6 +194,13 @@ async def test_429_is_waited_out_before_the_next_call(outbox: Outbox, slack: Sla
     (first, second) = [at for name, at in slack.calls if name == "chat.postMessage"]
     assert second - first >= 1.0
     assert len(slack.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("30", 30), ("0", 1), ("", 1), ("soon", 1), ("inf", 1), ("nan", 1), ("-5", 1)]
+)
+def test_a_wait_that_is_no_number_of_seconds_is_a_second(told: str, seconds: float) -> None:
+    assert retry_after({"Retry-After": told}) == seconds
 
 
 @pytest.mark.usefixtures("sender")

@@ -184,7 +184,7 @@ async def test_a_dropped_message_stays_visible_and_a_newer_version_is_tried(outb
 async def test_undelivered_names_what_is_late_and_urgent(outbox: Outbox) -> None:
     await outbox.put(message("incident:old", priority=CRITICAL), NOW)
     await outbox.put(message("incident:new", priority=CRITICAL), NOW + timedelta(minutes=1))
-    await outbox.put(message("reply:old"), NOW)
+    await outbox.put(message("reply:old"), NOW - timedelta(minutes=1))
     late = await outbox.undelivered(NOW)
     assert [delivery.key for delivery in late] == ["incident:old", "reply:old"]
     assert await outbox.count_undelivered(NOW) == {"due": 2, "posting": 0, "dropped": 0}
