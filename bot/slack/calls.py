@@ -1,6 +1,7 @@
 """One call of Slack's Web API with a deadline, its failure sorted by what can be done about it."""
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable
 from typing import Any, Final, Literal, TypeVar
@@ -76,6 +77,7 @@ def retry_after(headers: Any) -> float:
     """Return the seconds that Slack asks to wait; a second where it gives no number."""
     text = {str(name).lower(): value for name, value in dict(headers or {}).items()}.get("retry-after", "")
     try:
-        return max(float(text), _RETRY_AFTER)
+        seconds = float(text)
     except (TypeError, ValueError):
         return _RETRY_AFTER
+    return max(seconds, _RETRY_AFTER) if math.isfinite(seconds) else _RETRY_AFTER

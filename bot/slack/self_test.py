@@ -24,6 +24,7 @@ from bot.stores.self_tests import SelfTests
 
 MOST_PATIENT: Final = 30  # where no new socket helps, the next one waits for so many
 LOOKED_BACK: Final = 30  # so many tests ago is long past
+_SECOND: Final = timedelta(seconds=1)
 _TEST: Final = re.compile(r"\btest ([0-9]{1,12})\b")
 
 
@@ -94,9 +95,10 @@ class SelfTest:
             opened = now - timedelta(seconds=self._socket.age) if self._socket.age else None
             await self._deafness.look(now, every, opened)
         await self._mend(now, every)
-        at = _moment(now, every)
+        # The first is sent at once: what a process before has heard proves nothing of this one's connection.
+        at = _moment(now, every if self._claimed else _SECOND)
         # Where cards are waiting to be edited they go first: they are the bot's own and come back to it as well.
-        if at == self._claimed or not self._bot_user() or self._pace.edits_wait() > 0:
+        if (self._claimed and at <= self._claimed) or not self._bot_user() or self._pace.edits_wait() > 0:
             return
         self._claimed = at
         if await self._store.claim(at, self._channel):

@@ -66,6 +66,18 @@ async def test_what_a_process_before_has_heard_proves_nothing_of_this_one(bench:
     assert "has not delivered an event of the bot's own yet" in await bench.problem(bench.replica())
 
 
+async def test_the_first_test_is_sent_at_once_and_the_next_at_their_moments(bench: Bench) -> None:
+    bench.clock.now += timedelta(seconds=20)
+    one = bench.replica(self_test_every=timedelta(minutes=10))
+    sent = []
+    for _ in range(1200):
+        await one.test.tick(bench.clock.now)
+        sent.append(bench.slack.count("chat.postMessage") + bench.slack.count("chat.update"))
+        bench.clock.now += timedelta(seconds=1)
+    assert [sent.index(number) + 20 for number in (1, 2, 3)] == [20, 600, 1200]
+    assert sent[-1] == 3
+
+
 async def test_where_new_sockets_help_nothing_the_next_one_takes_longer(bench: Bench) -> None:
     one = bench.replica()
     for _ in range(60):
