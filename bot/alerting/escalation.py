@@ -62,7 +62,8 @@ class Escalating:
         """Put what mentions, pages and mails the people; after the cards, in whose threads it is said."""
         incidents = {one.incident.id: one.incident for one in news}
         mentions = call_messages(due, incidents, moment.policy, self._ways.channel, moment.now)
-        elsewhere = call_elsewhere(due, incidents, moment.policy, self._ways)
+        paged = {one.incident.id for one in news if not one.shares_page}
+        elsewhere = call_elsewhere(due, incidents, moment.policy, self._ways, paged)
         await self._put([*mentions, *elsewhere], moment.now, connection)
         reminders = [reminder(one, moment.policy, self._ways.channel, moment.now) for one in incidents.values()]
         await self._put([one for one in reminders if one is not None], moment.now, connection, once=True)
