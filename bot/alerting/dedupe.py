@@ -25,7 +25,8 @@ class News:
 
     ``finding`` stands for it, None where nothing watches it any longer; ``members`` are all that share its card and
     fire. ``alert`` is what its card shows now; the incident's own is what the card showed last. ``ahead`` says where
-    its trend leads, ``had_card`` whether it had a card of its own before this is said.
+    its trend leads, ``had_card`` whether it had a card of its own before this is said,
+    ``shares_page`` whether PagerDuty is told of it together with others.
     """
 
     kind: Kind
@@ -35,6 +36,7 @@ class News:
     alert: Alert | None = None
     ahead: str = ""
     had_card: bool = False
+    shares_page: bool = False
 
 
 def dedupe(

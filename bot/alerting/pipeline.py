@@ -17,6 +17,7 @@ from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.group import group
 from bot.alerting.notify import Ways
+from bot.alerting.shared_pages import SharedPages
 from bot.alerting.stages import inhibit, matching, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
@@ -47,6 +48,7 @@ class Alerting:
         ways = Ways(channel, pagerduty, address)
         self._announcing = Announcing(stores, catalog, ways)
         self._escalating = Escalating(stores.database, stores.outbox, ways)
+        self._shared_pages = SharedPages(stores.outbox, catalog, ways)
 
     async def tick(self, observations: list[Observation], now: datetime) -> None:
         """Evaluate the observations and put what is new about the incidents into the outbox."""
@@ -65,10 +67,13 @@ class Alerting:
             news = dedupe(groups, firing, now, flapping=policy.flapping, openings=openings)
             moment = await self._escalating.moment(policy, now, connection)
             news, calls = await self._escalating.look(news, moment, connection)
+            called = audience(policy, moment.rota, now)
+            news = await self._shared_pages.look(news, calls, called, now, connection)
             told = [one for one in news if one.kind != "quiet" or one.incident != firing.get(one.incident.fingerprint)]
-            await self._announcing.announce(told, audience(policy, moment.rota, now), now, connection)
+            await self._announcing.announce(told, called, now, connection)
             incidents = {one.incident.id: one.incident for one in news}
-            await self._escalating.say(incidents, calls, moment, connection)
+            shared = [one.incident.id for one in news if one.shares_page]
+            await self._escalating.say(incidents, calls, moment, connection, shared=shared)
             active = {one.fingerprint: one.state for one in findings if one.state.is_active}
             changed = {name: one.model_dump(mode="json") for name, one in active.items() if one != states.get(name)}
             gone = stored.keys() - active.keys()

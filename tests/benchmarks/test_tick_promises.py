@@ -32,8 +32,8 @@ def test_a_linear_curve_is_kept_and_each_doubling_is_told() -> None:
         ({"observed": 2.0}, "nothing changed: 2.05 s"),
         ({"grown": 200.0}, "210 MB"),
         ({"cpu": 1.5}, "nothing changed: 8x the queues cost 13.8x"),
-        ({"silence": 0.6}, "nothing changed: others waited for 0.60 s"),
-        ({"turn": 0.7}, "nothing changed: others waited for 0.70 s"),
+        ({"silence": 1.6}, "nothing changed: others waited for 1.60 s"),
+        ({"turn": 1.7}, "nothing changed: others waited for 1.70 s"),
     ],
 )
 def test_what_is_not_kept_is_named(values: dict[str, float], said: str) -> None:
