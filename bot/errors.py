@@ -49,8 +49,8 @@ class UsageError(UserError):
     headline: ClassVar[str] = "That was not understood"
     recorded: ClassVar[str] = "not understood"
 
-    def __init__(self, message: str, *, usage: str = "", nearest: str = "", argument: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, usage: str = "", nearest: str = "", argument: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.usage = usage
         self.nearest = nearest
         self.argument = argument

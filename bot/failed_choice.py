@@ -26,8 +26,6 @@ from bot.stores.plans import Plans
 
 ALL: Final = "all"
 _NAMED: Final = 10
-# One clean-up at a time: two would share what Redis can spare.
-TARGET: Final = "queues/failed"
 TIMEOUT: Final = 6 * 3600.0  # seconds; a Redis that is slow makes the work wait
 # The latest time of a failure (epoch, ms): what is dated later than in the year 5138 is no time.
 ANY_TIME: Final = 1e14
@@ -67,6 +65,14 @@ class Asked:
             raise UsageError(message, argument="older_than") from None
 
 
+def locks_of(shorts: Sequence[str]) -> tuple[str, ...]:
+    """Name the locks of whoever changes the failed jobs of these queues: one each.
+
+    Two that work on different queues share what Redis can spare, for each of them waits while it is slow.
+    """
+    return tuple(f"failed/{short}" for short in shorts)
+
+
 @dataclass(frozen=True)
 class Choice:
     """What was found, one survey a queue with at least one job, and what could not be looked at."""
@@ -79,6 +85,11 @@ class Choice:
     def jobs(self) -> int:
         """How many jobs are meant, in all queues."""
         return sum(survey.chosen for survey in self.surveys)
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """What is locked while these jobs are changed."""
+        return locks_of([survey.queue.short for survey in self.surveys])
 
     @property
     def where(self) -> str:

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
+from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from bot.duration import Duration
 from bot.rotation import Rotation
+
+# The role that stands for whoever is on call; its members are asked where that is not known.
+ONCALL: Final = "oncall"
 
 
 class _Section(BaseModel):
@@ -45,12 +49,11 @@ class OnCall(_Section):
             for person in people:
                 yield (kind, index, "people"), person
 
-    def first_people(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Return those of level 1 alone, each with where in the section."""
+    def people_by_level(self) -> Iterator[tuple[tuple[str | int, ...], str, int]]:
+        """Return everybody it names, each with where in the section, and the level they are called at."""
         for where, person in self.people():
             kind, index = where[0], int(where[1])
-            if index == 0 if kind == "levels" else self.rotations[index].level == 1:
-                yield where, person
+            yield where, person, index + 1 if kind == "levels" else self.rotations[index].level
 
     def names_somebody(self, level: int) -> bool:
         """Whether it says of anybody that they are on call at this level, the first being 1, at any time."""

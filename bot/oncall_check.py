@@ -6,14 +6,16 @@ from typing import Final
 
 from bot import access
 from bot.catalog import Catalog
+from bot.errors import Refused
 from bot.policy import Policy
 from bot.request import Actor
 
 Problem = tuple[tuple[str | int, ...], str]
 
 
-# What whoever has level 1 needs: to take an alert in hand, and to accept a hand-over.
-_NEEDED: Final = ("/ack", "/oncall")
+# What whoever is called needs: to take it in hand; and at level 1 to accept a hand-over.
+_OF_EVERYBODY: Final = ("/ack",)
+_OF_THE_FIRST: Final = ("/ack", "/oncall")
 
 
 def oncall_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
@@ -26,13 +28,35 @@ def oncall_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     yield from _escalation_problems(policy)
 
 
+def lacking(policy: Policy, catalog: Catalog, person: str, level: int) -> tuple[str, ...]:
+    """Return the permissions that somebody would need to be on call at this level, and does not have."""
+    names = _OF_THE_FIRST if level == 1 else _OF_EVERYBODY
+    needed = [catalog.commands[name].change_permission for name in names if name in catalog.commands]
+    actor = Actor(id=person, name=person)
+    return tuple(permission for permission in needed if access.refusal(policy, actor, permission) is not None)
+
+
+def require_able(policy: Policy, catalog: Catalog, person: str, level: int) -> None:
+    """Raise ``Refused`` where somebody could not take in hand what they are called for; the rota gives no rights."""
+    missing = lacking(policy, catalog, person, level)
+    if not missing:
+        return
+    roles = ", ".join(sorted(policy.roles_of(person))) or "none"
+    message = f"{policy.name(person)} cannot be on call at level {level}: that needs {' and '.join(missing)}, which"
+    able = [policy.name(one) for one in policy.people if not lacking(policy, catalog, one, level)]
+    hint = f"Who can: {', '.join(able) or 'nobody at present'}."
+    raise Refused(f"{message} their roles ({roles}) do not have.", hint=hint)
+
+
 def _right_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
-    commands = [catalog.commands[name] for name in _NEEDED if name in catalog.commands]
-    for where, person in policy.oncall.first_people():
-        for permission in (command.change_permission for command in commands):
-            if access.refusal(policy, Actor(id=person, name=person), permission) is not None:
-                who = policy.name(person)
-                yield ("oncall", *where), f"oncall has {who} at level 1, who has no role with {permission}"
+    for where, person, level in policy.oncall.people_by_level():
+        for permission in lacking(policy, catalog, person, level):
+            who = policy.name(person)
+            yield ("oncall", *where), f"oncall has {who} at level {level}, who has no role with {permission}"
+    for level in policy.break_glass.on_call:
+        if level not in range(1, len(policy.oncall.levels) + 1):
+            there = f"there are {len(policy.oncall.levels)}" if policy.oncall.levels else "there are none"
+            yield ("break_glass", "on_call"), f"break_glass names level {level}; {there}"
 
 
 def _rotation_problems(policy: Policy) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Plans to pause and to resume queues: what both commands have in common."""
+"""Plans to pause and to resume queues: what the commands that do so have in common."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +52,11 @@ class Pausable:
             f"{_number(queue.counts.delayed)} delayed"
             for queue in self.found
         )
+
+
+def locks_of(shorts: Sequence[str]) -> tuple[str, ...]:
+    """Name the locks of whoever pauses or resumes these queues, or relies on none being paused: one each."""
+    return tuple(f"queue/{short}" for short in shorts)
 
 
 def pausing_steps(shorts: Sequence[str], *, pause: bool) -> tuple[Step, ...]:

@@ -88,9 +88,14 @@ class ApprovalRule(_Section):
 
 
 class BreakGlass(_Section):
-    """Who may act alone, with a typed reason, on which commands."""
+    """Who may act alone, with a typed reason, on which commands.
+
+    Whoever has one of the ``roles``; and whoever is on call, at that moment and by the rota, at one of the levels
+    ``on_call`` and holds the command's own permission.
+    """
 
     roles: tuple[str, ...] = ()
+    on_call: tuple[int, ...] = ()
     commands: tuple[str, ...] = ()
 
 

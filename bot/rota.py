@@ -64,10 +64,14 @@ class Rota:
         """The numbers of the levels, from 1 on."""
         return range(1, len(self.rules.levels) + 1)
 
+    def override(self, level: int, at: datetime) -> Override | None:
+        """Return the override that says who is on call at a level, or None where none does."""
+        covering = (one for one in self.overrides if one.covers(level, at))
+        return max(covering, key=lambda one: (one.made_at, one.id), default=None)
+
     def _now(self, level: int, at: datetime) -> tuple[tuple[str, ...], Source]:
-        covering = [one for one in self.overrides if one.covers(level, at)]
-        if covering:
-            return (max(covering, key=lambda one: (one.made_at, one.id)).person,), "override"
+        if override := self.override(level, at):
+            return (override.person,), "override"
         for rotation in self.rules.rotations:
             if rotation.level == level and (turn := rotation.turn(at)):
                 return (turn[0],), "rotation"

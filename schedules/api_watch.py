@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -125,7 +124,7 @@ def _unknown(found: ReplicaMetrics | BotError, now: datetime) -> list[Observatio
     words = f"The API's error rate is not in its metrics (for {FOR}); the 5xx entries in its log stand in for it"
     return [
         _error(None, now, _SILENT, expected=False),
-        replace(silent, summary=words),
+        silent._replace(summary=words),
         _said("api_p95_ms", None, now, _SILENT, expected=False),
     ]
 
@@ -161,7 +160,7 @@ def _shares(logs: list[bytes]) -> tuple[int, int]:
 
 def _error(value: float | None, now: datetime, reason: str, *, expected: bool = True) -> Observation:
     labels = {"source": "metrics"}
-    return replace(_said("api_error_percent", value, now, reason, expected=expected), labels=labels)
+    return _said("api_error_percent", value, now, reason, expected=expected)._replace(labels=labels)
 
 
 def _said(metric: str, value: float | None, now: datetime, reason: str = "", *, expected: bool = True) -> Observation:

@@ -13,10 +13,11 @@ from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
 from bot.clients.cluster_state import PodLog, PodState, Workload
+from bot.clients.failed_cap import is_at_cap
 from bot.clients.metrics_text import MetricSample, parse_metrics
 from bot.clients.platform import Platform
 from bot.clients.platform_words import Words
-from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
+from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.ended_pods import ended_since, without_a_log
 from bot.errors import BotError
@@ -24,6 +25,7 @@ from bot.log_entries import Errors, entries, errors_in
 from bot.next_steps import next_steps
 from bot.policy import Policy
 from bot.reply import Button, Buttons, Level, Line, Note, Part, Table, worst
+from bot.restarts import restarts_of
 from bot.stores.plans import Plans
 
 DAY: Final = timedelta(days=1)
@@ -79,7 +81,7 @@ def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | Missing
         severity = None if value is None else severity_of(policy, metric, {"queue": short}, value)
         levels.append(Level.UNKNOWN if value is None else Level(severity or Level.OK))
         number = "unknown" if value is None else f"{value:,}"
-        more = " or more" if word == "failed" and (value or 0) >= FAILED_KEPT else ""
+        more = " or more" if word == "failed" and is_at_cap(value) else ""
         said.append(f"{number}{more} {word}{f' ({severity})' if severity else ''}")
     stands = standstill(counts, seen)
     for words, level in ((stands, Level.WARNING), (missing, Level.UNKNOWN)):
@@ -202,7 +204,7 @@ async def pods(cluster: Platform, role: Workload, now: datetime) -> list[Part]:
     waiting = sorted({pod.waiting for pod in present if pod.waiting})
     restarted = sum(_restarted_lately(pod, now) for pod in present)
     lately = [f"{cluster.words.pods(restarted)} restarted in the last day"] if restarted else []
-    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present), *lately, *waiting])
+    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present, now), *lately, *waiting])
     is_unwell = ready < deployment.replicas or bool(waiting) or bool(restarted)
     level = Level.CRITICAL if ready == 0 or _CRASHING in waiting else Level.WARNING if is_unwell else Level.OK
     return [
@@ -216,10 +218,8 @@ def _restarted_lately(pod: PodState, now: datetime) -> bool:
     return pod.restarts > 0 and (at is None or at > now - DAY)
 
 
-def _restarts(present: list[PodState]) -> str:
-    reasons = sorted({pod.last_restart_reason for pod in present if pod.last_restart_reason})
-    said = _count(sum(pod.restarts for pod in present), "restart")
-    return f"{said} ({', '.join(reasons)})" if reasons else said
+def _restarts(present: list[PodState], now: datetime) -> str:
+    return f"{_count(sum(pod.restarts for pod in present), 'restart')}{restarts_of(present, now)}"
 
 
 async def ping(label: str, reading: Awaitable[float]) -> list[Part]:

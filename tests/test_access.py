@@ -1,10 +1,16 @@
 """Who may: deny by default, and a refusal names the rule and who may instead."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from bot.access import approver_refusal, break_glass_refusal, refusal
+from bot.access import approver_refusal, break_glass_refusal, may_act_alone, refusal
+from bot.oncall import OnCall
 from bot.policy import BreakGlass, Policy
 from bot.request import Actor
+from bot.rota import Rota
+
+NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 
 POLICY = Policy.model_validate(
     {
@@ -70,13 +76,49 @@ def test_who_has_not_the_role_may_not_approve() -> None:
     assert alone.hint == "Who may: nobody at present."
 
 
+def rota(*people: str) -> Rota:
+    """Return a rota with one person at each level."""
+    return Rota(OnCall.model_validate({"levels": [{"title": "L", "people": [one]} for one in people]}))
+
+
+def alone(rule: BreakGlass, on_call: Rota) -> tuple[str, ...]:
+    policy = POLICY.model_copy(update={"break_glass": rule})
+    return may_act_alone(policy, on_call, "/scale", "workers:scale", NOW)
+
+
 def test_who_may_act_alone_is_a_rule_of_its_own() -> None:
-    refused = break_glass_refusal(POLICY, ANN, "/scale")
+    refused = break_glass_refusal(POLICY, ANN, "/scale", ())
     assert refused
     assert refused.message == "/scale has no break-glass rule, so it needs its approvals."
-    policy = POLICY.model_copy(update={"break_glass": BreakGlass(roles=("lead",), commands=("/scale",))})
-    assert break_glass_refusal(policy, BOB, "/scale") is None
-    refused = break_glass_refusal(policy, ANN, "/scale")
+    rule = BreakGlass(roles=("lead",), commands=("/scale",))
+    policy = POLICY.model_copy(update={"break_glass": rule})
+    assert alone(rule, rota()) == ("U2",)
+    assert break_glass_refusal(policy, BOB, "/scale", ("U2",)) is None
+    refused = break_glass_refusal(policy, ANN, "/scale", ("U2",))
     assert refused
     assert refused.message == "Breaking the glass needs one of the roles lead."
     assert refused.hint == "Who may: bob."
+
+
+def test_who_is_on_call_acts_alone_only_where_the_policy_says_so_and_with_the_commands_own_permission() -> None:
+    silent = BreakGlass(commands=("/scale",))
+    rule = BreakGlass(on_call=(1,), commands=("/scale",))
+    assert alone(silent, rota("U1")) == ()
+    assert alone(rule, rota("U1", "U2")) == ("U1",), "of the levels that are named"
+    assert alone(rule, rota("U3")) == (), "being on call gives no rights"
+    assert alone(rule, rota("U9")) == ()
+    assert alone(rule, rota()) == ()
+    assert alone(rule.model_copy(update={"commands": ()}), rota("U1")) == ()
+    policy = POLICY.model_copy(update={"break_glass": rule})
+    refused = break_glass_refusal(policy, BOB, "/scale", ("U1",))
+    assert refused
+    assert refused.message == "Breaking the glass needs being on call at level 1 and the permission to run it."
+    assert refused.hint == "Who may: ann."
+    both = policy.model_copy(update={"break_glass": rule.model_copy(update={"roles": ("lead",), "on_call": (1, 2)})})
+    refused = break_glass_refusal(both, CYN, "/scale", ("U1",))
+    assert refused
+    assert "at level 1 or 2 and the permission to run it, or one of the roles lead." in refused.message
+    nobody = policy.model_copy(update={"break_glass": silent})
+    refused = break_glass_refusal(nobody, BOB, "/scale", ())
+    assert refused
+    assert refused.message == "Breaking the glass needs a role, and the policy names none."

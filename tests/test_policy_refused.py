@@ -20,9 +20,28 @@ starts = 2026-03-02T09:00:00
 zone = "Europe/Berlin"
 """
 
+WHO = "oncall has Vera Viewer at level"
 OF_NO_SUCH_LABEL = "the rule 'email-queue' names the label 'queu', which the metric 'queue_waiting' does not have"
 # What is edited, which line is at fault (its text), and the whole sentence.
 BAD = {
+    "a level that could not acknowledge": (
+        'people = ["U0CTO"]',
+        'people = ["U0VIEWER"]',
+        'people = ["U0VIEWER"]',
+        f"{WHO} 4, who has no role with alerts:acknowledge",
+    ),
+    "a turn of somebody who could not acknowledge": (
+        'people = ["U0OPERATOR", "U0ONCALL"]',
+        'people = ["U0OPERATOR", "U0VIEWER"]',
+        'people = ["U0OPERATOR", "U0VIEWER"]',
+        f"{WHO} 1, who has no role with alerts:acknowledge",
+    ),
+    "a level of the break-glass rule that is not there": (
+        "on_call = [1]",
+        "on_call = [1, 5]",
+        "on_call = [1, 5]",
+        "break_glass names level 5; there are 4",
+    ),
     "a rule about an unknown queue": (
         'match = { queue = "email" }',
         'match = { queue = "mail" }',
@@ -102,7 +121,7 @@ BAD = {
         "the rotations 1 and 2 are both of level 1 and overlap from 2026-03-02 08:00 UTC on",
     ),
     "an escalation to nobody": (
-        'title = "CTO"\npeople = ["U0VIEWER"]',
+        'title = "CTO"\npeople = ["U0CTO"]',
         'title = "CTO"\npeople = []',
         'after = ["10m", "20m", "30m"]',
         "the escalation calls level 4, where oncall names nobody",

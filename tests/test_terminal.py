@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from rich.console import Console
 
 from bot.app import clock
@@ -26,6 +27,7 @@ from bot.stores.executors import CONSOLE, Executors
 from bot.stores.plans import Plans
 from bot.stores.requests import AuditEntry, Requests
 from bot.stores.runs import Runs
+from bot.stores.tables import run_steps
 from bot.terminal import Click, Login, actor_of, check, decide, manifest, run_line, write_documents
 from sandbox.ports import free_port
 from tests.clients.kubernetes_server import DEPLOYMENTS, PODS, KubernetesServer, deployment, kubernetes_server, pod
@@ -257,7 +259,7 @@ async def test_the_requester_cannot_approve_and_somebody_else_can(desk: Desk) ->
 async def test_denying_and_cancelling(desk: Desk) -> None:
     await desk.run("/scale-workers 3")
     plan = desk.plan()
-    with pytest.raises(UsageError, match="deny needs a reason"):
+    with pytest.raises(UsageError, match="Denying needs a reason"):
         await desk.decide(plan, "deny", AMIR)
     assert await desk.decide(plan, "deny", AMIR, "not today") == 0
     assert "not today" in desk.said
@@ -279,6 +281,34 @@ async def test_a_plan_that_no_longer_fits_is_made_again(desk: Desk) -> None:
     assert "no longer fits" in desk.said
     assert await desk.decide(plan, "replan", OLGA) == 0
     assert desk.plan() != plan
+
+
+async def test_a_run_that_only_watches_is_stopped(desk: Desk) -> None:
+    await desk.run("/scale-workers 3")
+    plan = desk.plan()
+    await desk.decide(plan, "approve", AMIR)
+    assert await desk.decide(plan, "stop_watching", AMIR) == 1
+    assert "is running and does more than watch: this click changes nothing" in desk.said
+    stored = await Plans(desk.database).get(plan)
+    assert stored is not None
+    last = len(stored.plan.steps) - 1
+    watching = stored.plan.steps[last].model_copy(update={"watches": True})
+    changed = stored.plan.model_copy(update={"steps": (*stored.plan.steps[:last], watching)})
+    async with desk.database.transaction() as connection:
+        await Plans(desk.database).move(connection, plan, ("started",), plan=changed.model_dump(mode="json"))
+        done = sa.update(run_steps).where(run_steps.c.run_id == plan, run_steps.c.number < last)
+        await connection.execute(done.values(status="done"))
+    assert await desk.decide(plan, "stop_watching", AMIR) == 0
+    assert "watching ended by approver" in desk.said
+    assert await Runs(desk.database).running() == []
+
+
+async def test_the_same_line_twice_says_which_plan_it_is(desk: Desk) -> None:
+    await desk.run("/scale-workers 3")
+    plan = desk.plan()
+    assert await desk.run("/scale-workers 3") == 0
+    assert "The same is asked for already" in desk.said
+    assert f"Plan {plan} waits for approval, 0 of 1." in desk.said
 
 
 async def test_an_unknown_plan_or_action(desk: Desk) -> None:

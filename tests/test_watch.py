@@ -68,3 +68,10 @@ async def test_what_waits_for_slack_is_trouble_and_what_slack_refused_is_counted
     assert waiting is not None
     await outbox.sent(waiting, NOW, channel="C1", ts="1.0")
     assert await problems(made) == {"outbox": ""}
+
+
+async def test_a_card_that_changes_all_the_time_is_as_old_as_what_slack_last_took(database: Database) -> None:
+    outbox, made = Outbox(database), watch(database, CollectorRegistry())
+    for seconds in range(0, 300, 30):
+        await outbox.put(Message("card", "C1", say(f"{seconds} jobs")), NOW + timedelta(seconds=seconds))
+    assert await problems(made) == {"outbox": "1 messages are older than 0:02:00"}

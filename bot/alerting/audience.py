@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
+from bot.oncall import ONCALL
 from bot.policy import Policy
 from bot.rota import Rota
-
-ONCALL: Final = "oncall"
 
 
 @dataclass(frozen=True)

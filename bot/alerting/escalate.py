@@ -41,9 +41,9 @@ def escalate(
         if wants_somebody(incident):
             made = list(under_way.get(incident.id, ()))
             while (level := _next(made, rota, rules, now)) is not None:
-                began = made[0].began_at if made else now
+                began, number = (made[0].began_at, made[-1].number + 1) if made else (now, 1)
                 people = rota.on_call(level, now).people
-                made.append(Call(incident.id, began, len(made) + 1, level, now, people))
+                made.append(Call(incident.id, began, number, level, now, people))
                 due.append(made[-1])
     return due
 

@@ -67,7 +67,7 @@ class Paging:
 
     async def _look(self, now: datetime, connection: AsyncConnection) -> Look:
         moment = await self._escalating.moment(self._policy(), now, connection)
-        paged = {one.page.incident: one for one in await self._pages.open(connection)}
+        paged = {one.page.incident: one for one in await self._pages.newest(connection)}
         made = await self._calls.of(paged.keys(), connection) if paged else {}
         policy = moment.policy
         incidents = {name: page_incident(Standing(one), policy) for name, one in paged.items()}

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from bot.alert_rule import AlertRule
-from bot.clients.queue_layout import FAILED_KEPT
+from bot.clients.failed_cap import is_at_cap
 from bot.elapsed import elapsed
 
 # What the values of a metric that is yes or no are called, 0 first.
@@ -23,12 +23,12 @@ def shown(value: float, rule: AlertRule) -> str:
 
 
 def measured(value: float, rule: AlertRule) -> str:
-    """Say a number; workers keep so many failed jobs and no more, so that these are "that many or more"."""
+    """Say a number; as many failed jobs as workers keep are "that many or more"."""
     if rule.unit == "s":
         return elapsed(timedelta(seconds=value))
     if rule.unit == "ms":
         return f"{number(value)} ms"
-    is_capped = rule.metric == "queue_failed" and value >= FAILED_KEPT
+    is_capped = rule.metric == "queue_failed" and is_at_cap(value)
     return f"{number(value)} or more" if is_capped else number(value)
 
 

@@ -26,6 +26,7 @@ from bot.masking import cut, mask
 _REASONS: Final = ("ScalingReplicaSet", "SuccessfulRescale")
 # Whoever keeps the objects in step with their spec is not who changed them.
 _CONTROLLERS: Final = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})
+_FAILED: Final = "Failed"  # what succeeds is a job's pod, which is to end
 _SHOWN: Final = 200
 
 
@@ -144,10 +145,17 @@ class ClusterChanges:
             workloads.seconds,
         )
         pods = [pod_state(pod, "") for pod in found.items]
+        ended = [(pod, pod.ending) for pod in pods if pod.ending is not None and pod.phase == _FAILED]
         return [
             SystemChange(at=pod.last_restart_at, kind="restart", what=f"{pod.name}: {_ended(pod.last_restart_reason)}")
             for pod in pods
             if pod.last_restart_at is not None
+        ] + [
+            SystemChange(
+                at=end.at, kind="restart", what=f"{pod.name}: it ended ({end.reason}), not to be started again"
+            )
+            for pod, end in ended
+            if end.at is not None
         ]
 
 

@@ -226,6 +226,7 @@ def _listed(container: Container) -> ListedPod:
         started_at=container.started_at,
         node="",
         image=container.config.image,
+        restarted_at=container.restarted_at,
         requested=dict.fromkeys(limits),
         limits=limits,
     )

@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 
 from redis.exceptions import NoPermissionError, RedisError
 
+from bot.clients.failed_cap import is_at_cap
+
 # The lists of the runbook: nova:email:waiting and nova:email:failed.
 RUNBOOK_PREFIX: Final = "nova"
-# BullMQ's workers keep this many failed jobs in NovaPulse's settings, so that more cannot be seen.
-FAILED_KEPT: Final = 1000
 
 Layout = Literal["bullmq5", "bullmq6", "bullmq", "plain"]
 Command = tuple[str | int, ...]
@@ -101,7 +101,7 @@ class QueueSnapshot:
     @property
     def failed_is_capped(self) -> bool:
         """Whether the failed count means "that many or more"."""
-        return self.layout != "plain" and (self.counts.failed or 0) >= FAILED_KEPT
+        return self.layout != "plain" and is_at_cap(self.counts.failed)
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,8 @@ def read_bullmq(name: str, answers: Answers) -> Reading | None:
     numbers = {field: answers[field] for field in (*_LISTS, *_SETS)}
     if not is_bullmq(answers) and not any(isinstance(number, int) and number for number in numbers.values()):
         return None
-    for answer in answers.values():
-        _checked(answer)
+    if problem := next((answer for answer in answers.values() if isinstance(answer, RedisError)), None):
+        raise problem
     for field, last in (("waiting", answers["wait:-1"]), ("paused", answers["paused:-1"])):
         numbers[field] -= 1 if str(last or "").startswith(_MARKER) else 0
     version, paused = answers["meta"]

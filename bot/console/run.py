@@ -10,7 +10,7 @@ from bot.console.render import Screen
 from bot.dispatch.parse import split_line
 from bot.errors import UsageError
 from bot.reply import Level, Reply
-from bot.request import WITH_REASON, Actor, Decision, DecisionAction, Request
+from bot.request import Actor, Decision, DecisionAction, Request, lacking
 from bot.stores.outbox import Outbox
 
 # As monitoring plugins end, so that a script can tell how bad it is.
@@ -56,8 +56,8 @@ def decision(plan: str, action: str, reason: str, actor: Actor, now: datetime) -
     """Return what somebody at the terminal decides about a plan; raises UsageError."""
     if action not in _ACTIONS:
         raise UsageError(f"{action!r} is none of {', '.join(_ACTIONS)}.", usage="decide <plan> <action> [--reason ...]")
-    if action in WITH_REASON and not reason.strip():
-        raise UsageError(f"{action} needs a reason.", usage=f"decide {plan} {action} --reason ...", argument="reason")
+    if missing := lacking(action, reason):
+        raise UsageError(missing, usage=f"decide {plan} {action} --reason ...", argument="reason")
     shared = {"actor": actor, "action": action, "subject": plan, "reason": reason.strip(), "received_at": now}
     return Decision.model_validate({"id": f"console:{secrets.token_hex(12)}", **shared})
 

@@ -20,7 +20,7 @@ from bot.dispatch.proposal import Proposal
 from bot.errors import Refused
 from bot.masking import cut, mask
 from bot.policy import PolicyInForce
-from bot.request import Decision
+from bot.request import Decision, lacking
 from bot.stores.database import PROPOSAL_LOCK, Database
 from bot.stores.plans import OPEN, Plans, PlanStatus, StoredPlan, Vote
 from bot.stores.requests import Requests
@@ -101,7 +101,8 @@ class Approvals:
     async def check(self, decision: Decision, now: datetime) -> None:
         """Raise the ``Refused`` that the decision would meet once it has its reason."""
         stored = _found(await self._plans.get(decision.subject), decision)
-        if refused := rights.refusal(self._policy.current, stored, decision, now):
+        alone = await self._notices.duty.alone(stored, now)
+        if refused := rights.refusal(self._policy.current, stored, decision, now, alone=alone):
             raise refused
 
     async def decide(self, decision: Decision, now: datetime) -> Answer:
@@ -121,7 +122,8 @@ class Approvals:
                 return Answer("done", "took effect before a restart", None, plan_id=stored.id)
             if mine:
                 return repeated(decision, await self._so_far(connection, stored))
-            refused = rights.refusal(self._policy.current, stored, decision, now)
+            alone = await self._notices.duty.alone(stored, now, connection)
+            refused = rights.refusal(self._policy.current, stored, decision, now, alone=alone)
             if stored.is_due(now):
                 await self.expire(connection, stored, now)
             elif refused is None:
@@ -155,8 +157,8 @@ class Approvals:
         return f"approved, {needed - missing} of {needed}: it starts"
 
     async def _deny(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
-        if not vote.reason:
-            raise Refused("Denying needs a reason, so that the person who asked knows what to do.")
+        if missing := lacking("deny", vote.reason):
+            raise Refused(missing)
         await self._plans.vote(connection, stored.id, vote)
         await self.close(connection, stored, "denied", f"denied by {vote.actor.name}: {vote.reason}", now)
         return f"denied: {vote.reason}"
@@ -167,8 +169,8 @@ class Approvals:
         return "cancelled"
 
     async def _break_glass(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
-        if not vote.reason:
-            raise Refused("Acting alone needs a typed reason.")
+        if missing := lacking("break_glass", vote.reason):
+            raise Refused(missing)
         await self._plans.vote(connection, stored.id, vote)
         await self._quorum(connection, stored, now, break_glass=True)
         await self._notices.break_glass(connection, stored, vote, now)

@@ -43,12 +43,14 @@ _VERBS: Final = {
     "stop_watching": "Watching ended",
 }
 _ANSWERS: Final = {"confirm": "confirmed", "deny": "said not to be done"}
+_NAMED: Final = 5  # of those who may act alone
 
 
 @dataclass(frozen=True)
 class CardView:
     """Everything a card shows. ``approvers`` may decide; ``notify`` rings them, which only the first posting does.
 
+    ``alone`` may act alone at present, where ``break_glass`` says that the command has such a rule.
     ``no_undo`` is why a run that could be undone is not to be any more, ``undo_at_once`` that nobody has to approve
     it, ``ended`` how its effect came to an end, ``renewed`` the plan that the bot made in the place of this one.
     """
@@ -59,6 +61,7 @@ class CardView:
     run: StoredRun | None = None
     approvers: tuple[Actor, ...] = ()
     break_glass: bool = False
+    alone: tuple[Actor, ...] = ()
     undo_offered: bool = False
     undo_at_once: bool = False
     no_undo: tuple[Span, ...] = ()
@@ -160,10 +163,24 @@ def _asked(view: CardView) -> Iterator[Part]:
     if stored.status == "waiting":
         needed = stored.needed - len(approvals(view.votes))
         until = ("\nCan be approved until ", When(at=stored.approve_by), "; after that it expires.")
-        alone = ("\nIn an emergency, whoever is on call may act alone, with a reason.",) if view.break_glass else ()
-        yield Text.of(f"Needs {needed} more of: ", *_people(view), *until, *alone)
+        yield Text.of(f"Needs {needed} more of: ", *_people(view), *until, *_alone(view))
     if stored.status == "approved" and stored.execute_by is not None:
         yield Note.of("Has to start until ", When(at=stored.execute_by), "; after that it expires.")
+
+
+def _alone(view: CardView) -> Iterator[Span]:
+    """Name those for whom it is true at present; who has it by being on call changes with the rota."""
+    if not view.break_glass:
+        return
+    if not view.alone:
+        yield "\nNobody may act alone at present."
+        return
+    yield "\nIn an emergency "
+    for number, actor in enumerate(view.alone[:_NAMED]):
+        yield from (" or ",) if number else ()
+        yield _person(actor)
+    more = len(view.alone) - _NAMED
+    yield f"{f' or {more} more' if more > 0 else ''} may act alone, with a reason."
 
 
 def _people(view: CardView) -> tuple[Span, ...]:
@@ -197,7 +214,7 @@ def _plan_buttons(view: CardView) -> Iterator[Button]:
         yield Button(label="Deny", action="deny", value=stored.id, style="danger")
     if stored.status in ("waiting", "approved"):
         yield Button(label="Cancel my request", action="cancel", value=stored.id)
-    if stored.status == "waiting" and view.break_glass:
+    if stored.status == "waiting" and view.alone:
         yield Button(label="Break glass", action="break_glass", value=stored.id, style="danger")
     yield from offered(stored.plan.offers if stored.status == "waiting" else ())
     if stored.status in ("stale", "expired") and not view.renewed:

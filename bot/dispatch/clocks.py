@@ -10,6 +10,7 @@ from bot.dispatch.freezing import Freezing
 from bot.dispatch.gate import Gate
 from bot.dispatch.notices import Notices
 from bot.policy import PolicyInForce
+from bot.rota import Rota
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.runs import Locks
@@ -39,15 +40,17 @@ class Clocks:
         """Expire, ask next, and advance what is approved; one plan's trouble does not hold up the others."""
         await self._freezing.tick(now)
         undecided = await self._plans.undecided()
-        crowds = await self._crowds(undecided)
+        crowds, rota = await self._crowds(undecided), await self._notices.duty.rota(now)
         for stored in undecided:
             try:
                 await self._look(stored, now)
                 crowd = frozenset[str]().union(*(crowds[target] for target in stored.plan.targets))
-                await self._introduce(stored.id, crowd, now)
+                await self._introduce(stored, crowd, rota, now)
             except Exception:
                 log.exception("a waiting plan could not be looked at", plan=stored.id)
-        self._shown = {stored.id: self._shown[stored.id] for stored in undecided if stored.id in self._shown}
+        waiting = {stored.id for stored in undecided}
+        self._shown = {plan_id: crowd for plan_id, crowd in self._shown.items() if plan_id in waiting}
+        self._notices.keep(waiting)
 
     async def _crowds(self, undecided: list[StoredPlan]) -> dict[str, Crowd]:
         """Return what waits for or holds each target, and how far it is: its plans' cards name each other."""
@@ -57,15 +60,20 @@ class Clocks:
         members += [(lock.target, f"{lock.run_id} {'watches' if watching[lock.run_id] else 'runs'}") for lock in locks]
         return {target: frozenset(id_ for other, id_ in members if other == target) for target, _ in members}
 
-    async def _introduce(self, plan_id: str, crowd: Crowd, now: datetime) -> None:
-        """Bring a waiting plan's card up to date where it does not name those who are there now."""
-        if crowd == self._shown.get(plan_id, frozenset({plan_id})):
-            return
-        async with self._database.transaction() as connection:
-            current = await self._plans.locked(connection, plan_id)
-            if current is not None and current.status == "waiting":
-                await self._notices.card(connection, plan_id, now)
-        self._shown[plan_id] = crowd
+    async def _introduce(self, stored: StoredPlan, crowd: Crowd, rota: Rota, now: datetime) -> None:
+        """Bring a waiting plan's card up to date where it does not name those who are there, or on call, now.
+
+        A card that this process has not drawn names whoever was on call when it was made.
+        """
+        duty, plan_id = self._notices.duty, stored.id
+        alone, before = duty.alone_by(rota, stored, now), self._notices.alone.get(plan_id)
+        before = duty.alone_by(rota, stored, stored.created_at) if before is None else before
+        if crowd != self._shown.get(plan_id, frozenset({plan_id})) or alone != before:
+            async with self._database.transaction() as connection:
+                current = await self._plans.locked(connection, plan_id)
+                if current is not None and current.status == "waiting":
+                    await self._notices.card(connection, plan_id, now)
+        self._shown[plan_id], self._notices.alone[plan_id] = crowd, alone
 
     async def _look(self, stored: StoredPlan, now: datetime) -> None:
         if stored.is_due(now):

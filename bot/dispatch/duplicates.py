@@ -27,10 +27,10 @@ class Duplicates:
         """Return the open plan that is the same, or None, and the ids of those that only look so.
 
         Its moments and stamps are its request's, so that it is not compared itself: the same line was typed, and what
-        it plans still fits. The very request of a plan is none of its duplicates.
+        it plans still fits. The very request of a plan is none of its duplicates, nor is what it replaces.
         """
         alike = await self._plans.alike(proposal.command, proposal.arguments)
-        others = [other for other in alike if other.request_id != proposal.request.id]
+        others = [it for it in alike if it.request_id != proposal.request.id and it.id != proposal.replaces]
         for other in others:
             if await self._is_same(other, proposal, now):
                 return other, frozenset()

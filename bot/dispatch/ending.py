@@ -51,14 +51,13 @@ class Ending:
         if stored is None or run is None or not only_watches(stored.plan, run):
             return False
         ended = f"watching ended {why}"
-        await self._succeeded(connection, stored, run, ended, now)
-        return True
+        return await self._succeeded(connection, stored, run, ended, now)
 
     async def _succeeded(
         self, connection: AsyncConnection, stored: StoredPlan, run: StoredRun, early: str, now: datetime
-    ) -> None:
+    ) -> bool:
         if not await self._runs.finish(connection, run.id, "succeeded", early, now):
-            return
+            return False
         if early:
             await self._cut_short(connection, run.id, early, now)
         await self._locks.release(connection, run.id)
@@ -67,6 +66,7 @@ class Ending:
         if stored.undo_of:
             await self._runs.undone(connection, stored.undo_of, run.id)
         await self._notices.card(connection, run.id, now)
+        return True
 
     async def _cut_short(self, connection: AsyncConnection, run_id: str, early: str, now: datetime) -> None:
         """Leave the rest of what is being watched out; read anew, because its executor may have begun the next."""

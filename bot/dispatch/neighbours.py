@@ -47,6 +47,6 @@ def neighbour_lines(neighbours: tuple[Neighbour, ...]) -> Iterator[Part]:
 def _goes_first(first: list[str]) -> str:
     names, goes, has = (first[0], "goes", "has") if len(first) == 1 else (", ".join(first), "go", "have")
     return (
-        f"{names} {goes} first. This is refused then where that moves what it relies on, and has to be planned and "
-        f"approved again: better decide when {names} {has} ended."
+        f"{names} {goes} first. Where that moves what this relies on, an approval given before is void: "
+        f"better decide when {names} {has} ended."
     )

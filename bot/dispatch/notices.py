@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import access
 from bot.catalog import Catalog
 from bot.dispatch.cards import CardView, approvals, card
+from bot.dispatch.duty import Duty
 from bot.dispatch.neighbours import Neighbour, State
 from bot.dispatch.proposal import AGAIN
 from bot.dispatch.run_cards import only_watches
@@ -36,6 +37,8 @@ class Notices:
         self._outbox = outbox
         self._catalog = catalog
         self._policy = policy
+        self.duty = Duty(database, catalog, policy)
+        self.alone: dict[str, tuple[str, ...]] = {}  # by plan: who may act alone by the card that was drawn last
         self._alerts_channel = alerts_channel
 
     async def answer(self, item: Request | Decision, reply: Reply, now: datetime) -> None:
@@ -68,13 +71,17 @@ class Notices:
         for previous in await touched.before(connection, run, stored):
             await self._put_card(connection, previous, now)
 
-    async def show(self, plan_id: str) -> Reply:
+    def keep(self, plans: set[str]) -> None:
+        """Remember what the cards of these plans say, and of no others."""
+        self.alone = {plan_id: people for plan_id, people in self.alone.items() if plan_id in plans}
+
+    async def show(self, plan_id: str, now: datetime) -> Reply:
         """Return the card as it stands, for the console; raises ``KeyError`` where there is no such plan."""
         async with self._database.reading() as connection:
             stored = await self._plans.get(plan_id, connection)
             if stored is None:
                 raise KeyError(plan_id)
-            return card(await self._view(connection, stored))
+            return card(await self._view(connection, stored, now))
 
     async def elsewhere(self, stored: StoredPlan, channel: str) -> Reply | None:
         """Say where the plan's card is, for who asked in this channel and does not see it there; None where they do."""
@@ -108,11 +115,8 @@ class Notices:
 
     async def ask_next(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> None:
         """Ring those who are asked when nobody has answered."""
-        policy = self._policy.current
-        members = self._actors(policy.members(policy.approval(stored.command).ask_next))
-        asked = [actor for actor in members if actor.id != stored.requester.id]
         people: list[Span] = []
-        for actor in asked:
+        for actor in self._actors(await self.duty.asked(stored, now, connection)):
             people += [", " if people else "", Person(id=actor.id, name=actor.name, notify=True)]
         reply = say(
             f"Nobody has decided yet: {stored.plan.title}",
@@ -127,10 +131,11 @@ class Notices:
         await self._put(connection, key, self._alerts_channel, reply, now)
 
     async def break_glass(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> None:
-        """Announce that somebody acts alone."""
+        """Announce that somebody acts alone, and by what they may."""
+        why = await self.duty.why(vote.actor.id, now, connection)
         reply = say(
             f"Break glass: {stored.plan.title}",
-            Text.of(Person(id=vote.actor.id, name=vote.actor.name), " acts without a second person."),
+            Text.of(Person(id=vote.actor.id, name=vote.actor.name), f", {why}, acts without a second person."),
             Text.of("Reason: ", vote.reason),
             Text.of(
                 "It is ", _card_of(stored), ", requested by ", stored.requester.name, ". It is on record for review."
@@ -147,13 +152,16 @@ class Notices:
             return None
         key = f"plan:{plan_id}"
         there = await self._outbox.posted(key, connection)
-        drawn = card(await self._view(connection, stored, notify=there is None or there.sent_version == 0))
+        view = await self._view(connection, stored, now, notify=there is None or there.sent_version == 0)
+        self.alone[plan_id] = tuple(actor.id for actor in view.alone)
         thread = stored.plan.thread
-        message = Message(key, stored.channel, drawn, CARD, response_url=response_url, thread_of=thread)
+        message = Message(key, stored.channel, card(view), CARD, response_url=response_url, thread_of=thread)
         await self._outbox.put(message, now, connection=connection)
         return stored
 
-    async def _view(self, connection: AsyncConnection, stored: StoredPlan, *, notify: bool = False) -> CardView:
+    async def _view(
+        self, connection: AsyncConnection, stored: StoredPlan, now: datetime, *, notify: bool = False
+    ) -> CardView:
         policy = self._policy.current
         approvers = access.approvers(policy, command=stored.command, requester=stored.requester.id)
         run = await self._runs.get(stored.id, connection)
@@ -165,6 +173,7 @@ class Notices:
             run=run,
             approvers=self._actors(approvers),
             break_glass=stored.command in policy.break_glass.commands,
+            alone=self._actors(await self.duty.alone(stored, now, connection)),
             ended=ended,
             undo_offered=may_undo(stored, run) and not ended,
             undo_at_once=stored.plan.undo is not None and not policy.approval(stored.plan.undo.command).needed,

@@ -110,7 +110,7 @@ class Dispatcher:
         A plan's card is returned as well as posted, because somebody in Slack has to decide on it.
         """
         answer = await self._answered(request)
-        return await self._rooms.notices.show(answer.plan_id) if answer.plan_id else answer.said
+        return await self._rooms.notices.show(answer.plan_id, self._clock()) if answer.plan_id else answer.said
 
     async def decide(self, decision: Decision) -> Reply | None:
         """Accept and handle a decision of the console; None where the plan's card says what came of it."""

@@ -20,13 +20,14 @@ AGAIN: Final = "again:"
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a request would change; ``undo_of`` is the run that it takes back."""
+    """What a request would change; ``undo_of`` is the run that it takes back, ``replaces`` the plan it is made for."""
 
     request: Request
     command: str
     arguments: dict[str, JsonValue]
     plan: Plan
     undo_of: str | None = None
+    replaces: str = ""
 
     def stored(self, rule: ApprovalRule, now: datetime, *, channel: str) -> StoredPlan:
         """Return it as a plan of its own under this rule; ``channel`` gets the card where the request had none."""

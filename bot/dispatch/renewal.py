@@ -51,5 +51,5 @@ class Renewal:
         except Exception:
             log.exception("a plan that was overtaken could not be made again", plan=stored.id)
             return None
-        made = Proposal(request, stored.command, arguments, plan)
+        made = Proposal(request, stored.command, arguments, plan, replaces=stored.id)
         return None if await self._approvals.duplicate(made, now) else made

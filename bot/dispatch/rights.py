@@ -17,8 +17,13 @@ _DECIDABLE: Final[dict[str, tuple[PlanStatus, ...]]] = {
 }
 
 
-def refusal(policy: Policy, stored: StoredPlan, decision: Decision, now: datetime) -> Refused | None:
-    """Return None where the decision can be taken now, else why not; whether it has its reason is not looked at."""
+def refusal(
+    policy: Policy, stored: StoredPlan, decision: Decision, now: datetime, *, alone: tuple[str, ...] = ()
+) -> Refused | None:
+    """Return None where the decision can be taken now, else why not; whether it has its reason is not looked at.
+
+    ``alone`` are those who may act alone on the plan now.
+    """
     if stored.is_due(now):
         return Refused(f"The time to decide on {stored.id} is over: it has expired.", hint="Plan it again.")
     if stored.status not in _DECIDABLE[decision.action]:
@@ -26,7 +31,7 @@ def refusal(policy: Policy, stored: StoredPlan, decision: Decision, now: datetim
     if decision.action == "cancel":
         return _cancel_refusal(stored, decision)
     if decision.action == "break_glass":
-        return access.break_glass_refusal(policy, decision.actor, stored.command)
+        return access.break_glass_refusal(policy, decision.actor, stored.command, alone)
     return access.approver_refusal(policy, decision.actor, command=stored.command, requester=stored.requester.id)
 
 

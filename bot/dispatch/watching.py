@@ -5,7 +5,6 @@ from datetime import datetime
 from bot import access
 from bot.dispatch.ending import Ending
 from bot.dispatch.planner import Planner
-from bot.dispatch.run_cards import only_watches
 from bot.errors import Refused
 from bot.policy import PolicyInForce
 from bot.request import Decision
@@ -36,14 +35,16 @@ class Watching:
             votes = await self._plans.votes(run_id, connection)
             if decision.id in {vote.click for vote in votes}:
                 return "took effect before a restart"
-            run = await self._runs.get(run_id, connection)
-            if run is None or not only_watches(stored.plan, run):
-                how = run.status if run else stored.status
-                doing = "running and does more than watch" if how == "running" else how
-                raise Refused(f"{run_id} is {doing}: this click changes nothing.")
             await self._plans.vote(connection, run_id, Vote(decision.actor, decision.action, "", now, decision.id))
-            await self._ending.stop_watching(connection, run_id, f"by {decision.actor.name}", now)
+            if not await self._ending.stop_watching(connection, run_id, f"by {decision.actor.name}", now):
+                raise await self._nothing_to_stop(stored)
         return "watching ended"
+
+    async def _nothing_to_stop(self, stored: StoredPlan) -> Refused:
+        run = await self._runs.get(stored.id)
+        doing = run.status if run else stored.status
+        how = "running and does more than watch" if doing == "running" else doing
+        return Refused(f"{stored.id} is {how}: this click changes nothing.")
 
     def _refusal(self, stored: StoredPlan, decision: Decision) -> Refused | None:
         """Return None for whoever may run the command or decide about it."""

@@ -42,6 +42,12 @@ def unescape(text: str) -> str:
     return "".join(char for char in text if char.isspace() or unicodedata.category(char) not in _UNSEEN)
 
 
+def mentioned(text: str) -> dict[str, str]:
+    """Return what people call whom or what Slack wrote an id for: ``<@U1|ann>`` is @ann, ``<#C1|ops>`` #ops."""
+    found = (each.groups() for each in _WRITTEN_BY_SLACK.finditer(text))
+    return {name: f"{sign}{label}" for sign, name, label, _, _ in found if sign in ("@", "#") and label}
+
+
 def _typed(found: re.Match[str]) -> str:
     sign, name, label, address, written = found.groups()
     if sign == "!":

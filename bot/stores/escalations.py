@@ -48,8 +48,15 @@ class Escalations:
         return _by_incident((await connection.execute(query)).mappings())
 
     async def of(self, incidents: Collection[str], connection: AsyncConnection | None = None) -> dict[str, list[Call]]:
-        """Return every call about these, by incident, in their order, those of rounds that are over too."""
-        query = sa.select(escalations).where(escalations.c.incident.in_(incidents))
+        """Return the calls about these, by incident, in their order, those of rounds that are over too.
+
+        Of a level that was called again and again within one round it is the last call, so that they stay few.
+        """
+        columns = (escalations.c.incident, escalations.c.began_at, escalations.c.level)
+        last = sa.select(*columns, sa.func.max(escalations.c.number).label("number"))
+        last_ones = last.where(escalations.c.incident.in_(incidents)).group_by(*columns).subquery()
+        same = (escalations.c[name] == last_ones.c[name] for name in ("incident", "began_at", "number"))
+        query = sa.select(escalations).join(last_ones, sa.and_(*same))
         query = query.order_by(escalations.c.began_at, escalations.c.number)
         async with nullcontext(connection) if connection is not None else self._database.reading() as joined:
             return _by_incident((await joined.execute(query)).mappings())

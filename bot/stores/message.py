@@ -58,7 +58,8 @@ class Message:
 class Delivery:
     """A message on its way: its newest version, what is confirmed of it (``sent_version``), where it stands.
 
-    ``acknowledged`` says that PagerDuty may hold the page as acknowledged, whatever its newest version asks for.
+    What is not delivered waits since ``unsent_since``, however often it changed meanwhile. ``acknowledged`` says that
+    PagerDuty may hold the page as acknowledged, whatever its newest version asks for.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Delivery:
     error: str
     created_at: datetime
     changed_at: datetime
+    unsent_since: datetime
     via: Via
     page: Page | None
     incident: str

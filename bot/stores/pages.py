@@ -15,6 +15,7 @@ from bot.stores.database import Database
 from bot.stores.oncall_tables import pages
 
 PREFIX: Final = "page-"
+_OPEN: Final = sa.select(pages).where(pages.c.ended_at.is_(None))
 
 
 class Page(BaseModel):
@@ -82,11 +83,16 @@ class Pages:
         row = (await connection.execute(sa.select(pages).where(pages.c.id == page))).mappings().first()
         return _paged(row) if row else None
 
-    async def open(self, connection: AsyncConnection | None = None, *, limit: int = 100) -> list[Paged]:
+    async def open(self, *, limit: int = 100) -> list[Paged]:
         """Return the pages that nobody has ended, the oldest first."""
-        query = sa.select(pages).where(pages.c.ended_at.is_(None)).order_by(pages.c.at, pages.c.id).limit(limit)
-        async with self._joined(connection) as joined:
-            return [_paged(row) for row in (await joined.execute(query)).mappings()]
+        async with self._database.reading() as connection:
+            rows = await connection.execute(_OPEN.order_by(pages.c.at, pages.c.id).limit(limit))
+            return [_paged(row) for row in rows.mappings()]
+
+    async def newest(self, connection: AsyncConnection, *, limit: int = 200) -> list[Paged]:
+        """Return so many of the pages that nobody has ended, the newest first: a forgotten one is in nobody's way."""
+        rows = await connection.execute(_OPEN.order_by(pages.c.at.desc(), pages.c.id).limit(limit))
+        return [_paged(row) for row in rows.mappings()]
 
     async def called(self, page: str, level: int, people: tuple[str, ...], connection: AsyncConnection) -> None:
         """Record that another level was called for an open page, or the same again: nobody has it in hand then."""

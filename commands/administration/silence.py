@@ -18,6 +18,7 @@ from bot.plan import Change, Plan, Step, Undo
 from bot.policy_file import PolicyFile
 from bot.reply import Note, Reply, say
 from bot.request import Request
+from bot.sentence import sentence
 from bot.silence import Silence
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.silences import Silences
@@ -130,7 +131,7 @@ def _unknown(new: Silence, alerts: Sequence[Firing], policy: PolicyFile) -> tupl
     """Say which conditions name what no alert can have; what fires now has its labels, whatever the policy knows."""
     there = {label for one in alerts for label in one.labels.items()}
     found = [policy.labels.problem(one) for one in new.matchers if (one.label, one.value) not in there]
-    return tuple(words if words.endswith("?") else f"{words}." for words in found if words)
+    return tuple(sentence(words) for words in found if words)
 
 
 def _start(new: Silence, muted: Muted, unknown: tuple[str, ...], incident: Incident | None) -> Plan:

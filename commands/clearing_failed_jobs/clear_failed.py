@@ -7,12 +7,12 @@ from typing import Annotated, Final
 from pydantic import Field, JsonValue
 
 from bot.archived import KEPT_FOR
+from bot.clients.failed_cap import FAILED_KEPT
 from bot.clients.queue_changes import QueueChanges
-from bot.clients.queue_layout import FAILED_KEPT
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import Conflicting, UserError
-from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.failed_choice import TIMEOUT, Asked, Choice, choose, locks_of
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
 from bot.request import Request
@@ -80,7 +80,8 @@ async def clear_failed(  # noqa: PLR0913 - six arguments of the command, six thi
 def _clearing(choice: Choice, archive: str) -> Plan:
     return Plan(
         title=f"Clear {_jobs(choice.jobs)} of {choice.where}",
-        target=TARGET,
+        target=choice.locks[0],
+        also=choice.locks[1:],
         touches=(f"archive/{archive}",),
         changes=tuple(
             Change(what=choice.said(survey), before="kept", after=f"removed, archived as {archive}")
@@ -115,7 +116,8 @@ def _dropping(choice: Choice) -> Plan:
         raise Conflicting(f"{plain} is kept in a plain list, which is always archived.", argument="no_archive")
     return Plan(
         title=f"Clear {_jobs(choice.jobs)} of {choice.where} for good",
-        target=TARGET,
+        target=choice.locks[0],
+        also=choice.locks[1:],
         changes=tuple(Change(what=choice.said(survey), before="kept", after="removed") for survey in choice.surveys),
         facts=choice.facts,
         steps=tuple(
@@ -166,10 +168,11 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
     there = [one for one in held if one.jobs]
     if not there:
         raise UserError(f"Everything in the archive {name} was brought back before.")
-    jobs = sum(one.jobs for one in there)
+    jobs, locks = sum(one.jobs for one in there), locks_of([one.queue for one in there])
     return Plan(
         title=f"Bring back {_jobs(jobs)} of {', '.join(one.queue for one in there)}",
-        target=TARGET,
+        target=locks[0],
+        also=locks[1:],
         touches=(f"archive/{name}",),
         changes=tuple(
             Change(what=f"{one.queue}: {_jobs(one.jobs)}", before=f"archive {name}", after="failed") for one in there
@@ -187,7 +190,10 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
         no_undo="They can be cleared again.",
         blast_radius=("They are failed jobs again, with their logs. Nothing is retried by this.",),
         warnings=(
-            f"NovaPulse's workers keep {FAILED_KEPT:,} failed jobs: with more, the oldest go when the next one fails.",
+            (
+                f"NovaPulse's workers are set to keep {FAILED_KEPT:,} failed jobs: where there are more, the oldest go "
+                "when the next one fails."
+            ),
         ),
         notes=(f"Removed on {there[0].created_at:{_FORMAT}}.",),
     )

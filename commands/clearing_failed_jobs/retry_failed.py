@@ -11,7 +11,7 @@ from bot.clients.queues import Queues
 from bot.clients.waves import seconds_of, wave_that_fits
 from bot.command import command
 from bot.errors import Refused
-from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.failed_choice import TIMEOUT, Asked, Choice, choose
 from bot.forecast import duration
 from bot.plan import Change, Plan, Step
 from bot.request import Request
@@ -51,7 +51,8 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, four th
     number = f"{choice.jobs:,} failed {'job' if choice.jobs == 1 else 'jobs'}"
     return Plan(
         title=f"Retry {number} of {choice.where}",
-        target=TARGET,
+        target=choice.locks[0],
+        also=choice.locks[1:],
         changes=tuple(
             Change(what=choice.said(survey), before="failed", after="waiting to be done again")
             for survey in choice.surveys
@@ -59,14 +60,16 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, four th
         facts=choice.facts,
         steps=tuple(_step(choice, survey, wave, pause) for survey in choice.surveys),
         no_undo="A job that a worker has taken up cannot be taken back.",
-        blast_radius=(
-            (
-                f"{number} are done again, {wave:,} at once with {pause:g} s between{_taking(choice, wave, pause)}. "
-                "What they did before failing, such as a mail that went out, they may do twice."
-            ),
-        ),
+        blast_radius=(_blast_radius(choice, number, wave, pause),),
         warnings=(*choice.warnings, *_unworked(choice)),
         notes=(*choice.notes, "BullMQ forgets why a job failed when it is retried; the stack traces stay with it."),
+    )
+
+
+def _blast_radius(choice: Choice, number: str, wave: int, pause: float) -> str:
+    return (
+        f"{number} are done again, {wave:,} at once with {pause:g} s between{_taking(choice, wave, pause)}. "
+        "What they did before failing, such as a mail that went out, they may do twice."
     )
 
 

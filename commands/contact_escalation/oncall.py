@@ -7,17 +7,18 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from bot import access
+from bot.catalog import Catalog
 from bot.command import command
 from bot.errors import Conflicting, Incomplete, NotFound, Refused, UsageError, UserError
 from bot.moment import read_moment
 from bot.nearest import shown
 from bot.oncall import OnCall
+from bot.oncall_check import require_able
 from bot.plan import Change, Plan, Step, Undo
 from bot.policy import PersonEntry, Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Bold, Fields, Level, Line, Note, Part, Person, Reply, Span, Text, When, say
-from bot.request import Actor, Request
+from bot.request import Request
 from bot.rota import Override, Rota
 from bot.stores.handovers import Handovers
 from bot.stores.overrides import Overrides
@@ -27,7 +28,6 @@ LONGEST: Final = timedelta(days=60)
 MOST: Final = 100  # overrides: whoever is called is found among all that stand
 _END: Final = "end"
 _UNSAID: Final = "the policy does not say"
-_MAY: Final = "alerts:acknowledge"
 
 
 @command(
@@ -54,7 +54,7 @@ _MAY: Final = "alerts:acknowledge"
         "/oncall override end 5d41402a",
     ),
 )
-async def oncall(  # noqa: PLR0913 - six arguments of the command, five things it needs
+async def oncall(  # noqa: PLR0913 - six arguments of the command, six things it needs
     action: Annotated[
         Literal["show", "override", "accept"],
         Field(description="Show who is on call, have somebody stand in, or accept a hand-over"),
@@ -66,6 +66,7 @@ async def oncall(  # noqa: PLR0913 - six arguments of the command, five things i
     until: Annotated[str, Field(description="Likewise; the end of the turn if left out")] = "",
     *,
     policy: PolicyFile,
+    catalog: Catalog,
     overrides: Overrides,
     handovers: Handovers,
     request: Request,
@@ -85,7 +86,9 @@ async def oncall(  # noqa: PLR0913 - six arguments of the command, five things i
         raise Refused(f"{len(rota.overrides)} overrides stand already.", hint="/oncall shows them: end some.")
     if who == _END:
         return _end(which, policy.current, rota, request)
-    return _override(_new(policy.current, rota, (who, level, from_, until), request), policy.current, rota)
+    new = _new(policy.current, rota, (who, level, from_, until), request)
+    require_able(policy.current, catalog, new.person, new.level)
+    return _override(new, policy.current, rota)
 
 
 def _shown(policy: Policy, rota: Rota, now: datetime) -> Reply:
@@ -103,9 +106,8 @@ def _level(policy: Policy, rota: Rota, level: int, now: datetime) -> Iterator[Pa
     turn, static = rota.on_call(level, now), rota.rules.levels[level - 1]
     label = f"Level {level}, {static.title}"
     then = rota.on_call(level, turn.until).people if turn.until else ()
-    following: tuple[Span, ...] = ()
-    if turn.until:
-        following = (", until ", When(at=turn.until), f"; then {_names(policy, then) or 'nobody that is known'}")
+    after = f"; then {_names(policy, then) or 'nobody that is known'}"
+    following: tuple[Span, ...] = (", until ", When(at=turn.until), after) if turn.until else ()
     if turn.people:
         override = " (override)" if turn.source == "override" else ""
         people = (span for person in turn.people for span in _person(policy, person))
@@ -178,7 +180,6 @@ def _override(new: Override, policy: Policy, rota: Rota) -> Plan:
     name, turn = policy.name(new.person), rota.on_call(new.level, new.since)
     what = f"level {new.level}, {rota.rules.levels[new.level - 1].title}"
     until = f"from {new.since:%Y-%m-%d %H:%M} until {new.until:%Y-%m-%d %H:%M} UTC"
-    refused = access.refusal(policy, Actor(id=new.person, name=name), _MAY)
     return Plan(
         title=f"{name} is on call at level {new.level} {until}",
         target="oncall",
@@ -198,7 +199,6 @@ def _override(new: Override, policy: Policy, rota: Rota) -> Plan:
             arguments={"action": "override", "who": _END, "which": new.id},
             expects={"override": new.id},
         ),
-        warnings=(f"{name} may not acknowledge alerts: the policy does not let them.",) if refused else (),
     )
 
 

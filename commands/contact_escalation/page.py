@@ -38,15 +38,11 @@ _END: Final = "end"
         "/page end 5d41402a",
     ),
 )
-async def page(  # noqa: PLR0913 - two arguments of the command, five things it needs
+async def page(  # noqa: PLR0913 - two arguments of the command, six things it needs
     level: Annotated[str, Field(max_length=20, description="1 is called first, as /oncall shows them; or end")],
     reason: Annotated[
         str,
-        Field(
-            max_length=200,
-            description="Why; whoever is called reads it first. With end the page's id",
-            json_schema_extra={"rest": True},
-        ),
+        Field(max_length=200, description="Why; they read it first. With end its id", json_schema_extra={"rest": True}),
     ] = "",
     *,
     policy: PolicyFile,
@@ -59,9 +55,8 @@ async def page(  # noqa: PLR0913 - two arguments of the command, five things it 
     """Call whoever is on call at a level now, in Slack, by PagerDuty and by mail, whatever fires.
 
     For what no alert sees, or when somebody else has to decide; nobody has to approve it. While nobody has it, the next
-    levels are called after the policy's minutes. The same reason again is the same page: a level that was called for it
-    lately is not called again, a higher one is called in it. It is open until somebody says that it is over, which
-    resolves it in PagerDuty too: by its card's button, or by end with its id.
+    levels are called after the policy's minutes. The same reason again is the same page: a higher level is called in
+    it. It is open until somebody says that it is over, in PagerDuty too: by its card's button, or by end with its id.
     """
     why = " ".join(reason.split())
     if level.strip().lower() == _END:
@@ -69,17 +64,15 @@ async def page(  # noqa: PLR0913 - two arguments of the command, five things it 
     rota = Rota(policy.current.oncall, await overrides.standing(now))
     number = _level(level, rota)
     if not why:
-        raise UsageError("A page needs a reason: whoever is called reads it first.", argument="reason")
+        such = f"such as /page {number} customers cannot log in"
+        raise UsageError(f"A page needs a reason, {such}: whoever is called reads it first.", argument="reason")
     new = _page(number, _called(rota, number, request, now), why, request)
     before = await pages.open_for(why)
     if before is None or before.page.id == new.id:
         await _pause(pages, request)
         return _plan(new, policy.current)
-    made = (await calls.of([before.page.incident])).get(before.page.incident, [])
-    last = lately_called(made, number, new.at)
-    if last is not None and not is_on_record(made, number, new.at):
-        return _already(before, last, policy.current, now)
-    return _plan(new, policy.current, again=before.page.id)
+    made = await calls.of([before.page.incident])
+    return _again(new, before, made.get(before.page.incident, []), policy.current, now)
 
 
 async def _pause(pages: Pages, request: Request) -> None:
@@ -133,6 +126,14 @@ def _plan(new: Page, policy: Policy, *, again: str = "") -> Plan:
         warnings=(warning,) if again else (),
         thread=f"page:{again}" if again else "",
     )
+
+
+def _again(new: Page, before: Paged, made: list[Call], policy: Policy, now: datetime) -> Reply | Plan:
+    """Call the level in the page that is open for the same, or say that it was called lately."""
+    last = lately_called(made, new.level, new.at)
+    if last is None or is_on_record(made, new.level, new.at):
+        return _plan(new, policy, again=before.page.id)
+    return _already(before, last, policy, now)
 
 
 def _already(paged: Paged, last: Call, policy: Policy, now: datetime) -> Reply:

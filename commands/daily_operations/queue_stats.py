@@ -10,7 +10,8 @@ from pydantic import Field
 
 from bot.attempt import attempt, together, why
 from bot.clients.api import NovaPulseApi
-from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
+from bot.clients.failed_cap import is_at_cap
+from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import BotError, NotFound
@@ -168,7 +169,7 @@ def _mark(policy: Policy, metric: str, short: str, value: int | None, word: str)
     """Say a number and, where a rule's threshold is passed, which."""
     if value is None:
         return Level.UNKNOWN, f"{word} unknown"
-    number = f"{value:,} or more {word}" if word == "failed" and value >= FAILED_KEPT else f"{value:,} {word}"
+    number = f"{value:,} or more {word}" if word == "failed" and is_at_cap(value) else f"{value:,} {word}"
     labels = {"queue": short}
     passed = [
         (severity, rule.threshold(severity))

@@ -86,6 +86,7 @@ def _steps(deployment: WorkloadObject, found: list[ListedPod], words: Words, *, 
         arguments={"seconds": STALLED_AFTER},
         timeout=STALLED_TIMEOUT,
         interval=5.0,
+        watches=True,
     )
     return (*steps, connected(replicas), counted)
 

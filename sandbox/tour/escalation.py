@@ -61,7 +61,7 @@ async def acknowledged(tour: Tour) -> str:
     await tour.page.wait_message(
         "novapulse-alerts", _said(f"Still firing: {OUTAGE}", "<@U0APPROVER2>"), seconds=PATIENCE
     )
-    called = [message for message in tour.page.messages("novapulse-alerts") if _call(4, "U0VIEWER")(message)]
+    called = [message for message in tour.page.messages("novapulse-alerts") if _call(4, "U0OPERATOR")(message)]
     expect(not called, "level 4 was called after somebody had it in hand")
     await _mails(tour, lambda subject: UNANSWERED in subject, 2)
     return f"acknowledged in PagerDuty; after {REMIND_AFTER} s they are reminded that it goes on"

@@ -105,8 +105,10 @@ async def test_the_card_says_what_comes_next_and_that_the_last_level_is_called_a
     assert "Next, unless somebody has it: Level 2, L2, at " in str((await bot.card()).body)
     await bot.at(10)
     assert "Next, unless somebody has it: Level 2, L2, again at " in str((await bot.card()).body)
-    await bot.at(39, 40)
-    assert await bot.mentions() == [(10, "U2"), (40, "U2")]
+    await bot.at(39, 40, 41, 70, 100)
+    assert await bot.mentions() == [(10, "U2"), (40, "U2"), (70, "U2"), (100, "U2")]
+    calls = (await Escalations(bot.database).of(["page-p1"]))["page-p1"]
+    assert [(call.level, call.number) for call in calls] == [(1, 1), (2, 5)], "however often the last one is called"
 
 
 async def test_a_page_of_a_level_further_up_goes_on_from_there(bot: Bot) -> None:
@@ -203,6 +205,16 @@ async def test_a_page_from_before_its_calls_were_on_record_calls_nobody_now(bot:
     await bot.at(0)
     assert await bot.mentions() == []
     assert "Next" not in str((await bot.card("old")).body)
+
+
+async def test_pages_that_were_forgotten_are_in_no_new_ones_way(bot: Bot) -> None:
+    async with bot.database.transaction() as connection:
+        for number in range(201):
+            old = Page(id=f"o{number}", level=1, people=("U1",), reason=f"then {number}", by=ANN, at=NOW - MINUTE)
+            await Pages(bot.database).add(old, connection)
+    await bot.page()
+    await bot.at(10)
+    assert await bot.mentions() == [(10, "U2")]
 
 
 async def test_a_card_follows_the_policy_in_force(bot: Bot) -> None:

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -296,9 +296,9 @@ async def test_a_reason_that_is_a_sentence_ends_once(bot: Bot) -> None:
 
 
 async def test_what_the_title_says_is_not_said_again_below(bot: Bot) -> None:
-    await bot.tick(0, replace(waiting("email", 600, NOW, "it is full"), summary="Email: it is full"))
+    await bot.tick(0, waiting("email", 600, NOW, "it is full")._replace(summary="Email: it is full"))
     assert "it is full" not in str((await bot.card()).body.parts)
-    await bot.tick(1, replace(waiting("email", 600, NOW + TICK, "it is full"), summary="Email: too many jobs"))
+    await bot.tick(1, waiting("email", 600, NOW + TICK, "it is full")._replace(summary="Email: too many jobs"))
     assert "it is full" in str((await bot.card()).body.parts)
 
 
@@ -364,7 +364,7 @@ async def test_a_system_that_is_down_is_critical_and_says_why(bot: Bot) -> None:
     assert (card.body.level, card.body.title) == (Level.CRITICAL, "Redis is unreachable")
     assert [line.value for line in parts(card.body, Line)] == ["failing"]
     assert "connection refused" in str(card.body)
-    await bot.tick(2, replace(down, value=1.0, reason="", at=NOW + 2 * TICK))
+    await bot.tick(2, down._replace(value=1.0, reason="", at=NOW + 2 * TICK))
     assert (await bot.card()).body.title == "Resolved after 1 min: Redis answers again"
 
 

@@ -22,6 +22,7 @@ from bot.alerting.values import shown
         (0, {"metric": "queue_readable"}, "not readable"),
         (999, {"metric": "queue_failed", "unit": "jobs"}, "999 jobs"),
         (1000, {"metric": "queue_failed", "unit": "jobs"}, "1,000 or more jobs"),
+        (5000, {"metric": "queue_failed", "unit": "jobs"}, "5,000 jobs"),
         (1000, {"unit": "jobs"}, "1,000 jobs"),
     ],
 )

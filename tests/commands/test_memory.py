@@ -48,6 +48,7 @@ from bot.request import Actor, Request
 from bot.schedule import Schedules
 from bot.settings import Settings
 from bot.stores.archive import Archive
+from bot.stores.escalations import Escalations
 from bot.stores.fires import Fires
 from bot.stores.freezes import Freezes
 from bot.stores.handovers import Handovers
@@ -89,8 +90,9 @@ _BEHIND: Final[Mapping[Any, tuple[str, ...]]] = {
     **dict.fromkeys((Incidents, Outbox, Plans, Requests, Runs, Handovers, Pages), ("own",)),
     **dict.fromkeys((Silences, Overrides), ("own",)),
     # These are bounded by themselves: a call's own words, what is declared, what the policy file says, a row for each
-    # scope of a freeze, a row that is asked for by its name, a sample a tick and series for 25 hours.
-    **dict.fromkeys((Samples,), ()),
+    # scope of a freeze, a row that is asked for by its name, one for each level called for a page that is asked for by
+    # its name, a sample a tick and series for 25 hours.
+    **dict.fromkeys((Samples, Escalations), ()),
     **dict.fromkeys((Request, Actor, datetime, Catalog, PolicyFile, Freezes, Vault, Archive, Fires, Schedules), ()),
 }
 
@@ -107,7 +109,7 @@ _LINES: Final[Mapping[str, tuple[str, ...]]] = {
     "/error-logs": ("api",),
     "/failed-jobs": ("", "email f0"),
     "/force-restart-workers": ("",),
-    "/freeze": ("2h",),
+    "/freeze": ("", "2h"),
     "/health": ("",),
     "/index-stats": ("webhooklogs",),
     "/metrics": ("",),
@@ -137,7 +139,7 @@ _LINES: Final[Mapping[str, tuple[str, ...]]] = {
     "/step-down-primary": ("",),
     "/test-webhook": (WEBHOOK,),
     "/top-pods": ("",),
-    "/webhook": (WEBHOOK,),
+    "/webhook": ("", WEBHOOK),
     "/webhook-logs": (WEBHOOK, f"{WEBHOOK} --source db"),
 }
 

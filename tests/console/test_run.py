@@ -86,7 +86,9 @@ async def test_a_refused_decision_shows_why(screen: Screen, outbox: Outbox) -> N
     assert "You asked for this" in shown(screen)
 
 
-@pytest.mark.parametrize(("action", "reason"), [("dance", "x"), ("deny", "  "), ("break_glass", "")])
+@pytest.mark.parametrize(
+    ("action", "reason"), [("dance", "x"), ("deny", "  "), ("break_glass", ""), ("break_glass", " x  ")]
+)
 def test_a_decision_needs_a_known_action_and_sometimes_a_reason(action: str, reason: str) -> None:
     with pytest.raises(UsageError):
         decision("p1", action, reason, ACTOR, NOW)

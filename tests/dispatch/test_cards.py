@@ -43,7 +43,7 @@ STORED = StoredPlan(
     break_glass=False,
     closed_at=None,
 )
-VIEW = CardView(stored=STORED, line="/scale 5", approvers=(AMIR, SANA), break_glass=True, notify=True)
+VIEW = CardView(stored=STORED, line="/scale 5", approvers=(AMIR, SANA), break_glass=True, alone=(OTTO,), notify=True)
 
 
 def at(status: PlanStatus, reason: str = "") -> CardView:
@@ -65,7 +65,8 @@ def run(status: RunStatus, *steps: StepStatus, outcome: str = "") -> CardView:
     ("view", "says", "buttons"),
     [
         (VIEW, "Waits for approval, 0 of 2", ["approve", "deny", "cancel", "break_glass"]),
-        (replace(VIEW, break_glass=False), "Needs 2 more of: ", ["approve", "deny", "cancel"]),
+        (replace(VIEW, alone=()), "Nobody may act alone at present.", ["approve", "deny", "cancel"]),
+        (replace(VIEW, break_glass=False, alone=()), "Needs 2 more of: ", ["approve", "deny", "cancel"]),
         (at("approved"), "Approved, about to start", ["cancel"]),
         (at("approved", "the target is held"), "the target is held", ["cancel"]),
         (at("denied"), "Denied, nothing was changed", []),

@@ -16,7 +16,9 @@ def test_what_goes_first_is_a_warning(state: State, warns: bool) -> None:
 def test_several_that_go_first_are_named_in_one_warning() -> None:
     several = tuple(Neighbour(name, "/scale 5", SANA, "approved") for name in ("k3v9", "m4w2"))
     (line,) = (part for part in neighbour_lines(several) if isinstance(part, Line))
-    assert line.value.startswith("k3v9, m4w2 go first. This is refused then where that moves what it relies on")
+    assert line.value.startswith(
+        "k3v9, m4w2 go first. Where that moves what this relies on, an approval given before is void"
+    )
 
 
 async def test_a_waiting_plan_is_warned_of_what_is_approved_and_of_what_runs(world: World) -> None:

@@ -260,3 +260,19 @@ def test_a_reason_is_all_that_follows_as_people_write_it(line: str, read: dict[s
 def test_what_takes_one_word_still_refuses_another() -> None:
     with pytest.raises(UsageError, match="one argument too many"):
         parse(load().commands["/queue-stats"], "email report")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("2 <@U0ONCALL|Ola On-call> <!here> db gone", "@Ola On-call @here db gone"),
+        ('2 "ask <@U0ONCALL|Ola On-call>, in <#C1|ops>"', "ask @Ola On-call, in #ops"),
+        ("2 ask <@U9>", "ask U9"),
+    ],
+)
+def test_a_sentence_has_the_names_of_those_it_mentions(line: str, reason: str) -> None:
+    assert parse(load().commands["/page"], line)["reason"] == reason
+
+
+def test_who_is_meant_is_an_id_wherever_it_is_no_sentence() -> None:
+    assert parse(load().commands["/oncall"], "override <@U0ONCALL|Ola On-call> --until 8h")["who"] == "U0ONCALL"

@@ -26,7 +26,7 @@ def stored(**changes: Any) -> StoredPlan:
 def said(plan: StoredPlan, action: DecisionAction, actor: Actor, **later: float) -> str:
     """Return the refusal's words with its hint; empty where the decision can be taken."""
     decision = Decision(id="c-1", actor=actor, action=action, subject=plan.id, received_at=START)
-    found = refusal(policy(), plan, decision, START + timedelta(**later))
+    found = refusal(policy(), plan, decision, START + timedelta(**later), alone=(OTTO.id,))
     return "" if found is None else f"{found} {found.hint}"
 
 

@@ -87,7 +87,7 @@ async def test_denying_needs_a_reason_that_the_card_shows(world: World) -> None:
     card = await world.plan("/scale-workers 3")
     await world.form("approver", lambda: world.click("approver", card, "Deny"))
     await world.submit("approver", reason="   ")
-    assert "Please give a reason" in (await world.field_errors())["argument:reason"]
+    assert "Denying needs a reason" in (await world.field_errors())["argument:reason"]
     await world.submit("approver", reason="<!channel> *not* before noon, token=hunter2")
     denied = await world.becomes(card, "Denied, nothing was changed", "before noon")
     assert labels(denied) == []
@@ -158,13 +158,18 @@ async def test_a_second_run_waits_for_the_first_and_names_it(world: World) -> No
     await world.shows_buttons(finished)
 
 
-async def test_breaking_the_glass_needs_the_role_and_a_reason_and_is_announced(world: World) -> None:
+async def test_breaking_the_glass_is_for_whoever_is_on_call_with_a_reason_and_is_announced(world: World) -> None:
     card = await world.plan("/scale-workers 3")
-    await world.press("approver", card, "Break glass", "needs one of the roles oncall.", "Who may: oncall.")
+    await world.becomes(card, "In an emergency oncall may act alone, with a reason.")
+    needs = "needs being on call at level 1 and the permission to run it."
+    await world.press("approver", card, "Break glass", needs, "Who may: oncall.")
     await world.form("oncall", lambda: world.click("oncall", card, "Break glass"))
     known = world.shown("novapulse-alerts")
+    await world.submit("oncall", reason="x")
+    assert "at least 10 characters" in (await world.field_errors())["argument:reason"]
     await world.submit("oncall", reason="customers wait, nobody answers")
-    await world.new("novapulse-alerts", known, "Break glass", "customers wait", "acts without a second person")
+    words = ("customers wait", "on call at level 1, acts without a second person")
+    await world.new("novapulse-alerts", known, "Break glass", *words)
     await world.becomes(card, "Done after", "Started alone by", "customers wait")
 
 

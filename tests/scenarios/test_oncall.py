@@ -84,6 +84,7 @@ async def test_somebody_stands_in_and_accepts_the_hand_over(watched: World) -> N
     await world.press("viewer", card, "Accept hand-over", "oncall:change, which your roles (viewer) do not have")
     await world.until(lambda: any("Nobody has accepted the hand-over" in words for words in thread(world, card)))
     await world.click("operator", card, "Accept hand-over")
+    await _acts_alone(world)
     accepted = await world.becomes(card, "Accepted by operator at")
     assert labels(accepted) == []
     await world.ask("viewer", "/oncall", "On call: operator", "(override)", "then oncall", "by operator")
@@ -120,8 +121,49 @@ async def test_a_page_is_taken_in_hand_and_resolved_in_pagerduty_too(watched: Wo
     await world.click("oncall", taken, "Resolved")
     assert labels(await world.becomes(card, "Resolved by oncall at")) == []
     await world.until(lambda: statuses(world, "the import hangs") == ["resolved"])
-    await world.until(lambda: len(mailed(world, "the import hangs")) == 2)
+    await world.until(lambda: len(mailed(world, "Page: the import hangs")) == 2)
     page = world.rows("select id from pages where reason = 'the import hangs'")[0][0]
     asked = world.rows("select command, actor_name, text from requests order by received_at")
     said = [(command, by) for command, by, text in asked if "import hangs" in text or page in text]
     assert said == [("/page", "approver"), ("/ack", "viewer"), ("/ack", "oncall"), ("/page", "oncall")]
+
+
+async def _acts_alone(world: World) -> None:
+    """Whoever stands in breaks the glass, as the card says; whoever was relieved no longer may."""
+    plan = await world.ask("operator", "/scale-workers 3", "In an emergency operator may act alone, with a reason.")
+    await world.press("oncall", plan, "Break glass", "needs being on call at level 1", "Who may: operator.")
+    await world.form("operator", lambda: world.click("operator", plan, "Break glass"))
+    known = world.shown(ALERTS)
+    await world.submit("operator", reason="nobody else is awake")
+    await world.new(ALERTS, known, "Break glass", "on call at level 1, by an override of operator, acts without")
+    await world.becomes(plan, "Done after", "Started alone by")
+
+
+async def test_a_page_that_nobody_has_calls_the_next_level_and_the_same_again_is_no_second_one(watched: World) -> None:
+    world = watched
+    known = world.shown(ALERTS)
+    await world.ask("approver", "/page 1 nobody can log in", "Page level 1, On-call engineer: oncall")
+    card = await world.new(
+        ALERTS, known, "Page: nobody can log in", "Next, unless somebody has it: Level 2, Team lead, at"
+    )
+    again = await world.ask("second_approver", "/page 1 Nobody can log in", "Already called", "nobody has it yet")
+    assert "nobody can log in>" in text(again), "it leads to the card"
+    await world.becomes(card, "Called, and not acknowledged: level 1 (oncall)", "level 2 (approver)")
+    await world.until(lambda: any("Team lead*: <@U0APPROVER>" in words for words in thread(world, card)))
+    await world.until(lambda: was_mailed(world, "Nobody has acknowledged: page of approver: nobody can log in"))
+    assert statuses(world, "nobody can log in") == ["triggered"]
+    await world.ask("approver", "/page end", "Which page is over?", "nobody can log in")
+    await world.click("oncall", card, "Acknowledge")
+    taken = await world.becomes(card, "Acknowledged by oncall at", "Called before that: level 1 (oncall)")
+    await world.until(lambda: statuses(world, "nobody can log in") == ["acknowledged"])
+    await world.click("oncall", taken, "Resolved")
+    await world.until(lambda: statuses(world, "nobody can log in") == ["resolved"])
+
+
+async def test_who_may_not_acknowledge_does_not_stand_in(watched: World) -> None:
+    says = (
+        "viewer cannot be on call at level 1",
+        "alerts:acknowledge and oncall:change",
+        "Who can: operator, approver",
+    )
+    await watched.ask("operator", "/oncall override viewer --until 8h", *says)

@@ -10,6 +10,7 @@ import pytest
 
 from bot.alerting.notify import Ways
 from bot.alerting.oncall_actions import OnCallActions
+from bot.alerting.paging import Paging
 from bot.alerting.pipeline import Alerting, Stores
 from bot.alerting.shifts import Shifts
 from bot.catalog import Catalog
@@ -78,6 +79,7 @@ class Replica:
             address=WAYS.address,
         )
         self.acts = OnCallActions(self.database, lambda: POLICY, ways=WAYS, clock=lambda: self.now)
+        self.paging = Paging(self.database, lambda: POLICY, ways=WAYS)
         self.shifts = Shifts(self.database, lambda: POLICY, channel=WAYS.channel)
         unconfirmed = Unconfirmed(self.database)
         self.second_path = SecondPath(unconfirmed, self.outbox, policy=lambda: POLICY, ways=WAYS)
@@ -217,6 +219,37 @@ async def test_a_page_is_sent_taken_in_hand_and_ended_once_whoever_is_faster(rep
     pages = Pages(replicas.other.database)
     assert await pages.open() == []
     assert await pages.count_of("U1", NOW - MINUTE) == 1
+
+
+async def test_equal_pages_at_one_moment_are_one_and_its_levels_are_called_once(replicas: Replicas) -> None:
+    both = (replicas.one, replicas.other)
+    for it in both:
+        it.minute = 0
+    asked = [
+        Page(
+            id=f"p{number}", level=1, people=("U1",), reason=reason, by=ANN, at=NOW + number * timedelta(milliseconds=1)
+        )
+        for number, reason in enumerate(("The app is slow", "the app  is slow"))
+    ]
+    results = await asyncio.gather(
+        *(it.acts.page(page.model_dump(mode="json")) for it, page in zip(both, asked, strict=True))
+    )
+    assert sorted(bool(result["changed"]) for result in results) == [False, True]
+    (page,) = await Pages(replicas.other.database).open()
+    for minute in (5, 10, 11):
+        for it in both:
+            it.minute = minute
+        await asyncio.gather(*(it.paging.tick(it.now) for it in both))
+    card, call = await replicas.one.said()
+    assert (card.key, call.thread_of) == (f"page:{page.page.id}", card.key)
+    assert "id='U2', name='Bob', notify=True" in str(call.body)
+    (told,) = await replicas.one.said("pagerduty")
+    assert told.version == 2
+    raised = asked[0].model_copy(update={"id": "p9", "level": 2, "people": ("U2",), "at": NOW + 21 * MINUTE})
+    for it in both:
+        it.minute = 21
+    results = await asyncio.gather(*(it.acts.page(raised.model_dump(mode="json")) for it in both))
+    assert sorted(bool(result["changed"]) for result in results) == [False, True]
 
 
 async def test_what_slack_does_not_take_goes_the_second_path_once(replicas: Replicas) -> None:

@@ -104,11 +104,20 @@ async def test_who_stands_in_without_an_end_has_the_rest_of_the_turn(world: OnCa
 
 
 async def test_an_override_of_another_level_and_time(world: OnCallWorld) -> None:
-    plan = await world.do("/oncall override vera --level 2 --from 2026-12-24T09:00 --until 2026-12-27T09:00")
-    assert "Vera Viewer may not acknowledge alerts" in plan.warnings[0]
-    assert (await world.shown()).title == "On call: Otto Oncall"
+    await world.do("/oncall override tara --level 2 --from 2026-12-24T09:00 --until 2026-12-27T09:00")
+    assert "(override)" not in said(await world.shown())
     world.now = datetime(2026, 12, 25, tzinfo=UTC)
-    assert "Vera Viewer" in said(await world.shown())
+    assert "(override)" in said(await world.shown())
+
+
+async def test_who_could_not_take_an_alert_in_hand_does_not_stand_in(world: OnCallWorld) -> None:
+    with pytest.raises(Refused) as refused:
+        await world.ask("/oncall override vera --level 2 --until 2h")
+    says = "that needs alerts:acknowledge, which their roles (viewer) do not have."
+    assert refused.value.message == f"Vera Viewer cannot be on call at level 2: {says}"
+    assert refused.value.hint == "Who can: Olga Operator, Amir Approver, Sana Approver, Otto Oncall, Tara Chief."
+    with pytest.raises(Refused, match="needs alerts:acknowledge and oncall:change"):
+        await world.ask("/oncall override vera --until 2h")
 
 
 async def test_planned_again_it_is_the_same(world: OnCallWorld) -> None:
@@ -156,7 +165,7 @@ async def test_a_name_that_two_people_have_is_not_guessed(world: OnCallWorld) ->
     world.policy.current = world.policy.current.model_copy(update={"people": people})
     with pytest.raises(UsageError, match=r"may be any of Otto Oncall \(U0ONCALL\), Otto Other \(U0OTTO2\)"):
         await world.ask("/oncall override otto")
-    assert "Otto Other is on call" in (await world.do("/oncall override <@U0OTTO2|otto>")).title
+    assert "Otto Oncall is on call" in (await world.do("/oncall override <@U0ONCALL|otto>")).title
 
 
 async def test_no_more_overrides_stand_than_anybody_looks_through(world: OnCallWorld) -> None:

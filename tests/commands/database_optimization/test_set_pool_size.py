@@ -22,6 +22,7 @@ async def test_changes_both_and_restarts_both(systems: Systems) -> None:
     said = await perform(plan, systems, leave_out=("queues",))
     assert [step.operation for step in plan.steps][:2] == ["effects.baseline", "configuration.set_keys"]
     assert [step.arguments["role"] for step in plan.steps if step.operation == "effects.seen"] == ["api", "worker"]
+    assert [step.arguments["role"] for step in plan.steps if step.watches] == ["api", "worker"]
     assert "the API says that it is healthy" in said[-2]
     assert "connections to MongoDB: unknown, the API gives no sample of it" in said[-2]
     assert "waiting: email 0 (was 0)" in said[-1]

@@ -28,6 +28,7 @@ async def test_changes_it_restarts_and_watches(systems: Systems) -> None:
         "queues.workers_connected",
         "effects.seen",
     ]
+    assert [step.operation for step in plan.steps if step.watches] == ["effects.seen"]
     before = {pod.uid for pod in await systems["pods"].of("worker")}
     said = await perform(plan, systems, leave_out=("queues",))
     assert "waiting: email 0 (was 0), webhook 0 (was 0), workflow 0 (was 0), report 0 (was 0)" in said[-1]
