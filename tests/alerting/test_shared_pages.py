@@ -21,8 +21,8 @@ from bot.receivers.sender import Sender, Way
 from bot.receivers.text import as_text
 from bot.schedule import Observation
 from bot.settings import PagingSettings
-from bot.slack.blocks import render
 from bot.silence import Silence
+from bot.slack.blocks import render
 from bot.stores.database import Database
 from bot.stores.incidents import Incidents
 from bot.stores.message import Delivery, Page, Via
