@@ -101,6 +101,13 @@ async def test_what_is_a_warning_for_a_moment_goes_on_where_it_was(bot: Bot) -> 
     assert [one for one in await bot.mentions() if one[1] != "U1"] == LEVELS
 
 
+async def test_a_moment_as_a_warning_does_not_end_it_later_on(bot: Bot) -> None:
+    ruled(bot, LOAD, escalation={"after": ["20m"]})
+    for minute in range(22):
+        await loads(bot, minute, p=1.5 if minute == 4 else 3)
+    assert [one for one in await bot.mentions() if one[1] != "U1"] == [(20, "U2")]
+
+
 async def test_what_was_a_warning_for_as_long_as_calm_takes_begins_anew(bot: Bot) -> None:
     ruled(bot, LOAD)
     for minute in range(60):
