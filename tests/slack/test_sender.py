@@ -7,7 +7,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.reply import Button, Buttons, Log, Reply, say
-from bot.slack.calls import retry_after
+from bot.slack.calls import SlackTrouble, call, retry_after
 from bot.slack.channels import Channels
 from bot.slack.delivery import Carrier, marker
 from bot.slack.pace import Pace
@@ -194,6 +194,12 @@ async def test_429_is_waited_out_before_the_next_call(outbox: Outbox, slack: Sla
     (first, second) = [at for name, at in slack.calls if name == "chat.postMessage"]
     assert second - first >= 1.0
     assert len(slack.messages) == 1
+
+
+async def test_a_call_that_hangs_ends_by_itself_and_nobody_knows_what_it_did() -> None:
+    with pytest.raises(SlackTrouble) as trouble:
+        await call(asyncio.Event().wait(), 0.01)
+    assert (trouble.value.kind, trouble.value.error) == ("doubtful", "no answer within 0.01 s")
 
 
 @pytest.mark.parametrize(
