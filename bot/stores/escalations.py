@@ -3,12 +3,16 @@
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.stores.database import Database
 from bot.stores.oncall_tables import escalations
+
+# A statement takes only so many values.
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Escalations:
 
     async def over(self, incidents: Collection[str], now: datetime, connection: AsyncConnection) -> None:
         """End the rounds of these incidents."""
-        if not incidents:
-            return
-        mine = (escalations.c.incident.in_(incidents), escalations.c.over_at.is_(None))
-        await connection.execute(sa.update(escalations).where(*mine).values(over_at=now))
+        names = sorted(incidents)
+        for start in range(0, len(names), _AT_ONCE):
+            mine = (escalations.c.incident.in_(names[start : start + _AT_ONCE]), escalations.c.over_at.is_(None))
+            await connection.execute(sa.update(escalations).where(*mine).values(over_at=now))
