@@ -57,12 +57,12 @@ def _now(news: News) -> list[Part]:
         return [now if incident.calm_since is None else now.model_copy(update={"level": Level.OK})]
     lines: list[Part] = [line_of(member, member.alert.summary) for member in news.members[:_SHOWN_MEMBERS]]
     more = len(news.members) - _SHOWN_MEMBERS
-    return [*lines, *([Note.of(f"and {more} more")] if more > 0 else [])]
+    return [*lines, *([Note.of(f"and {more:,} more")] if more > 0 else [])]
 
 
 def _title(news: News) -> str:
     others = len(news.members) - 1
-    return f"{news.incident.alert.summary}, and {others} more" if others > 0 else news.incident.alert.summary
+    return f"{news.incident.alert.summary}, and {others:,} more" if others > 0 else news.incident.alert.summary
 
 
 def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend: list[float | None]) -> Reply:
