@@ -127,7 +127,7 @@ async def test_an_acknowledgement_stops_it_and_its_owner_is_reminded(bot: Bot) -
     assert await bot.mentions() == [(10, "U2"), (131, "U2")]
     reminder = (await bot.said())[-1]
     assert reminder.body.title == "Still open: page of Ann: nobody can log in"
-    assert "took this 2 h ago, and it is still open" in str(reminder.body)
+    assert "took this 2 h ago, and it is still open. /page end p1 says that it is over." in str(reminder.body)
     assert (await bot.told())[0] == "acknowledge"
 
 

@@ -37,6 +37,15 @@ async def find(
     return say(f"{who} {factor} {day}")
 
 
+@command("/call", permission="things:call", section="Testing")
+async def call(
+    level: Annotated[str, Field(description="Which")],
+    why: Annotated[str, Field(description="Why", json_schema_extra={"rest": True})] = "",
+) -> Reply:
+    """Call somebody."""
+    return say(f"{level} {why}")
+
+
 @command("/status", permission="things:read", section="Testing")
 async def status() -> Reply:
     """Say how it is."""
@@ -275,3 +284,10 @@ def test_a_reason_is_all_that_follows_as_people_write_it(line: str, read: dict[s
 def test_what_takes_one_word_still_refuses_another() -> None:
     with pytest.raises(UsageError, match="one argument too many"):
         parse(load().commands["/queue-stats"], "email report")
+
+
+@given(why=st.text(max_size=60).map(unescape))
+def test_a_reason_that_may_be_left_out_is_said_back_in_its_place(why: str) -> None:
+    assert typed(call, {"level": "2", "why": "redis is dead"}) == '/call 2 "redis is dead"'
+    assert typed(call, {"level": "2", "why": ""}) == "/call 2"
+    assert parse(call, split_line(typed(call, {"level": "2", "why": why}))[1])["why"] == why
