@@ -1,5 +1,6 @@
 """``make bench``: the bot against something bare, in one run, on this machine."""
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,12 +12,17 @@ from sandbox.site import Sandbox, running
 from sandbox.slack_page import SlackPage
 
 
-async def compare(directory: Path) -> None:
-    """Measure one after the other, and print each table as soon as it is complete."""
+async def compare(directory: Path) -> bool:
+    """Measure one after the other, print each table as soon as it is complete, and say whether all promises are kept.
+
+    What can break one is the tick's curve and ``/error-logs``; the other tables only compare.
+    """
     print(machine())
     print("Everything is on this machine: the bot, Slack's stand-in, NovaPulse's, and what measures them.\n")
-    print(error_logs.line(*await error_logs.measured()) + "\n", flush=True)  # first: it tells the most memory so far
-    print(await alert_tick.report() + "\n", flush=True)
+    logs = await error_logs.measured()  # first: it tells the most memory so far
+    print(error_logs.line(*logs) + "\n", flush=True)
+    curve, is_kept = await alert_tick.report()
+    print(curve + "\n", flush=True)
     await failed.report(directory / "failed")
     plain, quick = [await _empty(directory / name, quick=name == "quick") for name in ("plain", "quick")]
     async with running(directory / "bot", bot=True) as sandbox, SlackPage(sandbox.endpoints["slack"]) as page:
@@ -30,6 +36,7 @@ async def compare(directory: Path) -> None:
     print(ratio("  the bot takes", bot, plain))
     print(quick.line("an empty Bolt handler, with the bot's settings"))
     print(ratio("  the bot takes", bot, quick), flush=True)
+    return is_kept and error_logs.is_kept(*logs[:2])
 
 
 async def _compare_answers(sandbox: Sandbox, page: SlackPage) -> None:
@@ -59,4 +66,5 @@ async def _empty(directory: Path, *, quick: bool) -> Sample:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="novapulse-bench-") as folder:  # on the loop on which the bot runs
-        uvloop.run(compare(Path(folder)))
+        kept = uvloop.run(compare(Path(folder)))
+    sys.exit(0 if kept else 1)

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from benchmarks.tick_counts import Counted, Others, TimedQueues, TimedSamples, counting
+from benchmarks.tick_counts import Counted, Others, TimedQueues, TimedSamples, counting, others
+from benchmarks.tick_promises import broken, growth, verdict
 from bot import catalog
 from bot.alerting.parts import alerting_parts
 from bot.alerting.pipeline import Alerting
@@ -38,8 +39,9 @@ _TICK: Final = timedelta(seconds=30)
 _POLICY: Final = Path(__file__).parents[1] / "policy.toml"
 _MIB: Final = 1024
 _CHUNK: Final = 250
-# The second tick finds what has waited for 30 s, the fourth nothing new; the fifth sees more jobs, the sixth rings.
-_SHOWN: Final = {1: "all alerts new", 3: "nothing changed", 5: "200 worsened"}
+# The first tick after a start writes every sample. The second finds what has waited for 30 s, the fourth nothing new;
+# the fifth sees more jobs, the sixth rings.
+_SHOWN: Final = {0: "the first of all", 1: "all alerts new", 3: "nothing changed", 5: "200 worsened"}
 _GROWS: Final = 4
 # A queue of BullMQ as it is after a while: its meta, its counter, the last job that was completed, what waits.
 _WRITE: Final = """
@@ -64,22 +66,28 @@ class World:
     raw: Redis
     samples: TimedSamples
     alerting: Alerting
+    database: Database
 
     async def tick(self, number: int) -> Counted:
-        """Do the whole tick and say what it took."""
+        """Do the whole tick while others want to live and to write, and say what it took."""
         now, begun, cpu = _START + number * _TICK, await self._asked(), time.process_time()
         with counting() as found:
-            started = time.perf_counter()
-            others: Any = (Others(), Others(), Others())
-            seen: Any = await threshold_alerts.handler(self.queues, self.redis, *others, self.samples, now)
-            found.observed = time.perf_counter() - started
-            await self.alerting.tick(seen, now)
-            found.judged = time.perf_counter() - started - found.observed
+            async with others(self.database, found):
+                await self._do(now, found)
         found.cpu = time.process_time() - cpu
         asked = [after - before for before, after in zip(begun, await self._asked(), strict=True)]
         found.reads, found.commands, found.redis_cpu = int(asked[0]), int(asked[1]), asked[2]
         found.read, found.sampled = self.queues.seconds, self.samples.seconds
         return found
+
+    async def _do(self, now: datetime, found: Counted) -> None:
+        """Observe, then judge."""
+        started = time.perf_counter()
+        systems: Any = (Others(), Others(), Others())
+        seen: Any = await threshold_alerts.handler(self.queues, self.redis, *systems, self.samples, now)
+        found.observed = time.perf_counter() - started
+        await self.alerting.tick(seen, now)
+        found.judged = time.perf_counter() - started - found.observed
 
     async def _asked(self) -> tuple[float, float, float]:
         said = await self.raw.info("all")
@@ -120,7 +128,7 @@ async def _world(stack: AsyncExitStack, url: str, database_url: str, queues: int
     await database.migrate()
     policy = PolicyFile(_POLICY, commands)
     alerting, _ = alerting_parts(database, policy, commands, channel="C1", clock=lambda: _START)
-    world = World(TimedQueues(settings), RedisServer(settings), raw, TimedSamples(database), alerting)
+    world = World(TimedQueues(settings), RedisServer(settings), raw, TimedSamples(database), alerting, database)
     for part in (world.queues, world.redis, database):
         stack.push_async_callback(part.close)
     return world
@@ -150,29 +158,30 @@ def _memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MIB
 
 
-async def report() -> str:
-    """Measure each size in a process of its own, and say the curve: linear is a ratio near that of the sizes."""
+async def report() -> tuple[str, bool]:
+    """Measure each size in a process of its own; say the curve, and whether it keeps what is promised."""
     lines = ["one whole tick of the default rules; a fifth of the queues have an active alert, ms"]
-    heads = "read observe sample  judge  total    x |    CPU  Redis | reads commands | statements  rows |  MiB"
-    lines.append(f"  queues  tick              {heads}")
-    first: dict[str, float] = {}
+    heads = (
+        "read observe sample  judge  total | silence  turn |    CPU  Redis | reads commands | statements  rows |  MiB"
+    )
+    lines.append(f"  queues  tick               {heads}")
+    curve: dict[int, dict[str, Counted]] = {}
     for queues in QUEUES:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.alert_tick", str(queues), stdout=asyncio.subprocess.PIPE
         )
         out, _ = await process.communicate()
-        for kind, values in json.loads(out).items():
-            one = Counted(**values)
-            lines.append(_line(queues, kind, one, one.cpu / first.setdefault(kind, one.cpu)))
-    return "\n".join(lines)
+        curve[queues] = {kind: Counted(**values) for kind, values in json.loads(out).items()}
+        lines += [_line(queues, kind, one) for kind, one in curve[queues].items()]
+    return "\n".join([*lines, *growth(curve), verdict(curve)]), not broken(curve)
 
 
-def _line(queues: int, kind: str, one: Counted, ratio: float) -> str:
+def _line(queues: int, kind: str, one: Counted) -> str:
     observed = one.observed - one.read - one.sampled
     times = (one.read, observed, one.sampled, one.judged, one.total)
     said = " ".join(f"{seconds * 1000:>6,.0f}" for seconds in times)
     return (
-        f"  {queues:>6,}  {kind:<15} {said} {ratio:>4.1f} | "
+        f"  {queues:>6,}  {kind:<16} {said} | {one.silence * 1000:>7,.0f} {one.turn * 1000:>5,.0f} | "
         f"{one.cpu * 1000:>6,.0f} {one.redis_cpu * 1000:>6,.0f} | {one.reads:>5,} {one.commands:>8,} | "
         f"{one.statements:>6,} {one.rows:>7,} | {one.grown:>4.0f}"
     )

@@ -41,10 +41,15 @@ async def measured() -> tuple[float, float, str]:
     return seconds, _megabytes() - before, said
 
 
+def is_kept(seconds: float, megabytes: float) -> bool:
+    """Whether it is within what is promised."""
+    return seconds <= MOST_SECONDS and megabytes <= MOST_MEGABYTES
+
+
 def line(seconds: float, megabytes: float, said: str) -> str:
     """Return what was measured, and whether it is within what is promised."""
-    is_kept = seconds <= MOST_SECONDS and megabytes <= MOST_MEGABYTES
-    promise = f"promised {MOST_SECONDS:g} s and {MOST_MEGABYTES:g} MB: {'kept' if is_kept else 'NOT KEPT'}"
+    stands = "kept" if is_kept(seconds, megabytes) else "NOT KEPT"
+    promise = f"promised {MOST_SECONDS:g} s and {MOST_MEGABYTES:g} MB: {stands}"
     return f"/error-logs, {said}: {seconds:.2f} s, {megabytes:.0f} MB more than before ({promise})"
 
 

@@ -1,21 +1,27 @@
 """What one tick of the alerts took, and the stand-ins that keep the time of its parts."""
 
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from bot.clients.queues import Queues
-from bot.stores.samples import Sample, Samples
+from bot.stores.database import Database
+from bot.stores.samples import Samples
 
 
 @dataclass
 class Counted:
-    """What one tick took: seconds, round trips and commands of Redis, statements and rows of the database."""
+    """What one tick took: seconds, round trips and commands of Redis, statements and rows of the database.
+
+    ``silence`` is the longest time in which the loop did nothing else, ``turn`` the longest that somebody else who
+    writes into the database had to wait, as whoever is acknowledged has to.
+    """
 
     read: float = 0.0
     sampled: float = 0.0
@@ -29,11 +35,18 @@ class Counted:
     grown: float = 0.0
     cpu: float = 0.0
     redis_cpu: float = 0.0
+    silence: float = 0.0
+    turn: float = 0.0
 
     @property
     def total(self) -> float:
         """All of it."""
         return self.observed + self.judged
+
+
+_OF_OTHERS: Final = "SELECT 'somebody else'"
+_EVERY: Final = 0.005  # seconds
+_WRITES_EVERY: Final = 0.05
 
 
 class TimedQueues(Queues):
@@ -55,10 +68,10 @@ class TimedSamples(Samples):
 
     seconds = 0.0
 
-    async def look(self, found: list[Sample], now: datetime) -> None:
+    async def look(self, values: Mapping[str, float | None], now: datetime) -> None:
         """Keep the samples and the time."""
         started = time.perf_counter()
-        await super().look(found, now)
+        await super().look(values, now)
         self.seconds = time.perf_counter() - started
 
 
@@ -80,6 +93,35 @@ class Others:
         return "1"
 
 
+@asynccontextmanager
+async def others(database: Database, found: Counted) -> AsyncIterator[None]:
+    """Have two others live beside a tick: one that is only awake, and one that writes; keep how long each waited."""
+
+    async def awake() -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(_EVERY)
+            found.silence = max(found.silence, time.perf_counter() - began - _EVERY)
+
+    async def write() -> None:
+        while True:
+            began = time.perf_counter()
+            async with database.transaction() as connection:
+                await connection.execute(sa.text(_OF_OTHERS))
+            found.turn = max(found.turn, time.perf_counter() - began)
+            await asyncio.sleep(_WRITES_EVERY)
+
+    tasks = [asyncio.create_task(awake()), asyncio.create_task(write())]
+    try:
+        await asyncio.sleep(_EVERY)
+        yield
+    finally:
+        await asyncio.sleep(_WRITES_EVERY)  # whoever waits has its turn first
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @contextmanager
 def counting() -> Iterator[Counted]:
     """Count what the database is asked, and for how long."""
@@ -90,6 +132,8 @@ def counting() -> Iterator[Counted]:
 
     def after(*asked: Any) -> None:
         _, cursor, statement, values, context, many = asked
+        if statement in (_OF_OTHERS, "BEGIN IMMEDIATE"):
+            return
         found.in_database += time.perf_counter() - context.begun
         found.statements += 1
         if statement.startswith(("INSERT", "UPDATE", "DELETE")):

@@ -97,6 +97,11 @@ class AlertRule(_Section):
         return self.hold.get(severity, timedelta(0))
 
     @property
+    def first_threshold(self) -> float:
+        """The value beyond which the lowest of its severities fires, and whatever is beyond another is beyond it."""
+        return next(value for each in SEVERITIES if (value := self.threshold(each)) is not None)
+
+    @property
     def first_hold(self) -> timedelta:
         """How long the quickest of its severities waits before it fires."""
         return min(self.hold_of(each) for each in SEVERITIES if self.threshold(each) is not None)

@@ -32,6 +32,7 @@ from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
 from bot.dispatch.clocks import Clocks
 from bot.dispatch.dependencies import Dependencies
+from bot.dispatch.duplicates import Duplicates
 from bot.dispatch.ending import Ending
 from bot.dispatch.execute import Engine
 from bot.dispatch.gate import Gate, Starter
@@ -43,6 +44,7 @@ from bot.dispatch.questions import Questions
 from bot.dispatch.rooms import Rooms
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
+from bot.dispatch.watching import Watching
 from bot.loading import settled
 from bot.overview import Overview
 from bot.policy import Policy
@@ -69,9 +71,8 @@ from bot.stores.plans import Plans
 from bot.stores.process_name import process_name
 from bot.stores.pruning import prunings
 from bot.stores.requests import Requests
-from bot.stores.runs import Runs
+from bot.stores.runs import Locks, Runs
 from bot.stores.samples import Samples
-from bot.stores.self_tests import SelfTests
 from bot.stores.silences import Silences
 from bot.stores.vault import Vault
 from bot.watch import Watch
@@ -142,20 +143,21 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     database, policy, channel = core.database, core.policy, core.settings.slack.alerts_channel
     paging = core.settings.paging
     alerting, acts = alerting_parts(database, policy, core.catalog, channel=channel, clock=clock, paging=paging)
-    oncall = oncall_ticks(database, policy, channel=channel, paging=paging)
     scheduler = _scheduler(core, name, found, alerting)
     dependencies = Dependencies({**found, Schedules: scheduler})
     dependencies.check(core.catalog)
     reached = checkpoint or NoCheckpoint()
     notices = Notices(database, core.outbox, core.catalog, policy, alerts_channel=channel)
+    oncall = oncall_ticks(database, policy, notices.line, channel=channel, paging=paging)
     planner = Planner(core.catalog, dependencies, policy, Freezes(database))
-    approvals = Approvals(database, notices, policy, reached)
+    ending = Ending(database, notices)
+    approvals = Approvals(database, notices, policy, Duplicates(database, planner, ending), reached)
     questions = Questions(database, planner, notices, policy)
     steps = Steps(database, Operations(core.systems | acts), questions, notices, reached, clock)
-    engine = Engine(name, database, steps, Ending(database, notices), reached, clock)
+    engine = Engine(name, database, steps, ending, reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
-    again = Again(database, planner, approvals)
-    rooms = Rooms(planner, approvals, gate, again, questions, notices, clock)
+    again, watching = Again(database, planner, approvals, ending), Watching(database, planner, ending, policy)
+    rooms = Rooms(planner, approvals, gate, again, questions, watching, notices, clock)
     sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
     dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)
     clocks = Clocks(database, approvals, gate, notices, policy)
@@ -166,7 +168,7 @@ def _dependencies(core: Core) -> dict[type, object]:
     """Return what commands and schedules may ask for by type."""
     database = core.database
     own = (core.catalog, core.policy, core.outbox, Archive(database, core.settings.slack.sealing_key))
-    stores = (Plans(database), Runs(database), Requests(database), Samples(database), Fires(database))
+    stores = (Plans(database), Runs(database), Locks(database), Requests(database), Samples(database), Fires(database))
     alerts = (Incidents(database), Silences(database))
     return by_type(core.systems) | {type(part): part for part in (*own, *stores, *alerts)}
 
@@ -214,7 +216,7 @@ async def _start_rooms(bot: Bot, stack: AsyncExitStack, hurry: asyncio.Event, pa
     slack.pace = pace
     slack.overview = Overview(core.database, core.policy, clock)
     channel, stores = core.settings.slack.alerts_channel, (core.database, core.outbox)
-    slack.self_test = SelfTest(SelfTests(core.database), core.policy, pace, name=bot.name, channel=channel, clock=clock)
+    slack.self_test = SelfTest(stores, core.policy, pace, name=bot.name, channel=channel, clock=clock)
     reload = Reload(core.policy, bot.scheduler, core.outbox, channel=channel)
     receivers = Receivers(
         core.settings.paging, stores, policy=lambda: core.policy.current, channel=channel, clock=clock

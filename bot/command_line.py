@@ -12,6 +12,7 @@ import typer
 import uvloop
 
 from bot import app, log, terminal
+from bot.console.render import Screen
 from bot.errors import BotError, UsageError, UserError
 from bot.settings import Settings
 from bot.terminal import Login
@@ -55,6 +56,11 @@ def _settings(context: typer.Context) -> Settings:
     return Settings(named or (ENV_FILE if ENV_FILE.is_file() else None))
 
 
+def _screen(context: typer.Context, act_as: str = "") -> Screen:
+    named: Path | None = context.obj
+    return terminal.screen_of(env_file=str(named) if named else "", act_as=act_as)
+
+
 def _at_the_terminal(context: typer.Context) -> Settings:
     settings = _settings(context)
     log.set_up("WARNING", "console")  # on stderr: standard output belongs to the answer
@@ -88,7 +94,7 @@ def serve(context: typer.Context) -> None:
 @cli.command()
 def check(context: typer.Context) -> None:
     """Try every connection and permission, and say how to mend what is wrong."""
-    _run(terminal.check(_at_the_terminal(context)))
+    _run(terminal.check(_at_the_terminal(context), _screen(context)))
 
 
 @cli.command()
@@ -103,7 +109,8 @@ def run(
 
     Ends with 0 for a good answer, 1 for a warning or a refusal, 2 for something critical, 3 for unknown.
     """
-    _run(terminal.run_line(_at_the_terminal(context), line, _login(act_as), read=_hidden))
+    settings, login = _at_the_terminal(context), _login(act_as)
+    _run(terminal.run_line(settings, line, login, _screen(context, act_as), read=_hidden))
 
 
 def _hidden(name: str) -> str:
@@ -117,12 +124,15 @@ def _hidden(name: str) -> str:
 def decide(
     context: typer.Context,
     plan: Annotated[str, typer.Argument(help="The plan's id, as /approvals shows it.")],
-    action: Annotated[str, typer.Argument(help="approve, deny, cancel, break_glass, undo, replan or confirm")],
+    action: Annotated[
+        str, typer.Argument(help="approve, deny, cancel, break_glass, undo, replan, confirm or stop_watching")
+    ],
     reason: Annotated[str, typer.Option(help="Needed to deny and to break the glass.")] = "",
     act_as: As = "",
 ) -> None:
     """Decide on a plan from this terminal, under the same rules as in Slack."""
-    _run(terminal.decide(_at_the_terminal(context), terminal.Click(plan, action, reason), _login(act_as)))
+    settings, login = _at_the_terminal(context), _login(act_as)
+    _run(terminal.decide(settings, terminal.Click(plan, action, reason), login, _screen(context, act_as)))
 
 
 @cli.command()

@@ -28,24 +28,31 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
-def table_lines(table: Table) -> list[str]:
-    """Return a table's lines, the column names and a rule first; columns of numbers stand at the right."""
-    names = [_cell(name) for name in table.columns]
-    count = max([len(names), *(len(row) for row in table.rows)], default=0)
-    rows = [[_cell(cell) for cell in row] + [""] * (count - len(row)) for row in table.rows]
-    names += [""] * (count - len(names))
+def table_lines(table: Table, *, longest: int | None = _COLUMN) -> list[str]:
+    """Return a table's lines, the column names and a rule first; columns of numbers stand at the right.
+
+    A cell is cut where it takes more than ``longest`` cells of the face; with None none is.
+    """
+    names, *rows = [[cell if longest is None else _cut(cell, longest) for cell in row] for row in whole_rows(table)]
+    count = len(names)
     numeric = [_is_numeric([row[column] for row in rows]) for column in range(count)]
     widths = [max(width(row[column]) for row in [names, *rows]) for column in range(count)]
     drawn = [_line(row, widths, numeric) for row in [names, *rows]]
     return [drawn[0], "\u2500" * min(width(drawn[0].ljust(sum(widths) + 2 * (count - 1))), 120), *drawn[1:]]
 
 
-def _cell(text: str) -> str:
-    text = one_line(text)
-    if width(text) <= _COLUMN:
+def whole_rows(table: Table) -> list[list[str]]:
+    """Return the column names and the rows, each cell in one line, all of the same length."""
+    rows = [[one_line(cell) for cell in row] for row in (table.columns, *table.rows)]
+    count = max(map(len, rows))
+    return [row + [""] * (count - len(row)) for row in rows]
+
+
+def _cut(text: str, longest: int) -> str:
+    if width(text) <= longest:
         return text
-    while width(text) > _COLUMN - 1:
-        text = text[: -max(1, (width(text) - _COLUMN + 1) // 2)]
+    while width(text) > longest - 1:
+        text = text[: -max(1, (width(text) - longest + 1) // 2)]
     return text + ELLIPSIS
 
 

@@ -17,8 +17,8 @@ class Reading(BaseModel):
     """A workload and its queues at one moment. None, or a key that is not there, is unknown.
 
     ``memory`` and ``limit`` (bytes) are those of the process nearest to its limit, ``restarts`` counts by pod uid,
-    ``per_minute`` the jobs that ended in the last minutes, ``pool`` the connections to MongoDB, ``health`` empty where
-    the API was not asked.
+    ``per_minute`` the jobs that ended in the last minutes, ``paused`` names the queues that are known to be paused,
+    ``pool`` the connections to MongoDB, ``health`` is empty where the API was not asked.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -26,6 +26,7 @@ class Reading(BaseModel):
     at: datetime
     waiting: dict[str, int | None] = {}
     per_minute: float | None = None
+    paused: tuple[str, ...] = ()
     memory: float | None = None
     limit: float | None = None
     restarts: dict[str, int] = {}
@@ -50,9 +51,26 @@ def _verdict(before: Reading | None, now: Reading, role: str) -> str:
     if against := "; ".join(_against(before, now)):
         return f"{against}: consider undo"
     unknown = [name for name, is_known in _known(before, now, role).items() if not is_known]
-    if unknown:
-        return f"nothing that is known speaks for undo; unknown: {', '.join(unknown)}"
-    return "nothing speaks for undo"
+    said = "nothing that is known speaks for undo" if unknown else "nothing speaks for undo"
+    if held := _held_up(before, now):
+        said = f"{held}, which is no reason for undo; {said.replace('nothing', 'nothing else')}"
+    return f"{said}; unknown: {', '.join(unknown)}" if unknown else said
+
+
+def _held_up(before: Reading | None, now: Reading) -> str:
+    """Say that fewer jobs end because queues are paused; empty where they do not, or none is."""
+    if not now.paused or not (now.per_minute == 0 or _fell(before, now)):
+        return ""
+    if set(now.waiting) <= set(now.paused):
+        return "no job is begun: the queues are paused"
+    are = "is" if len(now.paused) == 1 else "are"
+    names = ", ".join(now.paused[:_SHOWN]) + (", ..." if len(now.paused) > _SHOWN else "")
+    return f"jobs that end: {_rate(now.per_minute)}, because {names} {are} paused"
+
+
+def _fell(before: Reading | None, now: Reading) -> bool:
+    rate, after = before.per_minute if before else None, now.per_minute
+    return rate is not None and after is not None and after < rate * _SLOWER
 
 
 def _against(before: Reading | None, now: Reading) -> Iterator[str]:
@@ -65,9 +83,8 @@ def _against(before: Reading | None, now: Reading) -> Iterator[str]:
         yield (
             f"memory rose from {was:.0%} to {share:.0%} of the limit" if rose else f"memory is {share:.0%} of the limit"
         )
-    rate, after = before.per_minute if before else None, now.per_minute
-    if rate is not None and after is not None and after < rate * _SLOWER and any(now.waiting.values()):
-        yield f"jobs that end fell from {_rate(rate)} to {_rate(after)} while jobs wait"
+    if before and _fell(before, now) and any(now.waiting.values()) and not now.paused:
+        yield f"jobs that end fell from {_rate(before.per_minute)} to {_rate(now.per_minute)} while jobs wait"
     if now.is_healthy is False:
         yield "the API is not healthy"
 

@@ -5,6 +5,9 @@
     BotError
     ├── UserError               a sentence for the person, shown as it is
     │   ├── UsageError          the arguments were wrong; carries the usage line and the nearest match
+    │   │   ├── NotFound        they were understood, but nothing of that name is there
+    │   │   ├── Incomplete      something has to be said besides
+    │   │   └── Conflicting     each was understood, but they do not go together
     │   ├── Refused             the policy, a lock, a freeze or a plan that no longer fits said no
     │   └── NotConfigured       a system has no setting; names the variable
     ├── Unavailable             an outside system is down, slow or forbids us; names the system
@@ -18,6 +21,8 @@
 Anything else that is raised is unexpected: the person gets an id, and the log has the same id with the stack.
 No error may carry a secret in its text: clients mask before they raise (see ``bot.masking``).
 """
+
+from typing import ClassVar
 
 
 class BotError(Exception):
@@ -37,14 +42,39 @@ class UsageError(UserError):
     """The arguments were wrong.
 
     ``usage`` is the command's usage line, ``nearest`` what was probably meant, ``argument`` the argument's
-    name where one is at fault, so that a form can show the message beside the field.
+    name where one is at fault, so that a form can show the message beside the field. The answer stands under
+    ``headline``; ``recorded`` is what the audit record calls it.
     """
 
-    def __init__(self, message: str, *, usage: str = "", nearest: str = "", argument: str = "") -> None:
-        super().__init__(message)
+    headline: ClassVar[str] = "That was not understood"
+    recorded: ClassVar[str] = "not understood"
+
+    def __init__(self, message: str, *, usage: str = "", nearest: str = "", argument: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.usage = usage
         self.nearest = nearest
         self.argument = argument
+
+
+class NotFound(UsageError):
+    """What was named is not there; ``nearest`` is what probably was meant."""
+
+    headline = "Not found"
+    recorded = "not found"
+
+
+class Incomplete(UsageError):
+    """Something has to be said that was left out."""
+
+    headline = "Something is missing"
+    recorded = "incomplete"
+
+
+class Conflicting(UsageError):
+    """What was said is understood, and cannot be done together."""
+
+    headline = "That does not go together"
+    recorded = "conflicting"
 
 
 class Refused(UserError):

@@ -37,11 +37,16 @@ class Freeze(BaseModel):
         resource = resource_of(command)
         return command.changes and resource not in OWN and self.scope in (EVERYTHING, resource)
 
+    @property
+    def words(self) -> str:
+        """What is frozen, by whom and until when, without a full stop."""
+        what = "Every change" if self.scope == EVERYTHING else f"Every change of {self.scope}"
+        return f"{what} is frozen by {self.actor.name} until {self.until:%Y-%m-%d %H:%M} UTC"
+
     def refusal(self, now: datetime) -> Refused:
         """Return what whoever wants to change something is told."""
-        what = "Every change" if self.scope == EVERYTHING else f"Every change of {self.scope}"
         left = elapsed(_to_the_minute(self.until - now))
-        message = f"{what} is frozen by {self.actor.name} until {self.until:%Y-%m-%d %H:%M} UTC ({left} from now)."
+        message = f"{self.words} ({left} from now)."
         return Refused(message, hint="Whoever may set a freeze ends it before with /freeze off.")
 
 

@@ -1,4 +1,4 @@
-"""Plans to pause and to resume queues: what both commands have in common."""
+"""Plans to pause and to resume queues: what the commands that do so have in common."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from bot.clients.queue_layout import MissingQueue, QueueSnapshot
 from bot.clients.queue_pause import why_not
 from bot.errors import Refused
 from bot.plan import Step
+from bot.sentence import sentence
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Pausable:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is left as it is, and why."""
-        return tuple(f"Left as it is: {problem}." for problem in self.problems)
+        return tuple(sentence(f"Left as it is: {problem}") for problem in self.problems)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -51,6 +52,11 @@ class Pausable:
             f"{_number(queue.counts.delayed)} delayed"
             for queue in self.found
         )
+
+
+def locks_of(shorts: Sequence[str]) -> tuple[str, ...]:
+    """Name the locks of whoever pauses or resumes these queues, or relies on none being paused: one each."""
+    return tuple(f"queue/{short}" for short in shorts)
 
 
 def pausing_steps(shorts: Sequence[str], *, pause: bool) -> tuple[Step, ...]:

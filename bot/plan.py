@@ -49,6 +49,11 @@ class Step(_Data):
         exclude_if=operator.not_,
         description="done after a failed step too, to take back what that left",
     )
+    watches: bool = Field(
+        default=False,
+        exclude_if=operator.not_,
+        description="of a wait: only tells what the run did, so that it may be ended early",
+    )
 
 
 class Undo(_Data):
@@ -103,7 +108,8 @@ class Plan(_Data):
             "targets": list(self.targets),
             "changes": [change.model_dump(mode="json") for change in self.changes],
             "facts": self.facts,
-            "steps": [step.model_dump(mode="json") for step in self.steps],
+            # Whether one may be ended early changes nothing of what was approved.
+            "steps": [step.model_dump(mode="json", exclude={"watches"}) for step in self.steps],
         }
         canonical = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -113,14 +119,34 @@ def differences(approved: Plan, fresh: Plan) -> list[str]:
     """Return one sentence for each thing that moved between the approved plan and the fresh one."""
     found: list[str] = []
     for name in sorted(approved.facts.keys() | fresh.facts.keys()):
-        old, new = approved.facts.get(name), fresh.facts.get(name)
-        if old != new:
-            found.append(f"{name} was {old}, is now {new}")
+        if name not in fresh.facts:
+            found.append(f"{name} was {_in_words(approved.facts[name])}, is no longer there")
+        elif name not in approved.facts:
+            found.append(f"{name} was not there, is now {_in_words(fresh.facts[name])}")
+        elif approved.facts[name] != fresh.facts[name]:
+            found.append(f"{name} was {_in_words(approved.facts[name])}, is now {_in_words(fresh.facts[name])}")
     found += [f"no longer planned: {c.what} {c.before} → {c.after}" for c in approved.changes if c not in fresh.changes]
     found += [f"now planned: {c.what} {c.before} → {c.after}" for c in fresh.changes if c not in approved.changes]
     if approved.steps != fresh.steps and not found:
         found.append("the steps are different")
     return found
+
+
+def _in_words(value: JsonValue) -> str:
+    """Write a fact as people do, who read no JSON and no Python; what is in something else stands in brackets."""
+    if value is None or value in ("", [], {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_inside(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_inside, value))
+    return str(value)
+
+
+def _inside(value: JsonValue) -> str:
+    return f"({_in_words(value)})" if isinstance(value, dict | list) and value else _in_words(value)
 
 
 class Progress(_Data):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bot.errors import UsageError
+from bot.errors import Incomplete, NotFound
 from bot.nearest import nearest, shown
 
 ALL: Final = "all"
@@ -16,9 +16,9 @@ def chosen_queues(text: str, known: Sequence[str], usage: str) -> tuple[str, ...
     if words == [ALL] and ALL not in names:
         return tuple(known)
     if not words:
-        raise UsageError(f"Say which queue: {', '.join(known)}, or {ALL}.", usage=usage, argument="queue")
+        raise Incomplete(f"Say which queue: {', '.join(known)}, or {ALL}.", usage=usage, argument="queue")
     for word in words:
         if word not in names:
             message = f"There is no queue {shown(word)}; there are {', '.join(known)}, or {ALL}."
-            raise UsageError(message, usage=usage, nearest=nearest(word, (*known, ALL)), argument="queue")
+            raise NotFound(message, usage=usage, nearest=nearest(word, (*known, ALL)), argument="queue")
     return tuple(dict.fromkeys(names[word] for word in words))

@@ -147,7 +147,9 @@ class Button(_Data):
     """
 
     label: str
-    action: Literal["run", "form", "approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan"]
+    action: Literal[
+        "run", "form", "approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan", "stop_watching"
+    ]
     value: str
     style: Literal["plain", "primary", "danger"] = "plain"
 

@@ -6,8 +6,20 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Source = Literal["slash", "form", "button", "console", "schedule"]
-DecisionAction = Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan"]
+DecisionAction = Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan", "stop_watching"]
 WITH_REASON: Final = frozenset({"deny", "break_glass"})
+# Who acts alone says why in more than a word: everybody reads it, and the next morning's checklist repeats it.
+LEAST_ALONE: Final = 10
+
+
+def lacking(action: str, reason: str) -> str:
+    """Return the sentence that says what a decision's reason lacks; the empty string where it lacks nothing."""
+    said = reason.strip()
+    if action == "break_glass" and len(said) < LEAST_ALONE:
+        return f"Acting alone needs a typed reason of at least {LEAST_ALONE} characters: everybody reads it."
+    if action == "deny" and not said:
+        return "Denying needs a reason, so that the person who asked knows what to do."
+    return ""
 
 
 class Actor(BaseModel):

@@ -29,6 +29,7 @@ def watched(role: str, name: str, seconds: float, stamp: str) -> Step:
         arguments={"role": role, "seconds": seconds, "stamp": stamp},
         timeout=seconds * 3,
         interval=5.0,
+        watches=True,
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import JsonValue
+
 from bot.plan import Step
 from bot.stores.plans import Plans
 from bot.stores.runs import Runs
@@ -14,12 +16,21 @@ _GOES_ON: Final = ("waiting", "running")
 
 @dataclass(frozen=True)
 class RunningDrain:
-    """A drain of ``queues`` in a run; ``replicas`` is how many workers there were where it scales them to 0."""
+    """A drain of ``queues`` in a run, of which it ``paused`` some.
+
+    ``replicas`` is how many workers there were where it scales them to 0.
+    """
 
     name: str
     run: str
     queues: tuple[str, ...]
     replicas: int | None = None
+    paused: tuple[str, ...] = ()
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The queues that are locked by it: nobody else can pause or resume them before it has ended."""
+        return self.paused if self.replicas is None else self.queues
 
 
 async def running_drains(runs: Runs, plans: Plans) -> tuple[RunningDrain, ...]:
@@ -38,6 +49,15 @@ def _is_drain(step: Step) -> bool:
 
 
 def _drain(run: str, step: Step) -> RunningDrain:
-    queues, replicas = step.arguments.get("queues"), step.arguments.get("replicas")
-    names = tuple(map(str, queues)) if isinstance(queues, list) else ()
-    return RunningDrain(str(step.arguments["drain"]), run, names, replicas if isinstance(replicas, int) else None)
+    replicas = step.arguments.get("replicas")
+    return RunningDrain(
+        str(step.arguments["drain"]),
+        run,
+        _names(step.arguments.get("queues")),
+        replicas if isinstance(replicas, int) else None,
+        _names(step.arguments.get("pause")),
+    )
+
+
+def _names(found: JsonValue) -> tuple[str, ...]:
+    return tuple(map(str, found)) if isinstance(found, list) else ()

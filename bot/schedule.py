@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol, get_type_hints
+from typing import Any, Final, NamedTuple, Protocol, get_type_hints
 
 from bot.errors import InvalidDeclaration
 from bot.reply import Reply
@@ -15,8 +15,7 @@ Labels = Mapping[str, tuple[str, ...]]
 FOR: Final = "{for}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(NamedTuple):
     """One reading at one moment: ``value`` is None where it could not be read, and ``reason`` says why.
 
     ``summary`` is what an alert about it says where the rule's own summary would be too rough. ``is_expected`` is False

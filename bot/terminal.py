@@ -17,7 +17,8 @@ from bot.app import Bot, clock
 from bot.check.findings import findings
 from bot.console import run
 from bot.console.hidden import Read, filled_in
-from bot.console.render import render
+from bot.console.invocation import Invocation, interpreter
+from bot.console.render import Screen
 from bot.errors import Refused
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -85,46 +86,46 @@ def actor_of(policy: Policy, login: Login) -> Actor:
 
 
 async def run_line(
-    settings: Settings, line: str, login: Login, console: Console | None = None, *, read: Read | None = None
+    settings: Settings, line: str, login: Login, screen: Screen | None = None, *, read: Read | None = None
 ) -> int:
     """Run a command line such as ``/queue-stats``, print the answer and return the exit code; raises ``BotError``.
 
     ``read`` asks for what nobody may see, by the argument's name.
     """
-    console = console or _console()
+    screen = screen or screen_of()
     arguments = filled_in(line, catalog.load(), read) if read else None
     async with _present(settings) as bot:
         asked = await _item(bot, login, lambda actor: run.request(line, actor, clock(), arguments=arguments))
         async with _closed_when_interrupted(bot, asked):
-            code = await run.ask(asked, bot.dispatcher, console=console)
+            code = await run.ask(asked, bot.dispatcher, screen=screen)
         proposed = await Plans(bot.core.database).of_request(asked.id)
-        await _say_who_executes(bot, proposed, console)
+        await _say_who_executes(bot, proposed, screen)
         # To a script, waiting for an approval is no warning, and a refusal is.
         return 0 if proposed is not None else await _judged(bot, asked, code)
 
 
-async def decide(settings: Settings, click: Click, login: Login, console: Console | None = None) -> int:
+async def decide(settings: Settings, click: Click, login: Login, screen: Screen | None = None) -> int:
     """Decide on a plan, print what came of it and return the exit code; raises ``BotError``."""
-    console = console or _console()
+    screen = screen or screen_of()
     async with _present(settings) as bot:
         decided = await _item(
             bot, login, lambda actor: run.decision(click.plan, click.action, click.reason, actor, clock())
         )
         async with _closed_when_interrupted(bot, decided):
-            code = await run.decide(decided, bot.dispatcher, bot.core.outbox, console=console)
+            code = await run.decide(decided, bot.dispatcher, bot.core.outbox, screen=screen)
         plans = Plans(bot.core.database)
         made = await plans.of_request(decided.id)
         if made is not None and (card := await bot.core.outbox.posted(f"plan:{made.id}")):
-            console.print(render(card.body))  # an undo or a fresh attempt is a plan of its own
-        await _say_who_executes(bot, made or await plans.get(click.plan), console)
+            screen.show(card.body)  # an undo or a fresh attempt is a plan of its own
+        await _say_who_executes(bot, made or await plans.get(click.plan), screen)
         return await _judged(bot, decided, code)
 
 
-async def check(settings: Settings, console: Console | None = None) -> int:
+async def check(settings: Settings, screen: Screen | None = None) -> int:
     """Try everything, print a line for each and return 1 where something is wrong."""
-    console = console or _console()
+    screen = screen or screen_of()
     found = await findings(settings, _process(), clock)
-    console.print(render(found))
+    screen.show(found)
     return int(found.level not in (Level.OK, Level.INFO))
 
 
@@ -151,9 +152,11 @@ def _process() -> str:
     return f"{CONSOLE}{socket.gethostname()[:40]}-{os.getpid()}"
 
 
-def _console() -> Console:
+def screen_of(*, env_file: str = "", act_as: str = "") -> Screen:
+    """Return this process's screen; what is offered on it repeats the file with variables and whose place was taken."""
     # Through a pipe a line stays a line; on a screen it is wrapped.
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    return Screen(console, Invocation(interpreter(), env_file, act_as))
 
 
 @asynccontextmanager
@@ -206,9 +209,10 @@ async def _judged(bot: Bot, item: Request | Decision, code: int) -> int:
     return max(code, 1) if status in ("refused", "failed") else code
 
 
-async def _say_who_executes(bot: Bot, plan: StoredPlan | None, console: Console) -> None:
+async def _say_who_executes(bot: Bot, plan: StoredPlan | None, screen: Screen) -> None:
     """Say so where nobody is there who would execute a plan that has not come to its end."""
     if plan is None or plan.closed_at is not None or await Executors(bot.core.database).serving(clock()):
         return
-    words = "No bot serves at present: nothing executes plans or posts their cards until `python -m bot serve` runs."
-    console.print(words, style="yellow", markup=False)
+    starting = screen.invocation.serve()
+    words = f"No bot serves at present: nothing executes plans or posts their cards until `{starting}` runs."
+    screen.console.print(words, style="yellow", markup=False)

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from bot.errors import UsageError
+from bot.errors import Incomplete, NotFound, UsageError
 from bot.nearest import nearest, shown
 from bot.policy import Policy
 from bot.request import Actor
@@ -19,7 +19,7 @@ def person_named(policy: Policy, text: str, actor: Actor) -> str:
     if word in ME and actor.id in policy.people:
         return actor.id
     if not word:
-        raise UsageError("Who is meant? A name of the policy, or me.", argument="who")
+        raise Incomplete("Who is meant? A name of the policy, or me.", argument="who")
     names = {
         person: {person.casefold(), name, *name.split()[:1], entry.console.casefold()}
         for person, entry in policy.people.items()
@@ -32,4 +32,4 @@ def person_named(policy: Policy, text: str, actor: Actor) -> str:
         several = ", ".join(f"{policy.name(person)} ({person})" for person in found)
         raise UsageError(f"{shown(text)} may be any of {several}.", argument="who")
     known = [entry.name for entry in policy.people.values()]
-    raise UsageError(f"The policy knows nobody called {shown(text)}.", nearest=nearest(word, known), argument="who")
+    raise NotFound(f"The policy knows nobody called {shown(text)}.", nearest=nearest(word, known), argument="who")

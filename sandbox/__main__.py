@@ -1,9 +1,10 @@
-"""The sandbox from the terminal: ``up``, ``fault``, ``load``, ``status``, ``inbox``, ``pages``."""
+"""The sandbox from the terminal: ``up``, ``start-bot``, ``fault``, ``load``, ``status``, ``inbox``, ``pages``."""
 
 import asyncio
 import contextlib
 import fcntl
 import json
+import math
 import os
 import shutil
 import signal
@@ -16,14 +17,13 @@ import typer
 
 from sandbox import control, environment, launch
 from sandbox.banner import banner
-from sandbox.bot_process import BotProcess
+from sandbox.bot_process import HOME, BotProcess
 from sandbox.faults import FAULTS
 from sandbox.processes import StartError
 from sandbox.site import Sandbox, running, write_endpoints
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 Directory = Annotated[Path, typer.Option("--directory", help="Where the sandbox keeps its files.")]
-HOME = Path(".sandbox")
 BOT_SECONDS = 20.0  # the banner does not wait longer for the bot
 
 
@@ -50,9 +50,20 @@ def up(
         raise typer.Exit(1) from None
 
 
+@app.command("start-bot")
+def start_bot(directory: Directory = HOME) -> None:
+    """Start the bot again, after it was killed; it ends with the sandbox, as the first one does."""
+    told = _ask(directory, "bot", {})
+    print(f"the bot runs as process {told['pid']}; its log is {told['log']}")
+
+
 @app.command()
-def fault(name: str, state: str, directory: Directory = HOME) -> None:
-    """Break a part on purpose (``on``) or mend it (``off``)."""
+def fault(
+    name: Annotated[str, typer.Argument()] = "",
+    state: Annotated[str, typer.Argument(help="on or off")] = "",
+    directory: Directory = HOME,
+) -> None:
+    """Break a part on purpose (``on``) or mend it (``off``); alone it shows what can be broken."""
     if name not in FAULTS or state not in ("on", "off"):
         print("usage: python -m sandbox fault NAME on|off\n", file=sys.stderr)
         print("\n".join(f"  {known:<20} {about}" for known, about in FAULTS.items()), file=sys.stderr)
@@ -61,20 +72,38 @@ def fault(name: str, state: str, directory: Directory = HOME) -> None:
     print(f"{name} is {state}: {FAULTS[name]}" if state == "on" else f"{name} is off")
 
 
-@app.command()
+# A negative number is no option: it is told what is wrong with it.
+@app.command(context_settings={"ignore_unknown_options": True})
 def load(
     queue: str,
     amount: Annotated[str, typer.Argument(help="jobs a second, or the word burst")],
-    count: Annotated[int, typer.Argument(min=0, help="how many jobs a burst has")] = 0,
+    count: Annotated[int | None, typer.Argument(help="how many jobs a burst has")] = None,
     directory: Directory = HOME,
 ) -> None:
     """Make a backlog: ``load email 40`` is 40 jobs a second, ``load email burst 1200`` is 1,200 at once."""
+    body = _burst(queue, count) if amount == "burst" else _rate(queue, amount, count)
+    told = _ask(directory, "load", {"queue": queue} | body)
+    if "burst" in body:
+        print(f"added to {queue}: {body['burst']:,} jobs")
+    print("jobs a second now:", ", ".join(f"{name} {rate:g}" for name, rate in told.items()) or "none")
+
+
+def _burst(queue: str, count: int | None) -> dict[str, Any]:
+    if count is None or count < 1:
+        raise typer.BadParameter(f"how many jobs, at least 1? Such as: load {queue} burst 1200")
+    return {"burst": count}
+
+
+def _rate(queue: str, amount: str, count: int | None) -> dict[str, Any]:
     try:
-        body: dict[str, Any] = {"burst": count} if amount == "burst" else {"rate": float(amount)}
+        rate = float(amount)
     except ValueError:
         raise typer.BadParameter(f"{amount!r} is neither a number nor the word burst") from None
-    told = _ask(directory, "load", {"queue": queue} | body)
-    print("jobs a second now:", ", ".join(f"{name} {rate:g}" for name, rate in told.items()) or "none")
+    if not math.isfinite(rate) or rate < 0:
+        raise typer.BadParameter(f"{amount} jobs a second there cannot be: it is 0 or more")
+    if count is not None:
+        raise typer.BadParameter(f"{count} belongs to a burst: load {queue} burst {count}; or a rate alone")
+    return {"rate": rate}
 
 
 @app.command()
@@ -135,17 +164,17 @@ async def _serve(
         try:
             write_endpoints(sandbox)
             await sandbox.ordinary_day()
+            sandbox.bot = BotProcess(sandbox.environment(), sandbox.directory)
             if bot:
-                sandbox.bot = BotProcess(sandbox.environment(), sandbox.directory)
                 await sandbox.bot.start()
                 await _connected(sandbox, sandbox.bot)
             print(banner(sandbox), flush=True)
-            await _until(sandbox, stopped)
+            await _until(sandbox.bot, stopped)
         finally:
             print("\nStopping.", flush=True)
+            await server.stop()  # before the bot, which nobody starts after that
             if sandbox.bot is not None:
                 await sandbox.bot.stop()
-            await server.stop()
             for written in ("endpoints.json", environment.FILE):
                 (directory / written).unlink(missing_ok=True)
 
@@ -161,17 +190,16 @@ async def _connected(sandbox: Sandbox, bot: BotProcess) -> None:
     await asyncio.gather(*late, return_exceptions=True)
 
 
-async def _until(sandbox: Sandbox, stopped: asyncio.Event) -> None:
-    """Wait for the end, and say so when the bot ends before."""
+async def _until(bot: BotProcess, stopped: asyncio.Event) -> None:
+    """Wait for the end, and say so each time the bot ends before."""
     end = asyncio.create_task(stopped.wait())
-    waits = {end}
-    watched = asyncio.create_task(sandbox.bot.wait()) if sandbox.bot is not None else None
-    await asyncio.wait({*waits, *({watched} if watched else ())}, return_when=asyncio.FIRST_COMPLETED)
-    if watched is not None and watched.done() and not end.done():
-        print(f"\n{watched.result()}\nCtrl-C here ends everything else.", file=sys.stderr, flush=True)
-    await end
-    if watched is not None:
-        watched.cancel()
+    watched = asyncio.create_task(bot.ended())
+    while not end.done():
+        await asyncio.wait({end, watched}, return_when=asyncio.FIRST_COMPLETED)
+        if watched.done() and not end.done():
+            print(f"\n{watched.result()}\nCtrl-C here ends everything else.", file=sys.stderr, flush=True)
+            watched = asyncio.create_task(bot.ended())
+    watched.cancel()
 
 
 @contextlib.contextmanager

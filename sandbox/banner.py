@@ -10,7 +10,7 @@ def banner(sandbox: Sandbox) -> str:
     """Return the few lines that say where to go and what to try."""
     endpoints = sandbox.endpoints
     people = ", ".join(person.name for person in PEOPLE)
-    log = sandbox.bot.log if sandbox.bot is not None else "(started with --no-bot)"
+    log = sandbox.bot.log if sandbox.bot and sandbox.bot.pid else "nowhere yet: .venv/bin/python -m sandbox start-bot"
     return f"""
   NovaPulse's sandbox runs. Open Slack:  {endpoints["slack"]}
 

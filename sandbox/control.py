@@ -21,7 +21,7 @@ class NotRunning(Exception):
 
 
 class Control:
-    """Serves ``/status``, ``/changes``, ``/inbox``, ``/pages``, ``/faults`` and ``/load``; for people, two pages."""
+    """Serves ``/status``, ``/changes``, ``/inbox``, ``/pages``, ``/faults``, ``/load``, ``/bot``; and two pages."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -46,6 +46,7 @@ class Control:
         app.router.add_get(PAGER, self._pager_page)
         app.router.add_post("/faults", self._fault)
         app.router.add_post("/load", self._load)
+        app.router.add_post("/bot", self._bot)
         return app
 
     async def _status(self, _request: web.Request) -> web.Response:
@@ -80,6 +81,13 @@ class Control:
         body = await request.json()
         await self._sandbox.load(str(body["queue"]), rate=body.get("rate"), burst=int(body.get("burst", 0)))
         return web.json_response(self._sandbox.status()["rates"])
+
+    async def _bot(self, _request: web.Request) -> web.Response:
+        bot = self._sandbox.bot
+        if bot is None:
+            raise ValueError("this sandbox has no bot")
+        await bot.start()
+        return web.json_response({"pid": bot.pid, "log": str(bot.log)})
 
 
 async def ask(directory: Path, path: str, body: dict[str, Any] | None = None) -> Any:

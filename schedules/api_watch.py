@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -125,7 +124,7 @@ def _unknown(found: ReplicaMetrics | BotError, now: datetime) -> list[Observatio
     words = f"The API's error rate is not in its metrics (for {FOR}); the 5xx entries in its log stand in for it"
     return [
         _error(None, now, _SILENT, expected=False),
-        replace(silent, summary=words),
+        silent._replace(summary=words),
         _said("api_p95_ms", None, now, _SILENT, expected=False),
     ]
 
@@ -141,9 +140,9 @@ async def _by_log(cluster: Platform, now: datetime) -> Observation:
             metric="api_error_percent", labels=labels, value=None, at=now, reason=reason, is_expected=expected
         )
     read = [log.data for log in logs if log.data is not None]
-    unread = [f"{log.pod}: {log.problem or 'not read'}" for log in logs if log.data is None]
+    unread = [f"{log.pod}: {log.problem or 'not read'}" for log in logs if log.is_unread]
     if not read:
-        reason = "; ".join(unread) or "the API has no pods"
+        reason = "; ".join(unread) or "no pod of the API runs"
         return Observation(metric="api_error_percent", labels=labels, value=None, at=now, reason=reason)
     failed, told = await asyncio.to_thread(_shares, read)
     said = f"From the log of {len(read)} pods: {failed} of {told} entries are 5xx, those of 4xx left out."
@@ -161,7 +160,7 @@ def _shares(logs: list[bytes]) -> tuple[int, int]:
 
 def _error(value: float | None, now: datetime, reason: str, *, expected: bool = True) -> Observation:
     labels = {"source": "metrics"}
-    return replace(_said("api_error_percent", value, now, reason, expected=expected), labels=labels)
+    return _said("api_error_percent", value, now, reason, expected=expected)._replace(labels=labels)
 
 
 def _said(metric: str, value: float | None, now: datetime, reason: str = "", *, expected: bool = True) -> Observation:

@@ -1,11 +1,10 @@
 """Where the backups that the policy names are looked at: their CronJobs, and Redis' own snapshot."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import attempt, is_missing, together, why
 from bot.backup import SYSTEMS, BackupRule
 from bot.clients.cluster_cronjobs import CronJobState
 from bot.clients.platform import CronJobReading
@@ -19,8 +18,9 @@ class Backup:
     """What was found out about one backup; None is what nobody knows.
 
     ``age`` is that of the newest good one, ``written`` whether the last run made one, and ``failure`` how it went
-    wrong. ``unread`` says why nothing could be found out, ``notes`` are what else there is to say. What nobody
-    ``expects`` to read is of a system that is not configured; what is not ``watched`` was not looked at.
+    wrong, in short its ``headline``. ``unread`` says why nothing could be found out, ``notes`` are what else there is
+    to say. What nobody ``expects`` to read is of a system that is not configured; what is not ``watched`` was not
+    looked at.
     """
 
     system: str
@@ -30,6 +30,7 @@ class Backup:
     age_said: str = ""
     written: bool | None = None
     failure: str = ""
+    headline: str = ""
     notes: tuple[str, ...] = ()
     suspended: bool = False
     unread: str = ""
@@ -61,7 +62,7 @@ async def read_backups(
     readings = [_of_cronjob("mongodb", mongodb, cronjobs, now), _of_snapshot(of_redis, redis, now)]
     if of_redis.cronjob and of_redis.watched:
         readings.append(_of_cronjob("redis", of_redis, cronjobs, now))
-    return list(await asyncio.gather(*readings))
+    return list(await together(*readings))
 
 
 async def _of_cronjob(system: str, rule: BackupRule, cronjobs: CronJobReading, now: datetime) -> Backup:
@@ -83,6 +84,7 @@ async def _of_cronjob(system: str, rule: BackupRule, cronjobs: CronJobReading, n
         age_said=_last_success(found),
         written=False if found.failed else None if found.succeeded_at is None else True,
         failure=_failure(found),
+        headline=f"the last run failed; {_last_good(found, now)}",
         notes=tuple(_notes(found)),
         suspended=found.suspended,
     )
@@ -91,6 +93,12 @@ async def _of_cronjob(system: str, rule: BackupRule, cronjobs: CronJobReading, n
 def _unread(error: BotError) -> str:
     hint = f" {error.hint}" if isinstance(error, Refused) and error.hint else ""
     return f"{why(error)}{hint}"
+
+
+def _last_good(found: CronJobState, now: datetime) -> str:
+    if found.succeeded_at is None:
+        return "none has succeeded yet"
+    return f"the last good one is {elapsed(now - found.succeeded_at)} old"
 
 
 def _last_success(found: CronJobState) -> str:
@@ -130,6 +138,7 @@ async def _of_snapshot(rule: BackupRule, redis: RedisServer, now: datetime) -> B
         age_said=said,
         written=info.persistence_ok,
         failure="Redis could not write its last snapshot" if info.persistence_ok is False else "",
+        headline="the last snapshot could not be written",
     )
 
 

@@ -31,19 +31,19 @@ def observations(backup: Backup, now: datetime) -> Iterator[Observation]:
     readable = float(not backup.unread) if backup.expects else None
     behind = "; ".join([f"expected every {elapsed(backup.every)}", *backup.notes])
     how_old = f"{backup.age_said}; {behind}"
-    for metric, value, said, is_bad in (
-        ("backup_age_seconds", backup.age, how_old, False),
-        ("backup_overdue_seconds", backup.overdue, how_old, bool(backup.overdue)),
-        ("backup_ok", written, "; ".join([backup.failure or backup.age_said, *backup.notes]), bool(backup.failure)),
-        ("backup_readable", readable, "", readable == 0),
+    ended = "; ".join(part for part in (backup.age_said, backup.failure, *backup.notes) if part)
+    for metric, value, said, bad in (
+        ("backup_age_seconds", backup.age, how_old, ""),
+        ("backup_overdue_seconds", backup.overdue, how_old, how_old if backup.overdue else ""),
+        ("backup_ok", written, ended, backup.headline if backup.failure else ""),
+        ("backup_readable", readable, "", f"unknown for {FOR}: {backup.unread}" if readable == 0 else ""),
     ):
-        unknown = f"unknown for {FOR}: {backup.unread}"
         yield Observation(
             metric=metric,
             labels=backup.labels,
             value=value,
             at=now,
             reason=backup.unread or said,
-            summary=f"{backup.title}: {said or unknown}" if is_bad else "",
+            summary=f"{backup.title}: {bad}" if bad else "",
             is_expected=backup.expects,
         )

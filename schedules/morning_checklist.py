@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from pydantic import ValidationError
 
-from bot.attempt import is_missing, why
+from bot.attempt import is_missing, together, why
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.mongo import Mongo
@@ -90,7 +90,7 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
         Check("API error log", lambda: checks.error_log(cluster, now), ("/rollout-status api",)),
     ]
     outages = Outages(samples, now)
-    found = await asyncio.gather(*(_checked(check, outages) for check in todo))
+    found = await together(*(_checked(check, outages) for check in todo))
     next_ones = [button for one in zip(todo, found, strict=True) for button in _next(*one, catalog)]
     buttons = tuple({button.value: button for button in next_ones}.values())
     shown: list[Part] = [part for parts in found for part in parts if not isinstance(part, Buttons)]

@@ -8,21 +8,24 @@ from typing import Final
 
 from bot.alert import Severity
 from bot.alert_rule import AlertRule
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
 from bot.clients.cluster_state import PodLog, PodState, Workload
+from bot.clients.failed_cap import is_at_cap
 from bot.clients.metrics_text import MetricSample, parse_metrics
 from bot.clients.platform import Platform
 from bot.clients.platform_words import Words
-from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
+from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
+from bot.ended_pods import ended_since, without_a_log
 from bot.errors import BotError
 from bot.log_entries import Errors, entries, errors_in
 from bot.next_steps import next_steps
 from bot.policy import Policy
 from bot.reply import Button, Buttons, Level, Line, Note, Part, Table, worst
+from bot.restarts import restarts_of
 from bot.stores.plans import Plans
 
 DAY: Final = timedelta(days=1)
@@ -49,7 +52,7 @@ async def health(label: str, reading: Awaitable[Health]) -> list[Part]:
 
 async def queue_lines(api: NovaPulseApi, queues: Queues, policy: Policy, catalog: Catalog) -> list[Part]:
     """Read the API and Redis, and mark what passes the alert rules' thresholds; their next steps are the buttons."""
-    counted, seen = await asyncio.gather(attempt(api.queue_stats()), attempt(queues.snapshot()))
+    counted, seen = await together(attempt(api.queue_stats()), attempt(queues.snapshot()))
     by_api = {} if isinstance(counted, BotError) else counted
     by_redis = {} if isinstance(seen, BotError) else seen
     if not by_api and not by_redis:
@@ -78,7 +81,7 @@ def _queue(short: str, counts: QueueCounts | None, seen: QueueSnapshot | Missing
         severity = None if value is None else severity_of(policy, metric, {"queue": short}, value)
         levels.append(Level.UNKNOWN if value is None else Level(severity or Level.OK))
         number = "unknown" if value is None else f"{value:,}"
-        more = " or more" if word == "failed" and (value or 0) >= FAILED_KEPT else ""
+        more = " or more" if word == "failed" and is_at_cap(value) else ""
         said.append(f"{number}{more} {word}{f' ({severity})' if severity else ''}")
     stands = standstill(counts, seen)
     for words, level in ((stands, Level.WARNING), (missing, Level.UNKNOWN)):
@@ -160,8 +163,9 @@ def _errors(logs: list[PodLog]) -> Errors:
 
 
 def _log_line(errors: Errors, logs: list[PodLog], now: datetime, words: Words) -> Line:
-    unread = [f"{log.pod} ({log.problem})" for log in logs if log.data is None]
-    read = len(logs) - len(unread)
+    unread = [f"{log.pod} ({log.problem})" for log in logs if log.is_unread]
+    gone = {log.pod: log.ending for log in logs if log.is_gone and log.ending is not None}
+    read = len(logs) - len(unread) - len(gone)
     said = f"{_count(errors.total, 'error')} of {_count(len(errors.groups), 'kind')}" if errors.total else "no errors"
     if errors.noise:
         said += f" and {_count(errors.noise, 'answer')} of 4xx"
@@ -172,14 +176,19 @@ def _log_line(errors: Errors, logs: list[PodLog], now: datetime, words: Words) -
         said += ", some older or newer lines left out: it is more than that"
     if unread:
         said += f"; not read: {', '.join(unread)}"
-    level = Level.OK if read and not unread and begins is None else Level.UNKNOWN
+    if gone:
+        said += f"; {without_a_log(gone, words)}"
+    lost = any(log.is_gone for log in ended_since(logs, now - DAY))
+    is_whole = read and not unread and begins is None and not lost
+    level = Level.OK if is_whole else Level.UNKNOWN
     return Line(level=Level.WARNING if errors.total else level, label="API error log", value=said)
 
 
 def _begins(logs: list[PodLog], now: datetime) -> datetime | None:
     """Return when the oldest pod started, where that was within the day: the logs of those before are gone."""
-    starts = [log.started_at for log in logs if log.started_at is not None]
-    oldest = min(starts, default=None) if len(starts) == len(logs) else None
+    there = [log for log in logs if not log.is_gone]
+    starts = [log.started_at for log in there if log.started_at is not None]
+    oldest = min(starts, default=None) if len(starts) == len(there) else None
     return oldest if oldest is not None and oldest > now - DAY else None
 
 
@@ -189,13 +198,13 @@ def _is_cut(log: PodLog) -> bool:
 
 async def pods(cluster: Platform, role: Workload, now: datetime) -> list[Part]:
     """Count the pods that are ready and how often they were restarted; one that was in the last day is not well."""
-    deployment, found = await asyncio.gather(cluster.deployment(role), cluster.pods(role))
-    present = [pod for pod in found if not pod.terminating]
+    deployment, found = await together(cluster.deployment(role), cluster.pods(role))
+    present = [pod for pod in found if pod.is_present]
     ready = sum(pod.ready for pod in present)
     waiting = sorted({pod.waiting for pod in present if pod.waiting})
     restarted = sum(_restarted_lately(pod, now) for pod in present)
     lately = [f"{cluster.words.pods(restarted)} restarted in the last day"] if restarted else []
-    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present), *lately, *waiting])
+    said = ", ".join([f"{ready} of {deployment.replicas} ready", _restarts(present, now), *lately, *waiting])
     is_unwell = ready < deployment.replicas or bool(waiting) or bool(restarted)
     level = Level.CRITICAL if ready == 0 or _CRASHING in waiting else Level.WARNING if is_unwell else Level.OK
     return [
@@ -209,10 +218,8 @@ def _restarted_lately(pod: PodState, now: datetime) -> bool:
     return pod.restarts > 0 and (at is None or at > now - DAY)
 
 
-def _restarts(present: list[PodState]) -> str:
-    reasons = sorted({pod.last_restart_reason for pod in present if pod.last_restart_reason})
-    said = _count(sum(pod.restarts for pod in present), "restart")
-    return f"{said} ({', '.join(reasons)})" if reasons else said
+def _restarts(present: list[PodState], now: datetime) -> str:
+    return f"{_count(sum(pod.restarts for pod in present), 'restart')}{restarts_of(present, now)}"
 
 
 async def ping(label: str, reading: Awaitable[float]) -> list[Part]:

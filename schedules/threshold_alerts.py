@@ -1,12 +1,10 @@
 """What the alert rules look at: every queue's numbers and whether each system answers."""
 
-import asyncio
 from collections.abc import Awaitable, Mapping
-from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import attempt, is_missing, together, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import SYSTEM as API
 from bot.clients.mongo import Mongo
@@ -17,6 +15,7 @@ from bot.clients.redis import RedisServer
 from bot.errors import BotError, Forbidden, TimedOut, Unavailable
 from bot.schedule import FOR, Labels, Observation, schedule
 from bot.stores.samples import Sample, Samples, series_of
+from bot.turns import in_turns
 
 SYSTEMS: Final = ("redis", "mongodb", "api", "cluster")
 # What is read of each queue; the last three are for the forecast, and to know a queue of plain lists again.
@@ -63,12 +62,13 @@ async def threshold_alerts(  # noqa: PLR0913, PLR0917 - each is a system it look
         "api": _live(api),
         "cluster": cluster.reachable(),
     }
-    of_queues, answers = await asyncio.gather(
-        _queues(queues, api, now), asyncio.gather(*(_tried(call) for call in systems.values()))
+    of_queues, answers = await together(
+        _queues(queues, api, now), together(*(_tried(call) for call in systems.values()))
     )
     tried = dict(zip(systems, answers, strict=True))
     of_systems = [one for name, problem in tried.items() for one in _system(name, problem, now)]
-    await samples.look([_sample(one) for one in of_queues if "queue" in one.labels], now)
+    queue_by_queue = (one async for one in in_turns(of_queues) if "queue" in one.labels)
+    await samples.look({series_of(one.metric, one.labels): one.value async for one in queue_by_queue}, now)
     await samples.add([_sample(one) for one in (*of_queues, *of_systems) if "queue" not in one.labels])
     return [*of_queues, *of_systems]
 
@@ -89,7 +89,7 @@ async def _queues(queues: Queues, api: NovaPulseApi, now: datetime) -> list[Obse
     snapshot = await attempt(queues.snapshot(seconds=3.0 + len(queues.shorts) / 1000))
     is_whole = not isinstance(snapshot, BotError) and all(isinstance(s, QueueSnapshot) for s in snapshot.values())
     counted = {} if is_whole else await attempt(api.queue_stats())
-    found = [observation for short in queues.shorts for observation in _queue(short, snapshot, counted, now)]
+    found = [one async for short in in_turns(queues.shorts) for one in _queue(short, snapshot, counted, now)]
     return [*found, _any_source(snapshot, counted, now)]
 
 
@@ -119,7 +119,7 @@ def _system(name: str, problem: BotError | None, now: datetime) -> list[Observat
     if isinstance(problem, Unavailable) and not isinstance(problem, Forbidden):
         # Down is another matter: what could not be read before is neither over nor worse.
         return [_down(up, problem, reason), _readable(name, None, now, reason)]
-    unknown = replace(up, value=None, reason=reason)
+    unknown = up._replace(value=None, reason=reason)
     if is_missing(problem):
         return _unexpected([unknown, _readable(name, None, now, reason)])
     clause = problem.reason if isinstance(problem, Unavailable) else reason
@@ -130,7 +130,7 @@ def _system(name: str, problem: BotError | None, now: datetime) -> list[Observat
 def _down(up: Observation, problem: Unavailable, reason: str) -> Observation:
     """What does not answer in time may be slow or hang, and is reachable for all that is known."""
     slow = f"{problem.system} answers slowly or not at all: {problem.reason}" if isinstance(problem, TimedOut) else ""
-    return replace(up, value=0.0, reason=reason, summary=slow)
+    return up._replace(value=0.0, reason=reason, summary=slow)
 
 
 def _readable(name: str, value: float | None, now: datetime, reason: str = "", summary: str = "") -> Observation:
@@ -207,9 +207,9 @@ def _by_api(counts: QueueCounts) -> Readings:
 def _observed(
     short: str, readings: Readings, detail: str, now: datetime, *, is_expected: bool = True
 ) -> list[Observation]:
-    same: dict[str, Any] = {"labels": {"queue": short}, "at": now, "reason": detail, "is_expected": is_expected}
-    return [Observation(metric=metric, value=readings.get(metric), **same) for metric in QUEUE_METRICS]
+    labels = {"queue": short}
+    return [Observation(name, labels, readings.get(name), now, detail, "", is_expected) for name in QUEUE_METRICS]
 
 
 def _unexpected(found: list[Observation]) -> list[Observation]:
-    return [replace(one, is_expected=False) for one in found]
+    return [one._replace(is_expected=False) for one in found]

@@ -1,11 +1,10 @@
 """What NovaPulse's pods use of what they may: memory and CPU against their limits."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import attempt, is_missing, together, why
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.platform import PodReading
 from bot.errors import BotError
@@ -20,7 +19,7 @@ _PERCENT: Final = 100
 @schedule("usage-watch", metrics={metric: {"app": (), "pod": ()} for metric in _METRICS})
 async def usage_watch(reading: PodReading, samples: Samples, now: datetime) -> list[Observation]:
     """Read what every pod's worst container uses of its limits; one without a limit has no share of it."""
-    pods, used = await asyncio.gather(attempt(reading.pods()), attempt(reading.usage()))
+    pods, used = await together(attempt(reading.pods()), attempt(reading.usage()))
     for answer in (pods, used):
         if isinstance(answer, BotError):
             expected = not is_missing(answer)
@@ -38,7 +37,7 @@ async def usage_watch(reading: PodReading, samples: Samples, now: datetime) -> l
 def _shares(metric: str, pods: list[ListedPod], used: list[PodUsage], now: datetime) -> Iterator[Observation]:
     kind, usage = _METRICS[metric], {one.pod: one for one in used}
     for pod in pods:
-        if not pod.app or not is_limited(kind, pod):
+        if not pod.app or pod.ending is not None or not is_limited(kind, pod):
             continue
         worst = worst_share(kind, pod, usage.get(pod.name))
         share = None if worst is None else _PERCENT * worst.of_limit

@@ -25,6 +25,23 @@ def reading(**more: Any) -> Reading:
         ({"restarts": {"old": 4}}, "restarted 1 time since: consider undo; "),
         ({"per_minute": 40.0}, "jobs that end fell from 60 a minute to 40 a minute while jobs wait: consider undo; "),
         ({"per_minute": 40.0, "waiting": {"email": 0}}, "nothing speaks for undo; "),
+        (
+            {"per_minute": 0.0, "paused": ("email",)},
+            "no job is begun: the queues are paused, which is no reason for undo; nothing else speaks for undo; ",
+        ),
+        (
+            {"per_minute": 2.0, "waiting": {"email": 9, "report": 9}, "paused": ("email",)},
+            "jobs that end: 2 a minute, because email is paused, which is no reason for undo; nothing else speaks for",
+        ),
+        ({"per_minute": 60.0, "paused": ("email",)}, "nothing speaks for undo; "),
+        ({"memory": 88.0, "per_minute": 0.0, "paused": ("email",)}, "memory rose from 61% to 88% of the limit: con"),
+        (
+            {"memory": None, "per_minute": 0.0, "paused": ("email",)},
+            (
+                "no job is begun: the queues are paused, which is no reason for undo; nothing else that is known speaks"
+                " for undo; unknown: memory; "
+            ),
+        ),
         ({"memory": None}, "nothing that is known speaks for undo; unknown: memory; "),
         ({"waiting": {"email": None}}, "nothing that is known speaks for undo; unknown: queues; "),
     ],

@@ -80,7 +80,7 @@ def test_deciding_needs_a_reason_where_it_does(tmp_path: Path) -> None:
     policy(tmp_path, U0APPROVER=LOGIN)
     denied = bot(tmp_path, "decide", "p1", "deny")
     assert denied.returncode == 1
-    assert "deny needs a reason. Usage: decide p1 deny --reason ..." in denied.stderr
+    assert "so that the person who asked knows what to do. Usage: decide p1 deny --reason ..." in denied.stderr
     unknown = bot(tmp_path, "decide", "p1", "approve")
     assert unknown.returncode == 1
     assert "There is no plan p1." in unknown.stdout

@@ -66,6 +66,16 @@ def test_the_digest_is_the_same_tomorrow() -> None:
     assert digest() == "32d4dbf39703719d04b782a0f1c1a8e642c9a4955d2994daa1662da39394c83d"
 
 
+def test_a_step_that_may_be_ended_early_is_the_same_to_those_who_approved_it() -> None:
+    """Plans that were approved before there was such a thing stay valid."""
+    watching = PLAN.model_copy(
+        update={"steps": (*PLAN.steps[:-1], PLAN.steps[-1].model_copy(update={"watches": True}))}
+    )
+    assert watching.digest("/scale-workers", ARGUMENTS) == PLAN.digest("/scale-workers", ARGUMENTS)
+    assert '"watches":true' in watching.model_dump_json()
+    assert "watches" not in PLAN.model_dump_json()
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -88,7 +98,7 @@ def test_differences_say_what_moved() -> None:
         }
     )
     assert differences(PLAN, fresh) == [
-        "hpa was None, is now none",
+        "hpa was not there, is now none",
         "replicas was 2, is now 3",
         "no longer planned: replicas 2 → 5",
         "now planned: replicas 3 → 5",
@@ -122,3 +132,36 @@ def test_only_marked_methods_are_for_steps() -> None:
 def test_a_wrong_step_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Step.model_validate({"title": "x"} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ({"webhook layout": "bullmq5"}, {}, "webhook layout was bullmq5, is no longer there"),
+        ({}, {"webhook layout": "bullmq5"}, "webhook layout was not there, is now bullmq5"),
+        ({"email paused": False}, {"email paused": True}, "email paused was no, is now yes"),
+        ({"email library": None}, {"email library": "bullmq:5"}, "email library was none, is now bullmq:5"),
+        ({"labels": {}}, {"labels": {"app": "api", "old": True}}, "labels was none, is now app api, old yes"),
+        ({"pods": ["a", "b"]}, {"pods": []}, "pods was a, b, is now none"),
+        ({"keys": [["a", 1], "b"]}, {"keys": ""}, "keys was (a, 1), b, is now none"),
+        ({"replicas": 0}, {"replicas": 1.5}, "replicas was 0, is now 1.5"),
+    ],
+)
+def test_facts_are_said_in_words(old: dict[str, Any], new: dict[str, Any], said: str) -> None:
+    before, after = (PLAN.model_copy(update={"facts": facts}) for facts in (old, new))
+    assert differences(before, after) == [said]
+
+
+_WORDS = st.text("abc", max_size=5)
+_WORDED = st.recursive(
+    st.none() | st.booleans() | st.integers() | _WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(_WORDS, _WORDED, max_size=4), st.dictionaries(_WORDS, _WORDED, max_size=4))
+def test_no_difference_is_said_in_python(old: dict[str, Any], new: dict[str, Any]) -> None:
+    before, after = (PLAN.model_copy(update={"facts": facts}) for facts in (old, new))
+    said = " ".join(differences(before, after))
+    assert not [word for word in ("None", "True", "False", "{", "}", "[", "]", "'") if word in said]

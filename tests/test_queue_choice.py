@@ -1,6 +1,6 @@
 import pytest
 
-from bot.errors import UsageError
+from bot.errors import Incomplete, NotFound, UsageError
 from bot.queue_choice import chosen_queues
 
 KNOWN = ("email", "webhook", "report")
@@ -21,6 +21,7 @@ def test_unknown(text: str, nearest: str) -> None:
     with pytest.raises(UsageError, match=r"email, webhook, report, or all") as caught:
         chosen_queues(text, KNOWN, "/x <queue>")
     assert (caught.value.nearest, caught.value.usage, caught.value.argument) == (nearest, "/x <queue>", "queue")
+    assert isinstance(caught.value, NotFound if text else Incomplete)
 
 
 def test_a_queue_that_is_called_all() -> None:

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from rich.console import Console
 
 from bot.app import clock
 from bot.catalog import load
+from bot.console.invocation import Invocation
+from bot.console.render import Screen
 from bot.errors import Refused, UsageError
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -24,6 +27,7 @@ from bot.stores.executors import CONSOLE, Executors
 from bot.stores.plans import Plans
 from bot.stores.requests import AuditEntry, Requests
 from bot.stores.runs import Runs
+from bot.stores.tables import run_steps
 from bot.terminal import Click, Login, actor_of, check, decide, manifest, run_line, write_documents
 from sandbox.ports import free_port
 from tests.clients.kubernetes_server import DEPLOYMENTS, PODS, KubernetesServer, deployment, kubernetes_server, pod
@@ -49,18 +53,18 @@ class Desk:
     printed: list[str] = field(default_factory=list)
 
     async def run(self, line: str, login: Login = OLGA) -> int:
-        console = _console()
-        code = await run_line(self.settings, line, login, console)
-        return self._keep(console, code)
+        screen = _screen()
+        code = await run_line(self.settings, line, login, screen)
+        return self._keep(screen, code)
 
     async def decide(self, plan: str, action: str, login: Login, reason: str = "") -> int:
-        console = _console()
-        code = await decide(self.settings, Click(plan, action, reason), login, console)
-        return self._keep(console, code)
+        screen = _screen()
+        code = await decide(self.settings, Click(plan, action, reason), login, screen)
+        return self._keep(screen, code)
 
-    def _keep(self, console: Console, code: int) -> int:
-        assert isinstance(console.file, io.StringIO)
-        self.printed.append(console.file.getvalue())
+    def _keep(self, screen: Screen, code: int) -> int:
+        assert isinstance(screen.console.file, io.StringIO)
+        self.printed.append(screen.console.file.getvalue())
         return code
 
     @property
@@ -68,7 +72,7 @@ class Desk:
         return self.printed[-1]
 
     def plan(self) -> str:
-        found = re.search(r"decide (\w+) approve", self.said)
+        found = re.search(r"decide --as \S+ (\w+) approve", self.said)
         assert found is not None, self.said
         return found[1]
 
@@ -76,8 +80,9 @@ class Desk:
         return (await Requests(self.database).search(limit=1))[0]
 
 
-def _console() -> Console:
-    return Console(file=io.StringIO(), width=200, color_system=None)
+def _screen() -> Screen:
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    return Screen(console, Invocation(".venv/bin/python", ".sandbox/bot.env", "operator"))
 
 
 def environment(folder: Path, **variables: str) -> Settings:
@@ -180,12 +185,12 @@ async def test_a_value_that_nobody_may_see_is_asked_for_and_nowhere_but_in_the_v
             server.answers[f"GET {DEPLOYMENTS}/{name}"] = deployment(name)
         kubeconfig = str(server.kubeconfig(tmp_path))
         settings = environment(tmp_path, KUBECONFIG=kubeconfig, SLACK_BOT_TOKEN="xoxb-1")
-        console = _console()
-        code = await run_line(settings, "/set-env api MONGO_URI", OLGA, console, read=lambda _: "hunter2")
-        assert isinstance(console.file, io.StringIO)
-        assert code == 0, console.file.getvalue()
-        assert "the new value" in console.file.getvalue()
-        assert "/set-env both MONGO_URI" in console.file.getvalue()
+        screen = _screen()
+        code = await run_line(settings, "/set-env api MONGO_URI", OLGA, screen, read=lambda _: "hunter2")
+        assert isinstance(screen.console.file, io.StringIO)
+        assert code == 0, screen.console.file.getvalue()
+        assert "the new value" in screen.console.file.getvalue()
+        assert "/set-env both MONGO_URI" in screen.console.file.getvalue()
         database = Database(settings.state.state_url.get_secret_value())
         (record, *_) = await Requests(database).search(limit=1)
         assert "hunter2" not in str(record)
@@ -254,7 +259,7 @@ async def test_the_requester_cannot_approve_and_somebody_else_can(desk: Desk) ->
 async def test_denying_and_cancelling(desk: Desk) -> None:
     await desk.run("/scale-workers 3")
     plan = desk.plan()
-    with pytest.raises(UsageError, match="deny needs a reason"):
+    with pytest.raises(UsageError, match="Denying needs a reason"):
         await desk.decide(plan, "deny", AMIR)
     assert await desk.decide(plan, "deny", AMIR, "not today") == 0
     assert "not today" in desk.said
@@ -278,6 +283,34 @@ async def test_a_plan_that_no_longer_fits_is_made_again(desk: Desk) -> None:
     assert desk.plan() != plan
 
 
+async def test_a_run_that_only_watches_is_stopped(desk: Desk) -> None:
+    await desk.run("/scale-workers 3")
+    plan = desk.plan()
+    await desk.decide(plan, "approve", AMIR)
+    assert await desk.decide(plan, "stop_watching", AMIR) == 1
+    assert "is running and does more than watch: this click changes nothing" in desk.said
+    stored = await Plans(desk.database).get(plan)
+    assert stored is not None
+    last = len(stored.plan.steps) - 1
+    watching = stored.plan.steps[last].model_copy(update={"watches": True})
+    changed = stored.plan.model_copy(update={"steps": (*stored.plan.steps[:last], watching)})
+    async with desk.database.transaction() as connection:
+        await Plans(desk.database).move(connection, plan, ("started",), plan=changed.model_dump(mode="json"))
+        done = sa.update(run_steps).where(run_steps.c.run_id == plan, run_steps.c.number < last)
+        await connection.execute(done.values(status="done"))
+    assert await desk.decide(plan, "stop_watching", AMIR) == 0
+    assert "watching ended by approver" in desk.said
+    assert await Runs(desk.database).running() == []
+
+
+async def test_the_same_line_twice_says_which_plan_it_is(desk: Desk) -> None:
+    await desk.run("/scale-workers 3")
+    plan = desk.plan()
+    assert await desk.run("/scale-workers 3") == 0
+    assert "The same is asked for already" in desk.said
+    assert f"Plan {plan} waits for approval, 0 of 1." in desk.said
+
+
 async def test_an_unknown_plan_or_action(desk: Desk) -> None:
     assert await desk.decide("nonsense", "approve", AMIR) == 1
     assert "There is no plan nonsense" in desk.said
@@ -289,10 +322,10 @@ async def test_an_unknown_plan_or_action(desk: Desk) -> None:
 
 
 async def test_check_prints_a_line_for_each_and_ends_with_1_where_something_is_wrong(tmp_path: Path) -> None:
-    console = _console()
-    assert await check(environment(tmp_path), console) == 1
-    assert isinstance(console.file, io.StringIO)
-    said = console.file.getvalue()
+    screen = _screen()
+    assert await check(environment(tmp_path), screen) == 1
+    assert isinstance(screen.console.file, io.StringIO)
+    said = screen.console.file.getvalue()
     assert "[ok] Policy:" in said
     assert "[CRITICAL] Slack token: not configured: set SLACK_BOT_TOKEN" in said
 

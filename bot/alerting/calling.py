@@ -14,6 +14,8 @@ from bot.stores.pages import PREFIX
 
 # More calls of one tick than this are said in one message.
 TOGETHER_ABOVE: Final = 5
+# So many of them are named there; /alerts has the rest.
+SHOWN: Final = 40
 
 
 def people(policy: Policy, ids: Iterable[str], *, notify: bool = True) -> tuple[Span, ...]:
@@ -76,16 +78,16 @@ def _call(call: Call, incident: Incident, policy: Policy) -> Reply:
 def together(calls: Sequence[Call], incidents: Mapping[str, Incident], policy: Policy) -> Reply:
     """Return what is said of many calls at once."""
     summaries = {call.incident: incidents[call.incident].alert.summary for call in calls}
-    lines = []
+    lines, more = [], len(summaries) - SHOWN
     for level in sorted({call.level for call in calls}):
         called = dict.fromkeys(person for call in calls if call.level == level for person in call.people)
         lines.append(Text.of(Bold(text=level_named(policy, level)), ": ", *people(policy, called)))
     are_new = all(call.number == 1 for call in calls)
     beginning = "Critical at once" if are_new else "Nobody has acknowledged"
     return say(
-        f"{beginning}: {len(summaries)} alerts",
+        f"{beginning}: {len(summaries):,} alerts",
         *lines,
-        Text.of("\n".join(summaries.values())),
+        Text.of("\n".join([*list(summaries.values())[:SHOWN], *([f"and {more:,} more"] if more > 0 else [])])),
         Text.of("/alerts lists them with their buttons."),
         level=Level.CRITICAL,
     )

@@ -1,6 +1,5 @@
 """An incident as a card: what is wrong, how bad, since when, and the runbook's next step as buttons."""
 
-from datetime import timedelta
 from typing import Final
 
 from bot.alert import Alert, Severity
@@ -10,12 +9,13 @@ from bot.alerting.calling import people
 from bot.alerting.dedupe import Kind, News
 from bot.alerting.escalate import as_it_is
 from bot.alerting.evaluate import Finding, filled
+from bot.alerting.values import measured, number, shown, yes_or_no
 from bot.catalog import Catalog
-from bot.clients.queue_layout import FAILED_KEPT
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
 from bot.policy import Policy
 from bot.reply import Button, Buttons, Chart, Level, Line, Link, Note, Part, Reply, Span, Text, When
+from bot.sentence import sentence
 from bot.stores.incidents import Incident
 
 CHANGES: Final = "/changes"
@@ -29,8 +29,6 @@ RINGS: Final[dict[Kind, str]] = {
 }
 _SHOWN_MEMBERS: Final = 15
 _POINTS: Final = 60
-# What the values of a metric that is yes or no are called, 0 first.
-_YES_OR_NO: Final = {"up": ("failing", "working"), "readable": ("not readable", "readable")}
 
 
 def card(news: News, audience: Audience, catalog: Catalog, trend: list[float | None]) -> Reply:
@@ -59,34 +57,12 @@ def _now(news: News) -> list[Part]:
         return [now if incident.calm_since is None else now.model_copy(update={"level": Level.OK})]
     lines: list[Part] = [line_of(member, member.alert.summary) for member in news.members[:_SHOWN_MEMBERS]]
     more = len(news.members) - _SHOWN_MEMBERS
-    return [*lines, *([Note.of(f"and {more} more")] if more > 0 else [])]
+    return [*lines, *([Note.of(f"and {more:,} more")] if more > 0 else [])]
 
 
 def _title(news: News) -> str:
     others = len(news.members) - 1
-    return f"{news.incident.alert.summary}, and {others} more" if others > 0 else news.incident.alert.summary
-
-
-def shown(value: float, rule: AlertRule) -> str:
-    """Say a value with its unit: ``1,431 jobs``, ``7 min 20 s``, ``down``."""
-    if words := _words(rule):
-        return words[bool(value)]
-    return _measured(value, rule) if rule.unit in ("s", "ms") else f"{_measured(value, rule)} {rule.unit}".strip()
-
-
-def _measured(value: float, rule: AlertRule) -> str:
-    """Say a number; workers keep so many failed jobs and no more, so that these are "that many or more"."""
-    if rule.unit == "s":
-        return elapsed(timedelta(seconds=value))
-    if rule.unit == "ms":
-        return f"{_number(value)} ms"
-    is_capped = rule.metric == "queue_failed" and value >= FAILED_KEPT
-    return f"{_number(value)} or more" if is_capped else _number(value)
-
-
-def _words(rule: AlertRule) -> tuple[str, str] | None:
-    """Return what 0 and 1 are called where the metric knows nothing else."""
-    return _YES_OR_NO.get(rule.metric.rpartition("_")[2])
+    return f"{news.incident.alert.summary}, and {others:,} more" if others > 0 else news.incident.alert.summary
 
 
 def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend: list[float | None]) -> Reply:
@@ -181,8 +157,8 @@ def line_of(finding: Finding, label: str) -> Line:
 def _alert_line(alert: Alert, rule: AlertRule, label: str) -> Line:
     threshold = rule.threshold(alert.severity)
     limit = ""
-    if threshold is not None and not _words(rule):
-        limit = f", {alert.severity} {'below' if rule.below else 'above'} {_number(threshold)}"
+    if threshold is not None and not yes_or_no(rule):
+        limit = f", {alert.severity} {'below' if rule.below else 'above'} {number(threshold)}"
     level = LEVELS[alert.severity] if alert.value is not None else Level.UNKNOWN
     return Line(level=level, label=label, value=f"{_value(alert, rule)}{limit}")
 
@@ -196,17 +172,18 @@ def _unknown(finding: Finding) -> list[Part]:
     if state.unknown_since is None:
         return []
     last = "" if state.value is None else f" It was {shown(state.value, finding.rule)} before."
-    return [Text.of("Unknown since ", When(at=state.unknown_since), f": {state.detail or 'no reason given'}.{last}")]
+    reason = sentence(state.detail or "no reason given")
+    return [Text.of("Unknown since ", When(at=state.unknown_since), f": {reason}{last}")]
 
 
 def _peak(incident: Incident, rule: AlertRule, before: str) -> list[Span]:
-    if incident.peak is None or _words(rule):
+    if incident.peak is None or yes_or_no(rule):
         return []
-    return [f"{before}{'lowest' if rule.below else 'peak'} {_measured(incident.peak, rule)}"]
+    return [f"{before}{'lowest' if rule.below else 'peak'} {measured(incident.peak, rule)}"]
 
 
 def _chart(rule: AlertRule, trend: list[float | None]) -> list[Part]:
-    if _words(rule) or sum(value is not None for value in trend) < 2:  # noqa: PLR2004 - one value is no trend
+    if yes_or_no(rule) or sum(value is not None for value in trend) < 2:  # noqa: PLR2004 - one value is no trend
         return []
     return [Chart(label=f"Trend ({rule.unit})" if rule.unit else "Trend", values=tuple(thin(trend, rule)))]
 
@@ -239,10 +216,6 @@ def _source(finding: Finding) -> list[Part]:
         spans.append(Link(text=f"Runbook: {rule.section or rule.name}", key="", url=rule.runbook))
     elif rule.section:
         spans.append(f"Runbook: {rule.section}")
-    if state.detail and not state.unknown_since:
+    if state.detail and not state.unknown_since and state.detail not in finding.alert.summary:
         spans.append(f"{' · ' if spans else ''}{state.detail}")
     return [Note(spans=tuple(spans))] if spans else []
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"

@@ -25,7 +25,8 @@ class News:
 
     ``finding`` stands for it, None where nothing watches it any longer; ``members`` are all that share its card and
     fire. ``alert`` is what its card shows now; the incident's own is what the card showed last. ``ahead`` says where
-    its trend leads, ``had_card`` whether it had a card of its own before this is said.
+    its trend leads, ``had_card`` whether it had a card of its own before this is said,
+    ``shares_page`` whether PagerDuty is told of it together with others.
     """
 
     kind: Kind
@@ -35,6 +36,7 @@ class News:
     alert: Alert | None = None
     ahead: str = ""
     had_card: bool = False
+    shares_page: bool = False
 
 
 def dedupe(
@@ -84,7 +86,8 @@ def _opened(group: Group, now: datetime, is_flapping: bool) -> News:
 
 def _alert(group: Group) -> Alert:
     """Return what the card is about: the worst of the group, since when the first of it began."""
-    return group.lead.alert.model_copy(update={"since": group.since})
+    alert, since = group.lead.alert, group.since
+    return alert if alert.since == since else alert.model_copy(update={"since": since})
 
 
 def _continued(group: Group, before: Incident, now: datetime) -> News:
@@ -93,13 +96,20 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
     is_same = before.alert.labels == alert.labels
     peak = _worse(group.lead.rule, before.peak, alert.value) if is_same else alert.value
     calm_since = group.lead.state.clear_since
-    incident = replace(before, severity=alert.severity, peak=peak, muted=muted, calm_since=calm_since)
+    # Who has left and joins again is to be heard again; who has joined is heard only with a ring.
+    members = group.audible if kind in LOUD else group.audible & set(before.members)
+    incident = replace(
+        before,
+        severity=alert.severity,
+        peak=peak,
+        muted=muted,
+        calm_since=calm_since,
+        members=tuple(sorted(members)),
+        rung_at=now if kind in LOUD else before.rung_at,
+    )
     if _has_worsened(alert, before):
         # Whoever has it in hand has a warning in hand.
         incident = replace(incident, acknowledged_by="", acknowledged_at=None)
-    # Who has left and joins again is to be heard again; who has joined is heard only with a ring.
-    members = group.audible if kind in LOUD else group.audible & set(before.members)
-    incident = replace(incident, members=tuple(sorted(members)), rung_at=now if kind in LOUD else before.rung_at)
     return News(kind, incident, group.lead, group.firing, alert)
 
 

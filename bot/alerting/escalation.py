@@ -61,11 +61,21 @@ class Escalating:
         return [_with(one, said, alone=len(due) <= TOGETHER_ABOVE) for one in news], due
 
     async def say(
-        self, incidents: Mapping[str, Incident], due: list[Call], moment: Moment, connection: AsyncConnection
+        self,
+        incidents: Mapping[str, Incident],
+        due: list[Call],
+        moment: Moment,
+        connection: AsyncConnection,
+        *,
+        shared: Iterable[str] = (),
     ) -> None:
-        """Put what mentions, pages, mails and reminds people; after the cards, in whose threads it is said."""
+        """Put what mentions, pages, mails and reminds people; after the cards, in whose threads it is said.
+
+        ``shared`` are the ids of the incidents that share a page with others.
+        """
         mentions = call_messages(due, incidents, moment.policy, self._ways.channel, moment.now)
-        elsewhere = call_elsewhere(due, incidents, moment.policy, self._ways)
+        alone = incidents.keys() - set(shared)
+        elsewhere = call_elsewhere(due, incidents, moment.policy, self._ways, alone)
         reminders = await self.reminders(incidents.values(), moment, connection)
         await self._put([*mentions, *elsewhere, *reminders], moment.now, connection)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from bot.alert import Alert, Severity
@@ -32,10 +33,15 @@ class Finding:
     state: AlertState
     muted: str = ""
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, str]:
         """What matchers look at: the rule's own labels too, and the severity."""
         return labels_of(self.alert, self.rule)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The alert's."""
+        return self.alert.fingerprint
 
 
 def evaluate(
@@ -59,10 +65,7 @@ def evaluate(
     remembered, names = by_rule(states), Names(states, shown)
     findings = []
     for rule in rules:
-        for observation in _matching(rule, by_metric):
-            is_beyond = _is_beyond_any(rule, observation)
-            if not is_beyond and not names.any_of(rule):
-                continue
+        for observation, is_beyond in _noteworthy(rule, by_metric, all_of_it=names.any_of(rule)):
             labels = {"alert": rule.name, **observation.labels}
             name = names.of(rule, labels)
             before = states.get(name)
@@ -77,8 +80,16 @@ def evaluate(
     return findings
 
 
-def _is_beyond_any(rule: AlertRule, observation: Observation) -> bool:
-    return observation.value is not None and rule.severity_of(observation.value) is not None
+def _noteworthy(
+    rule: AlertRule, by_metric: Mapping[str, list[Observation]], *, all_of_it: bool
+) -> Iterator[tuple[Observation, bool]]:
+    """Yield what a rule is about and whether it is beyond a threshold; of what is not only where ``all_of_it``."""
+    lowest, is_below = rule.first_threshold, rule.below
+    for one in by_metric.get(rule.metric, ()):
+        value = one.value
+        is_beyond = value is not None and (value < lowest if is_below else value > lowest)
+        if (is_beyond or all_of_it) and rule.covers(one.metric, one.labels):
+            yield one, is_beyond
 
 
 def _by_metric(observations: list[Observation]) -> dict[str, list[Observation]]:
@@ -131,12 +142,6 @@ def advance(rule: AlertRule, state: AlertState, observation: Observation) -> Ale
     known = {"machines": machines, "value": value, "unknown_since": None}
     said = {"detail": observation.reason, "summary": observation.summary}
     return state.model_copy(update=known | said)
-
-
-def _matching(rule: AlertRule, by_metric: Mapping[str, list[Observation]]) -> Iterator[Observation]:
-    for observation in by_metric.get(rule.metric, ()):
-        if rule.covers(observation.metric, observation.labels):
-            yield observation
 
 
 def _step(rule: AlertRule, severity: Severity, before: Machine, reading: tuple[float, datetime]) -> Machine:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from bot.alert import fingerprint
 from bot.alert_rule import EVERY_LABEL, Notifications
@@ -17,13 +18,13 @@ class Group:
     findings: tuple[Finding, ...]
     rules: Notifications
 
-    @property
+    @cached_property
     def firing(self) -> tuple[Finding, ...]:
         """Those that fire: what rings before what is muted, the critical ones before the warnings, the oldest first."""
         found = (one for one in self.findings if one.alert.state == "firing")
         return tuple(sorted(found, key=_urgency))
 
-    @property
+    @cached_property
     def lead(self) -> Finding:
         """The one that stands for the others: the first that fires, else the first."""
         return next(iter(self.firing), self.findings[0])
@@ -33,10 +34,10 @@ class Group:
         """Why it rings nobody; empty where one of those that fire may ring."""
         return self.lead.muted if all(one.muted for one in self.firing) else ""
 
-    @property
+    @cached_property
     def audible(self) -> frozenset[str]:
         """The fingerprints of those that fire and may ring."""
-        return frozenset(one.alert.fingerprint for one in self.firing if not one.muted)
+        return frozenset(one.fingerprint for one in self.firing if not one.muted)
 
     @property
     def since(self) -> datetime:
@@ -62,5 +63,5 @@ def _urgency(finding: Finding) -> tuple[bool, bool, datetime]:
 
 def _key(finding: Finding, by: tuple[str, ...]) -> str:
     if EVERY_LABEL in by:
-        return finding.alert.fingerprint
+        return finding.fingerprint
     return fingerprint({name: finding.labels.get(name, "") for name in by})

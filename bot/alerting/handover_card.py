@@ -10,7 +10,8 @@ from bot.alerting.page_card import page_card_key
 from bot.elapsed import elapsed
 from bot.freeze import Freeze
 from bot.policy import Policy
-from bot.reply import Bold, Button, Buttons, Level, Link, Part, Reply, Span, Text, When, say
+from bot.reply import Bold, Button, Buttons, Code, Level, Link, Part, Reply, Span, Text, When, say
+from bot.request import Actor
 from bot.silence import Silence
 from bot.stores.handovers import Handover
 from bot.stores.incidents import Incident
@@ -22,13 +23,22 @@ SHOWN: Final = 10
 
 
 @dataclass(frozen=True)
+class Running:
+    """A run, the line that somebody typed for it, and who; None where its plan is not known."""
+
+    run: StoredRun
+    line: str
+    requester: Actor | None
+
+
+@dataclass(frozen=True)
 class Situation:
     """What is under way when somebody hands over; ``until`` is when the turn that begins ends, None if unknown."""
 
     firing: list[Incident]
     silences: list[Silence]
     waiting: list[StoredPlan]
-    running: list[StoredRun]
+    running: list[Running]
     freezes: list[Freeze]
     until: datetime | None
     paged: list[Paged]
@@ -76,7 +86,7 @@ def _lists(found: Situation, now: datetime) -> Iterator[Part]:
     yield _listed("Pages that are open", [_page(one, now) for one in found.paged])
     yield _listed("Silences that end within this turn", [(f"{one.words}, {one.sentence()}",) for one in ending])
     yield _listed("Waits for approval", [_plan(one) for one in found.waiting])
-    yield _listed("Runs now", [(one.target, ", since ", When(at=one.started_at)) for one in found.running])
+    yield _listed("Runs now", [_run(one) for one in found.running])
     frozen = [(f"{one.scope}, by {one.actor.name}, until ", When(at=one.until)) for one in found.freezes]
     yield _listed("Frozen", frozen)
 
@@ -108,6 +118,12 @@ def _page(one: Paged, now: datetime) -> tuple[Span, ...]:
 
 def _plan(one: StoredPlan) -> tuple[Span, ...]:
     return Link(text=one.plan.title, key=f"plan:{one.id}"), f", requested by {one.requester.name}"
+
+
+def _run(one: Running) -> tuple[Span, ...]:
+    by = f", by {one.requester.name}" if one.requester else ""
+    link = Link(text=one.line, key=f"plan:{one.run.id}")
+    return link, " (", Code(text=one.run.id), f"){by}, since ", When(at=one.run.started_at)
 
 
 def _names(policy: Policy, ids: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
 """Where the news of an incident goes, and as what: a card in Slack, a page, a mail."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.alerting.card import RINGS
@@ -46,12 +46,13 @@ def places_of(names: Iterable[str], receivers: Mapping[str, Receiver], ways: Way
 
 
 def route(news: News, policy: Policy, ways: Ways) -> Places:
-    """Return where the incident's alert goes by the policy's routes."""
+    """Return where the incident's alert goes by the policy's routes; PagerDuty is left out where it shares a page."""
     if not policy.routes:
         return places_of(("",), {"": _ROOM}, ways)
     alert = news.incident.alert
     labels = news.finding.labels if news.finding else alert.labels | {"severity": news.incident.severity}
-    return places_of(receivers_of(policy.routes, labels), policy.receivers, ways)
+    places = places_of(receivers_of(policy.routes, labels), policy.receivers, ways)
+    return replace(places, pagerduty=False) if news.shares_page else places
 
 
 def cards(incident: Incident, body: Reply, places: Places, told: Iterable[Delivery]) -> list[Message]:

@@ -19,6 +19,7 @@ from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
 from bot.stores.overrides import Overrides
 from bot.stores.pages import Pages
+from bot.stores.plans import StoredPlan
 from bot.stores.samples import Samples
 from bot.stores.silences import Silences
 
@@ -60,9 +61,14 @@ def oncall_parts(database: Database) -> dict[str, object]:
 
 
 def oncall_ticks(
-    database: Database, policy: PolicyFile, *, channel: str, paging: PagingSettings | None = None
+    database: Database,
+    policy: PolicyFile,
+    line: Callable[[StoredPlan], str],
+    *,
+    channel: str,
+    paging: PagingSettings | None = None,
 ) -> dict[str, Callable[[datetime], Awaitable[object]]]:
-    """Return what looks every second at who is on call, and at the pages that are open."""
-    shifts = Shifts(database, lambda: policy.current, channel=channel)
+    """Return what looks every second at who is on call, and at the pages; ``line`` says what was typed for a plan."""
+    shifts = Shifts(database, lambda: policy.current, channel=channel, line=line)
     pages = Paging(database, lambda: policy.current, ways=ways_of(channel, paging))
     return {"shifts": shifts.tick, "pages": pages.tick}

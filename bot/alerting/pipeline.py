@@ -17,6 +17,7 @@ from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.group import group
 from bot.alerting.notify import Ways
+from bot.alerting.shared_pages import SharedPages
 from bot.alerting.stages import inhibit, matching, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
@@ -47,13 +48,15 @@ class Alerting:
         ways = Ways(channel, pagerduty, address)
         self._announcing = Announcing(stores, catalog, ways)
         self._escalating = Escalating(stores.database, stores.outbox, ways)
+        self._shared_pages = SharedPages(stores.outbox, catalog, ways)
 
     async def tick(self, observations: list[Observation], now: datetime) -> None:
         """Evaluate the observations and put what is new about the incidents into the outbox."""
         policy = self._policy()
         async with self._stores.database.transaction() as connection:
             await self._stores.incidents.lock(connection)
-            states = await self._states(connection)
+            stored = await self._stores.incidents.states(connection=connection)
+            states = {name: state for name, one in stored.items() if (state := _read(one)) is not None}
             firing = await self._stores.incidents.firing(connection=connection)
             shown = {name for one in firing.values() for name in (one.fingerprint, *one.members)}
             findings = evaluate(policy.alerts, observations, states, now, shown)
@@ -64,11 +67,17 @@ class Alerting:
             news = dedupe(groups, firing, now, flapping=policy.flapping, openings=openings)
             moment = await self._escalating.moment(policy, now, connection)
             news, calls = await self._escalating.look(news, moment, connection)
+            called = audience(policy, moment.rota, now)
+            news = await self._shared_pages.look(news, calls, called, now, connection)
             told = [one for one in news if one.kind != "quiet" or one.incident != firing.get(one.incident.fingerprint)]
-            await self._announcing.announce(told, audience(policy, moment.rota, now), now, connection)
+            await self._announcing.announce(told, called, now, connection)
             incidents = {one.incident.id: one.incident for one in news}
-            await self._escalating.say(incidents, calls, moment, connection)
-            await self._remember(findings, now, connection)
+            shared = [one.incident.id for one in news if one.shares_page]
+            await self._escalating.say(incidents, calls, moment, connection, shared=shared)
+            active = {one.fingerprint: one.state for one in findings if one.state.is_active}
+            changed = {name: one.model_dump(mode="json") for name, one in active.items() if one != states.get(name)}
+            gone = stored.keys() - active.keys()
+            await self._stores.incidents.remember(changed, gone, now, connection=connection)
 
     async def _silences(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> list[Silence]:
         """Return the silences in force; those that are over with what fires now are ended."""
@@ -79,19 +88,6 @@ class Alerting:
         for reason, ones in ended.items():
             await self._stores.silences.end([one.id for one in ones], reason, now, connection)
         return [one for one in silences if not any(one in ones for ones in ended.values())]
-
-    async def _states(self, connection: AsyncConnection) -> dict[str, AlertState]:
-        stored = await self._stores.incidents.states(connection=connection)
-        read = {fingerprint: _read(state) for fingerprint, state in stored.items()}
-        return {fingerprint: state for fingerprint, state in read.items() if state is not None}
-
-    async def _remember(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> None:
-        states = {
-            finding.alert.fingerprint: finding.state.model_dump(mode="json")
-            for finding in findings
-            if finding.state.is_active
-        }
-        await self._stores.incidents.remember(states, now, connection=connection)
 
 
 def _read(stored: object) -> AlertState | None:

@@ -1,13 +1,14 @@
 """Watches who has level 1, and hands over when it changes."""
 
 import hashlib
+import operator
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerting.handover_card import Situation, handover_card, handover_key, overdue
+from bot.alerting.handover_card import Running, Situation, handover_card, handover_key, overdue
 from bot.policy import Policy
 from bot.rota import Rota, Turn
 from bot.stores.database import Database
@@ -17,7 +18,7 @@ from bot.stores.incidents import Incidents
 from bot.stores.outbox import CARD, Message, Outbox
 from bot.stores.overrides import Overrides
 from bot.stores.pages import Pages
-from bot.stores.plans import Plans
+from bot.stores.plans import Plans, StoredPlan
 from bot.stores.runs import Runs
 from bot.stores.silences import Silences
 
@@ -26,10 +27,18 @@ SETTLES: Final = timedelta(minutes=1)
 
 
 class Shifts:
-    """The tick of the hand-overs; ``channel`` is the alerts channel."""
+    """The tick of the hand-overs; ``channel`` is the alerts channel, ``line`` says what somebody typed for a plan."""
 
-    def __init__(self, database: Database, policy: Callable[[], Policy], *, channel: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: Callable[[], Policy],
+        *,
+        channel: str,
+        line: Callable[[StoredPlan], str] = operator.attrgetter("command"),
+    ) -> None:
         self._database = database
+        self._line = line
         self._policy = policy
         self._channel = channel
         self._outbox = Outbox(database)
@@ -85,11 +94,19 @@ class Shifts:
             firing=list((await Incidents(self._database).firing()).values()),
             silences=await Silences(self._database).active(now),
             waiting=await Plans(self._database).undecided(),
-            running=await Runs(self._database).running(),
+            running=await self._running(),
             freezes=await Freezes(self._database).in_force(now),
             until=until,
             paged=await self._pages.open(),
         )
+
+    async def _running(self) -> list[Running]:
+        plans = Plans(self._database)
+        found = [(run, await plans.get(run.id)) for run in await Runs(self._database).running()]
+        return [
+            Running(run, self._line(plan), plan.requester) if plan else Running(run, run.target, None)
+            for run, plan in found
+        ]
 
     async def _put(self, message: Message, now: datetime, connection: AsyncConnection) -> None:
         await self._outbox.put(message, now, connection=connection)

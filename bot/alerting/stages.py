@@ -25,8 +25,12 @@ def inhibit(findings: list[Finding], inhibitions: Iterable[Inhibition]) -> list[
         for finding in findings if sources else ():
             source = _source_of(finding, inhibition, sources)
             if source is not None:
-                muted.setdefault(finding.alert.fingerprint, f'explained by "{source.alert.summary}"')
-    return [replace(one, muted=muted.get(one.alert.fingerprint, one.muted)) for one in findings]
+                muted.setdefault(finding.fingerprint, f'explained by "{source.alert.summary}"')
+    return [_muted(one, muted.get(one.fingerprint, "")) for one in findings]
+
+
+def _muted(finding: Finding, why: str) -> Finding:
+    return replace(finding, muted=why) if why else finding
 
 
 def _source_of(finding: Finding, inhibition: Inhibition, sources: _Sources) -> Finding | None:
@@ -49,7 +53,7 @@ def _equal(inhibition: Inhibition, finding: Finding) -> tuple[str, ...]:
 
 def silence(findings: list[Finding], silences: Sequence[Silence]) -> list[Finding]:
     """Mute what somebody has silenced; ``silences`` are those in force."""
-    return [one if one.muted else replace(one, muted=_silenced(one, silences)) for one in findings]
+    return [one if one.muted else _muted(one, _silenced(one, silences)) for one in findings]
 
 
 def _silenced(finding: Finding, silences: Sequence[Silence]) -> str:

@@ -1,6 +1,6 @@
 """What calls people by other ways than Slack: PagerDuty and mail, as far as they are set up."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from bot.alerting.calling import TOGETHER_ABOVE, call_body, together
 from bot.alerting.notify import Ways
@@ -11,14 +11,18 @@ from bot.stores.incidents import Incident
 from bot.stores.message import CRITICAL, Delivery, Message, mails_of, page_key, page_of
 
 
-def call_elsewhere(due: Iterable[Call], incidents: Mapping[str, Incident], policy: Policy, ways: Ways) -> list[Message]:
+def call_elsewhere(
+    due: Iterable[Call], incidents: Mapping[str, Incident], policy: Policy, ways: Ways, alone: Collection[str]
+) -> list[Message]:
     """Return what calls by the other ways; the first call goes the ways of the policy's routes, where it has any.
+
+    ``alone`` are the ids of the incidents that share no page with others.
 
     PagerDuty has people of its own, so that it is told even if we know nobody. Whoever is called and has an address of
     their own is mailed there too, at each call.
     """
     calls = list(due)
-    paged = [call for call in calls if ways.pagerduty and not _goes_by_routes(call, policy)]
+    paged = [one for one in calls if ways.pagerduty and one.incident in alone and not _goes_by_routes(one, policy)]
     bodies = {call: call_body(call, incidents[call.incident], policy) for call in calls}
     found = [page_of("trigger", call.incident, bodies[call], "critical") for call in paged]
     for address, mine in _mailed(calls, policy, ways).items():

@@ -1,9 +1,9 @@
 """The backups that the policy names: whether their CronJobs are there and may be read."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from bot.attempt import together
 from bot.backup import SYSTEMS, BackupRule
 from bot.check.tried import Lines, problem, tried
 from bot.clients.platform import CronJobReading
@@ -15,7 +15,7 @@ _RIGHTS: Final = "Apply deploy/kubernetes/rbac.yaml, and let the bot use its acc
 
 async def backup_lines(rules: Mapping[str, BackupRule], cronjobs: CronJobReading) -> Lines:
     """Try every CronJob that the policy names, and say which backup nobody watches."""
-    found = await asyncio.gather(*(_lines(system, rules.get(system), cronjobs) for system in SYSTEMS))
+    found = await together(*(_lines(system, rules.get(system), cronjobs) for system in SYSTEMS))
     return tuple(line for lines in found for line in lines)
 
 

@@ -1,8 +1,8 @@
 """The Docker Compose project: its engine, the program that scales it, and whether its services are there."""
 
-import asyncio
 from typing import Final
 
+from bot.attempt import together
 from bot.check.tried import Lines, problem, tried
 from bot.clients.compose import Compose
 from bot.reply import Level, Line
@@ -15,7 +15,7 @@ _SERVICES: Final = "Check COMPOSE_PROJECT, API_DEPLOYMENT and WORKER_DEPLOYMENT.
 
 async def compose_lines(compose: Compose) -> Lines:
     """Try the engine, the program, the compose file and the services, and say which service cannot scale."""
-    found = await asyncio.gather(
+    found = await together(
         tried("Docker", _version(compose), _ENGINE),
         tried("Docker Compose", compose.project.program.version(), _PROGRAM),
         tried("Compose file", _file(compose), _FILE),

@@ -1,12 +1,12 @@
 """Everything that can be tried from here, tried at once."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Final
 
 from bot import catalog
+from bot.attempt import together
 from bot.check.backups import backup_lines
 from bot.check.compose import compose_lines
 from bot.check.own import mail_lines, paging_lines, policy_lines, schedule_lines, state_lines
@@ -35,7 +35,7 @@ async def findings(settings: Settings, name: str, clock: Callable[[], datetime])
     declared = catalog.load()
     pretend = settings.slack.slack_api_url != SlackSettings.model_fields["slack_api_url"].default
     policy, said = policy_lines(settings.state.policy_file, declared, settings.redis.queues, pretend=pretend)
-    state, slack, systems, backups = await asyncio.gather(
+    state, slack, systems, backups = await together(
         state_lines(settings.state.state_url.get_secret_value(), name, clock()),
         tried("Slack", slack_lines(settings.slack), "Check SLACK_BOT_TOKEN and SLACK_API_URL."),
         _systems(settings, clock),
@@ -53,7 +53,7 @@ async def _systems(settings: Settings, clock: Callable[[], datetime]) -> Lines:
         cluster = Compose(platform, clock) if platform.platform == "compose" else Cluster(platform)
         for client in (api, queues, redis, mongo, cluster):
             stack.push_async_callback(client.close)
-        found = await asyncio.gather(
+        found = await together(
             api_lines(api, is_named=bool(settings.api.model_fields_set)),
             redis_lines(redis, queues),
             mongo_lines(mongo),

@@ -1,8 +1,8 @@
 """NovaPulse's own systems: reached, allowed, and what the settings say is there is there."""
 
-import asyncio
 from typing import Final
 
+from bot.attempt import together
 from bot.check.tried import Lines, problem, tried
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
@@ -28,7 +28,7 @@ async def api_lines(api: NovaPulseApi, *, is_named: bool = True) -> Lines:
 
     ``is_named`` says whether somebody set anything about it: an address that is only the default may be elsewhere.
     """
-    health, login = await asyncio.gather(
+    health, login = await together(
         tried("API", _health(api) if is_named else _default(api), _API),
         _login_lines(api),
     )
@@ -76,7 +76,7 @@ async def redis_lines(redis: RedisServer, queues: Queues) -> Lines:
     reached = await tried("Redis", _ping(redis), _REDIS, forbidden=_ACL)
     if reached[0].level is not Level.OK:
         return reached
-    settings, found = await asyncio.gather(
+    settings, found = await together(
         tried("Redis settings", _redis_settings(redis), _REDIS, forbidden="Allow the bot's user to call INFO."),
         tried("Queues", _queues(queues), _REDIS, forbidden=_ACL),
     )
@@ -136,7 +136,7 @@ async def cluster_lines(cluster: Cluster, settings: PlatformSettings) -> Lines:
     if reached[0].level is not Level.OK:
         return reached
     names = f"Check KUBE_NAMESPACE ({settings.kube_namespace}) and the names of the deployments."
-    rest = await asyncio.gather(
+    rest = await together(
         tried("Cluster rights", _cluster_rights(cluster, settings), _RIGHTS),
         tried("Deployment api", _deployment(cluster, "api"), names, forbidden=_RIGHTS),
         tried("Deployment worker", _deployment(cluster, "worker"), names, forbidden=_RIGHTS),

@@ -1,12 +1,12 @@
 """NovaPulse's Kubernetes namespace: what runs there, who else scales it, and the changes the bot makes to it."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from kubernetes.aio import client
 from pydantic import JsonValue
 
+from bot.attempt import together
 from bot.clients import cluster_objects as objects
 from bot.clients.cluster_autoscalers import AutoscalerReader, from_marks, or_problem
 from bot.clients.cluster_connection import SYSTEM, ClusterConnection
@@ -36,7 +36,6 @@ LOG_LIMIT: Final = 4 * 1024 * 1024
 STREAM_LIMIT: Final = 64 * 1024 * 1024  # of a log that is not kept
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
-_ENDED: Final = frozenset({"Failed", "Succeeded"})
 # The status of a deployment that is rolling out moves all the time, and each move is a new version of it.
 _SCALE_ATTEMPTS: Final = 5
 
@@ -99,7 +98,7 @@ class Cluster:
         """Return who would revert a manual scale; a kind that could not be read is in it with its ``problem``."""
         reader = AutoscalerReader(self._connection, self._namespace, self._seconds)
         name = self.name(role)
-        found = await asyncio.gather(
+        found = await together(
             or_problem("HPA", reader.hpas(name)),
             or_problem("KEDA", reader.scaled_objects(name)),
             or_problem("GitOps", self._gitops(role)),
@@ -126,7 +125,7 @@ class Cluster:
             since_seconds=since_seconds,
             limit_bytes=limit_bytes,
         )
-        return await read_logs(self._connection, await self.pods(role), query, seconds)
+        return await read_logs(self._connection, await self._logged(role), query, seconds)
 
     async def hand_over_logs(
         self,
@@ -141,11 +140,12 @@ class Cluster:
         query = LogQuery(
             namespace=self._namespace, tail_lines=tail_lines, since_seconds=since_seconds, limit_bytes=STREAM_LIMIT
         )
-        return await hand_over_logs(self._connection, await self.pods(role), query, seconds, feed_of)
+        return await hand_over_logs(self._connection, await self._logged(role), query, seconds, feed_of)
 
     async def pages(self, role: str, path: str) -> list[PodLog]:
         """Return what each pod answers at this path, through the API server; needs ``get pods/proxy``."""
-        return await read_pages(self._connection, await self.pods(role), self._namespace, path, self._seconds)
+        pods = [pod for pod in await self.pods(role) if pod.ending is None]
+        return await read_pages(self._connection, pods, self._namespace, path, self._seconds)
 
     async def check_scale(self, role: str, replicas: int) -> None:
         """Do nothing: a deployment can have as many pods as somebody asks for."""
@@ -185,7 +185,7 @@ class Cluster:
 
         Pods that are leaving or have ended (evicted ones stay in the list) are not there, as the ReplicaSet counts.
         """
-        pods = [pod for pod in await self.pods(role) if not pod.terminating and pod.phase not in _ENDED]
+        pods = [pod for pod in await self.pods(role) if pod.is_present]
         ready = sum(pod.ready for pod in pods)
         reasons = sorted({pod.waiting for pod in pods if pod.waiting})
         message = f"{ready} of {replicas} pods ready" + (f" ({', '.join(reasons)})" if reasons else "")
@@ -209,6 +209,10 @@ class Cluster:
 
     async def _gitops(self, role: str) -> list[Autoscaler]:
         return from_marks((await self._deployment(role)).metadata)
+
+    async def _logged(self, role: str) -> list[PodState]:
+        """Return the pods in the order of their turns: nobody waits for the log of one that has ended."""
+        return sorted(await self.pods(role), key=lambda pod: pod.ending is not None)
 
     async def _pods(self, selector: objects.Selector) -> objects.PodList:
         answer = await self._connection.ask(

@@ -4,7 +4,6 @@ Events are kept for an hour by default; ReplicaSets as long as the deployment's 
 as long as the object lives.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from kubernetes.aio import client
 from pydantic import Field
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.clients.cluster_configuration import CONFIG_MAP
 from bot.clients.cluster_objects import ListMetadata, Metadata, Object, PodList
 from bot.clients.cluster_pods import pod_state
@@ -27,6 +26,7 @@ from bot.masking import cut, mask
 _REASONS: Final = ("ScalingReplicaSet", "SuccessfulRescale")
 # Whoever keeps the objects in step with their spec is not who changed them.
 _CONTROLLERS: Final = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})
+_FAILED: Final = "Failed"  # what succeeds is a job's pod, which is to end
 _SHOWN: Final = 200
 
 
@@ -87,7 +87,7 @@ class ClusterChanges:
             self._edits_of_configuration(),
             self._restarts(),
         )
-        answers = await asyncio.gather(*(attempt(reading) for reading in readings))
+        answers = await together(*(attempt(reading) for reading in readings))
         problems = dict.fromkeys(why(answer) for answer in answers if isinstance(answer, BotError))
         found = [each for answer in answers if not isinstance(answer, BotError) for each in answer]
         return SystemChanges(found=tuple(each for each in found if each.at >= moment), problems=tuple(problems))
@@ -145,10 +145,17 @@ class ClusterChanges:
             workloads.seconds,
         )
         pods = [pod_state(pod, "") for pod in found.items]
+        ended = [(pod, pod.ending) for pod in pods if pod.ending is not None and pod.phase == _FAILED]
         return [
             SystemChange(at=pod.last_restart_at, kind="restart", what=f"{pod.name}: {_ended(pod.last_restart_reason)}")
             for pod in pods
             if pod.last_restart_at is not None
+        ] + [
+            SystemChange(
+                at=end.at, kind="restart", what=f"{pod.name}: it ended ({end.reason}), not to be started again"
+            )
+            for pod, end in ended
+            if end.at is not None
         ]
 
 

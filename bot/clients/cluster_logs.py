@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kubernetes.aio import client
 
+from bot.attempt import together
 from bot.clients.cluster_connection import Call, ClusterConnection
 from bot.clients.cluster_state import Feed, PodLog, PodState
 from bot.errors import PermanentError, Unavailable
@@ -16,6 +17,7 @@ AT_ONCE: Final = 8
 # A node whose file of a container is gone answers 200, with this as the log.
 _GONE: Final = b"unable to retrieve container logs for "
 _GONE_WORDS: Final = "its node does not have the log any more"
+_EVICTED_WORDS: Final = "its log went with it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +37,18 @@ async def read_logs(
 
     What all of them together may have at most is shared out equally: however many there are, the memory is the same.
     """
-    query = replace(query, limit_bytes=query.limit_bytes // max(1, len(pods)))
+    sharing = sum(not _is_known_gone(pod) for pod in pods)
+    query = replace(query, limit_bytes=query.limit_bytes // max(1, sharing))
     turns = asyncio.Semaphore(AT_ONCE)
-    return list(await asyncio.gather(*(_read_in_time(connection, pod, query, seconds, turns) for pod in pods)))
+    return list(await together(*(_read_in_time(connection, pod, query, seconds, turns) for pod in pods)))
 
 
 async def _read_in_time(
     connection: ClusterConnection, pod: PodState, query: LogQuery, seconds: float, turns: asyncio.Semaphore
 ) -> PodLog:
-    log = PodLog(pod=pod.name, data=None, started_at=pod.started_at)
+    log = PodLog(pod=pod.name, data=None, restart=pod.restart, started_at=pod.started_at, ending=pod.ending)
+    if _is_known_gone(pod):
+        return replace(log, problem=_EVICTED_WORDS)
     try:
         async with asyncio.timeout(seconds), turns:
             data, more = await connection.ask_bytes(_call(pod, query), seconds, limit=query.limit_bytes)
@@ -72,6 +77,8 @@ async def hand_over_logs(
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(pod: PodState, log: PodLog) -> PodLog:
+        if _is_known_gone(pod):
+            return replace(log, problem=_EVICTED_WORDS)
         try:
             async with asyncio.timeout(seconds), turns:
                 feed = _Feed(feed_of(log.name))
@@ -84,13 +91,17 @@ async def hand_over_logs(
             return replace(log, problem=f"not read to its end within {seconds:g} s")
         return replace(log, problem=_GONE_WORDS) if feed.is_gone else replace(log, data=b"", cut=more)
 
-    return list(await asyncio.gather(*(one(pod, log) for pod in pods for log in _logs_of(pod))))
+    return list(await together(*(one(pod, log) for pod in pods for log in _logs_of(pod))))
 
 
 def _logs_of(pod: PodState) -> list[PodLog]:
     """Name the logs to read; while a container waits for its restart, the log from before that is still its log."""
-    log = PodLog(pod=pod.name, data=None, restart=pod.restart, started_at=pod.started_at)
+    log = PodLog(pod=pod.name, data=None, restart=pod.restart, started_at=pod.started_at, ending=pod.ending)
     return [log] if pod.restart is None or pod.restart.waits else [log, replace(log, before_restart=True)]
+
+
+def _is_known_gone(pod: PodState) -> bool:
+    return pod.ending is not None and pod.ending.takes_its_log
 
 
 class _Feed:

@@ -86,12 +86,14 @@ class StatusCondition(Object):
     status: str
     reason: str = ""
     message: str = ""
+    last_transition_time: datetime | None = None
 
 
 class PodStatus(Object):
     """A pod as its node sees it."""
 
     phase: str = "Unknown"
+    reason: str = ""
     start_time: datetime | None = None
     conditions: list[StatusCondition] = Field(default_factory=list)
     container_statuses: list[ContainerStatus] = Field(default_factory=list)

@@ -6,6 +6,7 @@ from typing import Final
 from kubernetes.aio import client
 from pydantic import JsonValue
 
+from bot.attempt import together
 from bot.clients.busy_pods import busy_pods
 from bot.clients.cluster_objects import Anything
 from bot.clients.cluster_usage import DELETION_COST, ListedPod, PodMetrics
@@ -30,9 +31,9 @@ class PodChanges:
         self._jobs = jobs
 
     async def of(self, role: str) -> list[ListedPod]:
-        """Return a workload's pods by its ``app`` label, those that are leaving left out; raises as ``pods`` does."""
+        """Return a workload's pods by its ``app`` label, not those that leave or have ended; raises as ``pods``."""
         name = self._workloads.name(role)
-        return [pod for pod in await self._metrics.pods() if pod.app == name and pod.state != "stopping"]
+        return [pod for pod in await self._metrics.pods() if pod.app == name and pod.is_present]
 
     @operation
     async def delete(self, pods: dict[str, str]) -> dict[str, JsonValue]:
@@ -41,7 +42,7 @@ class PodChanges:
         Each has its own grace period to finish. Returns how many were told to end.
         """
         turns = asyncio.Semaphore(_AT_ONCE)
-        told = await asyncio.gather(*(self._delete(name, uid, turns) for name, uid in sorted(pods.items())))
+        told = await together(*(self._delete(name, uid, turns) for name, uid in sorted(pods.items())))
         gone = len(pods) - sum(told)
         return {
             "deleted": sum(told),
@@ -84,7 +85,7 @@ class PodChanges:
             message = f"which pod works on which job is unknown, any may go first: {busy.unknown}"
             # Older marks would choose, by what is known no longer.
             return {**await self.unmark(role), "message": message}
-        pods = [pod.name for pod in everywhere if pod.app == name and pod.state != "stopping"]
+        pods = [pod.name for pod in everywhere if pod.app == name and pod.is_present]
         for pod in pods:
             await self._mark(pod, f"{busy.jobs.get(pod, 0)}")
         idle = sum(not busy.jobs.get(pod, 0) for pod in pods)

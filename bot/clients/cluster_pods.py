@@ -1,16 +1,27 @@
 """What the objects of the Kubernetes API say, in the bot's words."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
-from bot.clients.cluster_objects import ContainerStatus, Deployment, Pod, PodSpec, StatusCondition
-from bot.clients.cluster_state import Condition, DeploymentState, PodState, Restart
+from bot.clients.cluster_objects import (
+    ContainerStatus,
+    Deployment,
+    Pod,
+    PodSpec,
+    PodStatus,
+    StatusCondition,
+    Terminated,
+)
+from bot.clients.cluster_state import Condition, DeploymentState, Ending, PodState, Restart
 from bot.masking import cut, mask
 
 _REVISION: Final = "deployment.kubernetes.io/revision"
 _DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 _MESSAGE_LIMIT: Final = 300
+_ENDED: Final = frozenset({"Failed", "Succeeded"})
+_AT_THE_END: Final = frozenset({("Ready", "False"), ("DisruptionTarget", "True")})
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def deployment_state(deployment: Deployment, role: str) -> DeploymentState:
@@ -47,15 +58,28 @@ def pod_state(pod: Pod, role: str) -> PodState:
         ready=any(condition.type == "Ready" and condition.status == "True" for condition in status.conditions),
         terminating=pod.metadata.deletion_timestamp is not None,
         restarts=sum(container.restart_count for container in status.container_statuses),
-        last_restart_reason=_last_restart(status.container_statuses),
+        last_restart_reason=last_restart_reason(status.container_statuses),
         waiting=_waiting(status.container_statuses),
         started_at=status.start_time,
         node=pod.spec.node_name,
         deletion_cost=_whole_number(pod.metadata.annotations.get(_DELETION_COST)) or 0,
         container=container,
-        last_restart_at=_last_restart_at(status.container_statuses),
+        last_restart_at=last_restart_at(status.container_statuses),
         restart=_restart(next((each for each in status.container_statuses if each.name == container), None)),
+        ending=ending_of(status),
     )
+
+
+def ending_of(status: PodStatus) -> Ending | None:
+    """Return how a pod ended; None where it has not. Its object then stays, for as long as nobody removes it.
+
+    An older Kubernetes takes the containers' states away as it evicts a pod, and then nothing tells when that was.
+    """
+    if status.phase not in _ENDED:
+        return None
+    ends = [found.state.terminated.finished_at for found in status.container_statuses if found.state.terminated]
+    ends += [found.last_transition_time for found in status.conditions if (found.type, found.status) in _AT_THE_END]
+    return Ending(at=max(filter(None, ends), default=None), reason=status.reason or status.phase.lower())
 
 
 def main_container(spec: PodSpec, role: str, annotations: dict[str, str]) -> str:
@@ -65,14 +89,21 @@ def main_container(spec: PodSpec, role: str, annotations: dict[str, str]) -> str
     return next((name for name in (wanted, role) if name in names), names[0])
 
 
-def _last_restart(containers: list[ContainerStatus]) -> str:
-    ended = (container.last_state.terminated for container in containers)
-    return next((end.reason or f"exit code {end.exit_code}" for end in ended if end is not None), "")
+def last_restart_reason(containers: list[ContainerStatus]) -> str:
+    """Return how that container ended which was restarted last; empty where none was."""
+    end = _last_end(containers)
+    return "" if end is None else end.reason or f"exit code {end.exit_code}"
 
 
-def _last_restart_at(containers: list[ContainerStatus]) -> datetime | None:
-    ended = (container.last_state.terminated for container in containers)
-    return max((end.finished_at for end in ended if end is not None and end.finished_at is not None), default=None)
+def last_restart_at(containers: list[ContainerStatus]) -> datetime | None:
+    """Return when that container ended which was restarted last; None where nothing tells."""
+    end = _last_end(containers)
+    return None if end is None else end.finished_at
+
+
+def _last_end(containers: list[ContainerStatus]) -> Terminated | None:
+    ended = [container.last_state.terminated for container in containers if container.last_state.terminated]
+    return max(ended, key=lambda end: end.finished_at or _NEVER, default=None)
 
 
 def _restart(container: ContainerStatus | None) -> Restart | None:

@@ -1,11 +1,11 @@
 """A page of each pod, fetched through the API server: each replica by itself, past the load balancer."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
 from kubernetes.aio import client
 
+from bot.attempt import together
 from bot.clients.cluster_connection import Call, ClusterConnection
 from bot.clients.cluster_state import PodLog, PodState
 from bot.errors import Forbidden, PermanentError, Unavailable
@@ -34,7 +34,7 @@ async def read_pages(
             return PodLog(pod=pod.name, data=None, problem=f"its answer has more than {limit:,} bytes")
         return PodLog(pod=pod.name, data=data)
 
-    return list(await asyncio.gather(*map(one, pods)))
+    return list(await together(*map(one, pods)))
 
 
 def _call(pod: PodState, namespace: str, path: str) -> Call:

@@ -6,13 +6,15 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Final, Literal
 
-from bot.errors import UsageError
+from bot.errors import NotFound
 from bot.masking import cut
+from bot.sentence import sentence
 
 Workload = Literal["api", "worker"]
 WORKLOADS: Final[tuple[Workload, ...]] = ("api", "worker")
 # Takes a log piece by piece; the next one comes when it has returned.
 Feed = Callable[[bytes], Awaitable[None]]
+_EVICTED: Final = "Evicted"
 Owner = Literal["HPA", "KEDA", "GitOps"]
 
 
@@ -65,12 +67,28 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a pod ended whose object is still there, such as Evicted, and when (None where the cluster does not tell).
+
+    Nothing runs in it and nothing will; the cluster keeps the object for weeks.
+    """
+
+    at: datetime | None
+    reason: str
+
+    @property
+    def takes_its_log(self) -> bool:
+        """Whether its node removed the containers as well, so that nobody needs to ask for their log."""
+        return self.reason == _EVICTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodState:
     """A pod as it was read.
 
     ``waiting`` says why a container of it does not run (CrashLoopBackOff), ``last_restart_reason`` how the last
     one ended (OOMKilled) and ``last_restart_at`` when; the first two are empty where the cluster gave no reason.
-    ``restart`` is of the ``container`` alone. ``terminating`` pods no longer count.
+    ``restart`` is of the ``container`` alone. Pods that are ``terminating`` or have an ``ending`` no longer count.
     """
 
     name: str
@@ -87,6 +105,12 @@ class PodState:
     container: str
     last_restart_at: datetime | None = None
     restart: Restart | None = None
+    ending: Ending | None = None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether it counts, as its ReplicaSet counts."""
+        return not self.terminating and self.ending is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +126,7 @@ class Autoscaler:
     def sentence(self) -> str:
         """Say it to the people who decide."""
         if self.problem:
-            return f"Whether {self.kind} owns the replicas is unknown: {self.problem}."
+            return sentence(f"Whether {self.kind} owns the replicas is unknown: {self.problem}")
         if self.minimum is None and self.maximum is None:
             return f"{self.kind} ({self.name}) owns this deployment and may revert a manual scale."
         return f"{self.kind} {self.name} keeps it between {self.minimum} and {self.maximum} and reverts a manual scale."
@@ -125,7 +149,8 @@ class PodLog:
     """The log of one pod: ``data`` is None where it could not be read, and ``problem`` says why.
 
     ``cut`` is true where the byte limit was reached, so that newer lines may be missing. ``before_restart`` marks the
-    log that the container wrote before its last ``restart``. Before ``started_at`` there was no such pod.
+    log that the container wrote before its last ``restart``. Before ``started_at`` there was no such pod, and since
+    its ``ending`` nothing writes it.
     """
 
     pod: str
@@ -135,6 +160,17 @@ class PodLog:
     before_restart: bool = False
     restart: Restart | None = None
     started_at: datetime | None = None
+    ending: Ending | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it could not be read and should be there to read."""
+        return self.data is None and self.ending is None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is none any more, as of a pod that has ended."""
+        return self.data is None and self.ending is not None
 
     @property
     def name(self) -> str:
@@ -149,4 +185,4 @@ def workload(name: str) -> Workload:
             return known
     nearest = get_close_matches(name, WORKLOADS, n=1)
     message = f"There is no deployment {cut(name, 60)!r}: those that exist are {' and '.join(WORKLOADS)}."
-    raise UsageError(message, nearest=nearest[0] if nearest else "", argument="deployment")
+    raise NotFound(message, nearest=nearest[0] if nearest else "", argument="deployment")

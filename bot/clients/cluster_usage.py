@@ -8,8 +8,10 @@ from kubernetes.aio import client
 from pydantic import AliasPath, Field
 
 from bot.clients.cluster_connection import SYSTEM
-from bot.clients.cluster_objects import ContainerStatus, ListMetadata, Metadata, Object, StatusCondition
+from bot.clients.cluster_objects import ListMetadata, Metadata, Object, PodStatus
+from bot.clients.cluster_pods import ending_of, last_restart_at, last_restart_reason
 from bot.clients.cluster_quantities import amount
+from bot.clients.cluster_state import Ending
 from bot.clients.cluster_workloads import TemplateContainer, Workloads
 from bot.clients.platform_words import KUBERNETES
 from bot.errors import Unavailable
@@ -28,12 +30,7 @@ class _Address(Object):
     ip: str
 
 
-class _ListedStatus(Object):
-    phase: str = "Unknown"
-    reason: str = ""
-    start_time: datetime | None = None
-    conditions: list[StatusCondition] = Field(default_factory=list)
-    container_statuses: list[ContainerStatus] = Field(default_factory=list)
+class _ListedStatus(PodStatus):
     pod_ips: list[_Address] = Field(default_factory=list, validation_alias="podIPs")
 
 
@@ -73,6 +70,7 @@ class _Usages(Object):
 class ListedPod:
     """A pod as a list shows it. ``reason`` is how a container last ended or why one waits; empty where there is none.
 
+    ``restarted_at`` is when that container ended which was restarted last. Nothing runs in one that has an ``ending``.
     Memory is in bytes and cpu in cores, summed over the containers; None where a container states none.
     """
 
@@ -93,6 +91,13 @@ class ListedPod:
     container_limits: dict[str, dict[str, float | None]] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()  # of both families where it has both
     is_marked: bool = False  # with what it would cost to end it: see DELETION_COST
+    restarted_at: datetime | None = None
+    ending: Ending | None = None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether it counts, as its ReplicaSet counts."""
+        return self.state != "stopping" and self.ending is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +161,7 @@ def _listed(pod: _ListedPod) -> ListedPod:
         containers=len(containers),
         state=_state(pod),
         restarts=sum(found.restart_count for found in statuses),
-        reason=_reason(statuses),
+        reason=last_restart_reason(statuses),
         created_at=pod.metadata.creation_timestamp,
         started_at=pod.status.start_time,
         node=pod.spec.node_name,
@@ -166,6 +171,8 @@ def _listed(pod: _ListedPod) -> ListedPod:
         container_limits={found.name: _each(found.resources.limits) for found in containers},
         addresses=tuple(address.ip for address in pod.status.pod_ips),
         is_marked=DELETION_COST in pod.metadata.annotations,
+        restarted_at=last_restart_at(statuses),
+        ending=ending_of(pod.status),
     )
 
 
@@ -181,11 +188,6 @@ def _state(pod: _ListedPod) -> str:
     if pod.status.reason or any(waits):
         return pod.status.reason or next(reason for reason in waits if reason)
     return "ready" if _is_ready(pod) else pod.status.phase.lower()
-
-
-def _reason(statuses: list[ContainerStatus]) -> str:
-    ended = [found.last_state.terminated for found in statuses if found.last_state.terminated]
-    return next((end.reason or f"exit code {end.exit_code}" for end in ended), "")
 
 
 def _each(stated: dict[str, str]) -> dict[str, float | None]:

@@ -9,7 +9,7 @@ from pydantic import AliasPath, Field, JsonValue
 from bot.clients.cluster_connection import SYSTEM, ClusterConnection
 from bot.clients.cluster_objects import Anything, Metadata, Object
 from bot.clients.platform_words import KUBERNETES
-from bot.errors import PermanentError, TemporaryError, Unavailable, UsageError
+from bot.errors import NotFound, PermanentError, TemporaryError, Unavailable
 from bot.settings import PlatformSettings
 
 STRATEGIC: Final = "application/strategic-merge-patch+json"
@@ -141,7 +141,7 @@ class Workloads:
     def name(self, role: str) -> str:
         """Return what the workload is called; raises UsageError where there is none of that role."""
         if role not in self._names:
-            raise UsageError(f"There is no workload {role!r}: those that exist are {', '.join(get_args(Role))}.")
+            raise NotFound(f"There is no workload {role!r}: those that exist are {', '.join(get_args(Role))}.")
         return self._names[role]
 
     def kind(self, role: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from docker import APIClient
 from pydantic import AliasPath, BaseModel, Field, JsonValue, ValidationError
 
+from bot.attempt import together
 from bot.clients.cluster_objects import Metadata
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.cluster_workloads import (
@@ -131,7 +132,7 @@ class ComposePods:
     async def usage(self) -> list[PodUsage]:
         """Return what each running container uses; one that could not be measured is left out."""
         running = [found for found in await self._project.all_containers() if found.is_running]
-        measured = await asyncio.gather(*(self._usage(container) for container in running))
+        measured = await together(*(self._usage(container) for container in running))
         if running and not any(measured):
             raise Unavailable(SYSTEM, "what the containers use could not be read")
         return [found for found in measured if found]
@@ -225,6 +226,7 @@ def _listed(container: Container) -> ListedPod:
         started_at=container.started_at,
         node="",
         image=container.config.image,
+        restarted_at=container.restarted_at,
         requested=dict.fromkeys(limits),
         limits=limits,
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from bot.attempt import together
 from bot.clients.cluster_configuration import ConfigMap, Vault
 from bot.clients.cluster_objects import Metadata
 from bot.clients.cluster_workloads import WorkloadObject
@@ -64,8 +65,8 @@ class ComposeConfiguration:
         Where the containers differ, the value says how. Refused where none can be set.
         """
         roles = ("api", "worker")
-        await asyncio.gather(*(self._check(role) for role in roles))
-        lists = await asyncio.gather(*(self._project.containers(role) for role in roles))
+        await together(*(self._check(role) for role in roles))
+        lists = await together(*(self._project.containers(role) for role in roles))
         found = dict(zip(roles, lists, strict=True))
         data = {name: value for name in SETTINGS if (value := await self._setting(name, found))}
         return ConfigMap(metadata=Metadata(name=NAME, uid=self._project.name), data=data)
@@ -121,7 +122,7 @@ class ComposeConfiguration:
 
     async def _check(self, role: str) -> None:
         """Raise Refused where nothing can be set for a service, PermanentError where the bot's file cannot be used."""
-        file, _ = await asyncio.gather(self._project.file(), self._project.containers(role))
+        file, _ = await together(self._project.file(), self._project.containers(role))
         service = self._project.service(role)
         if service not in file.services:
             raise Refused(f"The compose file has no service {service}: it has {', '.join(sorted(file.services))}.")

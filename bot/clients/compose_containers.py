@@ -41,6 +41,7 @@ class State(_Part):
     exit_code: int = Field(default=0, alias="ExitCode")
     oom_killed: bool = Field(default=False, alias="OOMKilled")
     started_at: datetime = Field(alias="StartedAt")
+    finished_at: datetime = Field(default=_NEVER, alias="FinishedAt")
     health: Health | None = Field(default=None, alias="Health")
 
 
@@ -86,6 +87,11 @@ class Container(_Part):
     def started_at(self) -> datetime | None:
         """When it was last started; None where it never was."""
         return None if self.state.started_at == _NEVER else self.state.started_at
+
+    @property
+    def restarted_at(self) -> datetime | None:
+        """When it ended for the last time before the engine restarted it; None where it never did."""
+        return self.state.finished_at if self.restarts and self.state.finished_at != _NEVER else None
 
     @property
     def uid(self) -> str:
@@ -147,6 +153,7 @@ def pod_state(container: Container) -> PodState:
         node="",
         deletion_cost=0,
         container=container.config.labels.get(SERVICE, ""),
+        last_restart_at=container.restarted_at,
     )
 
 

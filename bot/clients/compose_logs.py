@@ -11,6 +11,7 @@ import requests
 from docker import APIClient
 from docker.errors import create_api_error_from_http_exception
 
+from bot.attempt import together
 from bot.clients.cluster_state import Feed, PodLog
 from bot.clients.compose_containers import Container
 from bot.clients.compose_engine import Engine
@@ -83,7 +84,7 @@ async def hand_over_logs(
             return replace(log, problem=f"not read to its end within {seconds:g} s")
         return replace(log, data=b"", cut=more)
 
-    return list(await asyncio.gather(*map(one, containers)))
+    return list(await together(*map(one, containers)))
 
 
 async def _handed_over(engine: Engine, container: Container, query: LogQuery, seconds: float, feed: Feed) -> bool:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from bot.attempt import together
 from bot.clients.compose_override import SYSTEM, Override
 from bot.errors import NotConfigured, TimedOut, Unavailable
 from bot.masking import cut, mask, text
@@ -166,7 +167,7 @@ class Program:
         process = await self._started(command)
         try:
             async with asyncio.timeout(seconds):
-                output, errors = await asyncio.gather(_read(process.stdout), _read(process.stderr))
+                output, errors = await together(_read(process.stdout), _read(process.stderr))
                 return _Ended(await process.wait(), output, errors)
         except TimeoutError:
             await _kill(process)

@@ -1,6 +1,5 @@
 """One Compose project: which of its services plays which role, and the containers of each."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,6 +8,7 @@ from docker import APIClient
 from docker.errors import NotFound
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from bot.attempt import together
 from bot.clients.compose_containers import ONE_OFF, PROJECT, SERVICE, Container, Listed
 from bot.clients.compose_engine import SYSTEM, Engine
 from bot.clients.compose_program import ComposeFile, Program
@@ -104,7 +104,7 @@ class Project:
 
     async def check_scale(self, role: str, replicas: int) -> None:
         """Raise Refused, and say why, where the service cannot have that many containers."""
-        found, file = await asyncio.gather(self.containers(role), self.file())
+        found, file = await together(self.containers(role), self.file())
         service = self.service(role)
         if service not in file.services:
             raise Refused(f"The compose file has no service {service}: it has {', '.join(sorted(file.services))}.")
@@ -155,7 +155,7 @@ class Project:
 
     async def _inspected(self, listed: list[Listed]) -> list[Container]:
         """Look at each; one that is gone by then is left out."""
-        found = await asyncio.gather(*(self.container(each.id) for each in listed))
+        found = await together(*(self.container(each.id) for each in listed))
         return sorted(filter(None, found), key=lambda container: container.created_at)
 
     async def _listed(self) -> list[Listed]:

@@ -124,7 +124,8 @@ class Effects:
     async def _work(self, since: datetime, now: datetime) -> dict[str, Any]:
         seen: _Queues = await _or_none(self._sources.queues.snapshot()) or {}
         waiting = {short: one.counts.ready if isinstance(one, QueueSnapshot) else None for short, one in seen.items()}
-        return {"waiting": waiting, "per_minute": await self._rate(seen, since, now)}
+        paused = tuple(short for short, one in seen.items() if isinstance(one, QueueSnapshot) and one.is_paused)
+        return {"waiting": waiting, "per_minute": await self._rate(seen, since, now), "paused": paused}
 
     async def _rate(self, seen: _Queues, since: datetime, now: datetime) -> float | None:
         """Return how many jobs of all queues ended a minute; None where one queue cannot be told."""

@@ -50,7 +50,8 @@ class FailedJobs:
     """A queue's failed jobs, the newest first where the layout tells.
 
     ``total`` is how many there are, None where that is unknown; ``unread`` counts those looked for whose own hash
-    was gone or was none.
+    was gone or was none. ``kept`` is how many are kept, where the newest of them says so in its own options; what a
+    worker is set to is not in Redis. ``is_capped`` says that older ones may have been dropped.
     """
 
     short: str
@@ -59,6 +60,7 @@ class FailedJobs:
     is_capped: bool
     jobs: tuple[FailedJob, ...] = ()
     unread: int = 0
+    kept: int | None = None
 
 
 async def read_failed(redis: Redis, queue: QueueSnapshot) -> FailedJobs:
@@ -77,7 +79,24 @@ async def read_failed(redis: Redis, queue: QueueSnapshot) -> FailedJobs:
         if len(batch) < _BATCH:
             break
     known = tuple(job for job in jobs if job is not None)
-    return replace(found, jobs=known, unread=len(jobs) - len(known))
+    kept = None if queue.layout == "plain" else await _kept(redis, queue.name)
+    capped = found.is_capped if kept is None else found.total == kept
+    return replace(found, jobs=known, unread=len(jobs) - len(known), kept=kept, is_capped=capped)
+
+
+async def _kept(redis: Redis, key: str) -> int | None:
+    """Read how many failed jobs BullMQ keeps when the newest one fails, from that job's own options."""
+    newest = [job for job, _ in await scored(redis, "ZREVRANGE", f"{key}:failed", 0, 0)]
+    asked: list[Command] = [("HSTRLEN", f"{key}:{job}", "opts") for job in newest]
+    if not [length for length in await _ask(redis, asked) if isinstance(length, int) and 0 < length <= FETCHED]:
+        return None
+    (options,) = await _ask(redis, [("HGET", f"{key}:{newest[0]}", "opts")])
+    try:
+        kept = json.loads(options)["removeOnFail"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    count = kept.get("count") if isinstance(kept, dict) else kept
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
 
 
 def masked(queues: Mapping[str, FailedJobs | MissingQueue]) -> dict[str, FailedJobs | MissingQueue]:

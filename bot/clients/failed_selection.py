@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Final
@@ -55,9 +55,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a selection finds: ``chosen`` of ``total`` failed jobs, no later than ``until`` (epoch, ms).
+    """What a selection finds: ``chosen`` of ``total`` failed jobs.
 
-    ``clusters`` and ``names`` are what was seen on the way, as far as it was asked for.
+    ``until`` (epoch, ms) is the time of the newest of them as the worker wrote it that saw it fail: no other clock
+    tells what is later. Where there is none it is the selection's own. ``clusters`` and ``names`` are what was seen on
+    the way, as far as it was asked for.
     """
 
     queue: QueueSnapshot
@@ -178,12 +180,16 @@ async def survey(redis: Redis, queue: QueueSnapshot, selection: Selection, *, se
     """
     failed = f"{queue.name}:failed"
     total = int(await redis.zcard(failed))
+    newest = await scored(redis, "ZREVRANGEBYSCORE", failed, selection.until, "-inf", 0, 1)
+    if not newest:
+        return Survey(queue, total, 0, selection.until)
+    # What fails while this looks is dated later.
+    selection = replace(selection, until=float(newest[0][1]))
     if not selection.is_everything:
         return await _walked(redis, queue, selection, total, seconds)
     chosen = int(await redis.zcount(failed, "-inf", selection.until))
-    ranks = (0, chosen - 1) if chosen else ()
-    ends = [end for rank in ranks for end in await scored(redis, "ZRANGE", failed, rank, rank)]
-    return Survey(queue, total, chosen, selection.until, *_ends([score for _, score in ends]))
+    oldest = await scored(redis, "ZRANGE", failed, 0, 0)
+    return Survey(queue, total, chosen, selection.until, *_ends([score for _, score in (*oldest, *newest)]))
 
 
 async def _walked(redis: Redis, queue: QueueSnapshot, selection: Selection, total: int, seconds: float) -> Survey:
@@ -203,7 +209,8 @@ async def _walked(redis: Redis, queue: QueueSnapshot, selection: Selection, tota
                 f"{seconds:.0f} s: how many of all are meant is unknown.",
                 hint="Say --older-than, so that fewer have to be looked at, or take the queue without cluster and job.",
             )
-    return Survey(queue, total, chosen, selection.until, *_ends(ends), chooser.clusters, chooser.names)
+    until = float(ends[-1]) if ends else selection.until
+    return Survey(queue, total, chosen, until, *_ends(ends), chooser.clusters, chooser.names)
 
 
 def _ends(scores: Sequence[str]) -> tuple[datetime | None, datetime | None]:

@@ -39,12 +39,21 @@ _DOING_THEIR_PART: Final = ("PRIMARY", "SECONDARY", "ARBITER")
 
 @dataclass(frozen=True)
 class Member:
-    """One member of the replica set; ``state`` is MongoDB's word, lag is behind the primary, None when unknown."""
+    """One member of the replica set; ``state`` is MongoDB's word, lag is behind the primary, None when unknown.
+
+    ``delay_seconds`` of the lag are on purpose, as the set's configuration has it.
+    """
 
     name: str
     state: str
     health: bool
     lag_seconds: float | None
+    delay_seconds: float = 0.0
+
+    @property
+    def lag_beyond_delay(self) -> float | None:
+        """The part of the lag that nobody wants."""
+        return None if self.lag_seconds is None else max(0.0, self.lag_seconds - self.delay_seconds)
 
     @property
     def does_its_part(self) -> bool:

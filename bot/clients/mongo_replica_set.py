@@ -5,13 +5,13 @@ voting members is up; there is nothing to promote by hand.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from bot.clients.mongo import ANY_MEMBER, Member, Mongo, read_members
-from bot.errors import Forbidden, PermanentError
+from bot.errors import Forbidden, PermanentError, Unavailable
 from bot.plan import Progress, condition, operation
 
 CAUGHT_UP: Final = 10.0  # seconds a successor may lag; also how long the primary waits for it
@@ -30,18 +30,23 @@ class SetState:
     never_primary: frozenset[str] | None = None  # names of members that cannot be elected; None: not known
 
     @property
+    def knows_delays(self) -> bool:
+        """Whether the configuration could be read, which says who lags on purpose."""
+        return self.never_primary is not None
+
+    @property
     def primary(self) -> Member | None:
         """The living primary, or None."""
         return next((one for one in self.members if one.state == "PRIMARY" and one.health), None)
 
     @property
     def successors(self) -> list[Member]:
-        """The secondaries that are up, caught up, and may be elected as far as that is known."""
+        """The secondaries that are up, caught up, and may be elected as far as that is known; no delayed one is."""
         barred = self.never_primary or frozenset()
         return [
             one
             for one in self.members
-            if one.state == "SECONDARY" and one.health and one.name not in barred
+            if one.state == "SECONDARY" and one.health and one.name not in barred and not one.delay_seconds
             and one.lag_seconds is not None and one.lag_seconds <= CAUGHT_UP
         ]  # fmt: skip
 
@@ -57,7 +62,7 @@ class ReplicaSet:
         status = await self._mongo.set_status(seconds=seconds)
         if status is None:
             return None
-        return _state(status, await self._never_primary(seconds))
+        return _state(status, await self._config(seconds))
 
     @operation
     async def step_down(self, primary: str, term: int) -> dict[str, str | bool]:
@@ -99,22 +104,30 @@ class ReplicaSet:
         except Forbidden as error:
             raise PermanentError(f"{error}. The bot's user needs the role clusterManager.") from None
 
-    async def _never_primary(self, seconds: float) -> frozenset[str] | None:
+    async def _config(self, seconds: float) -> dict[str, Mapping[str, Any]] | None:
+        """Return each member's configuration by its name; None where it cannot be read, which needs a right."""
         try:
             async with self._mongo.reached(seconds) as mongo:
                 answer = await mongo.admin.command("replSetGetConfig", read_preference=ANY_MEMBER)
-        except Forbidden:
+        except Unavailable:
             return None
         members = (answer.get("config") or {}).get("members") or []
-        return frozenset(str(one.get("host")) for one in members if not one.get("priority", 1))
+        return {str(one.get("host")): one for one in members if isinstance(one, dict)}
 
 
-def _state(status: Mapping[str, Any], never_primary: frozenset[str] | None) -> SetState:
+def _delay(member: Mapping[str, Any]) -> float:
+    """Return by how many seconds it lags on purpose; up to MongoDB 4.4 that has another name."""
+    return float(member.get("secondaryDelaySecs", member.get("slaveDelay", 0)) or 0)
+
+
+def _state(status: Mapping[str, Any], config: Mapping[str, Mapping[str, Any]] | None) -> SetState:
+    known = config or {}
+    barred = frozenset(name for name, one in known.items() if not one.get("priority", 1))
     mine = next((one for one in status.get("members") or [] if isinstance(one, dict) and one.get("self")), {})
     return SetState(
         name=str(status.get("set", "")),
         term=int(status.get("term", -1)),
         answered_by=str(mine.get("name", "")),
-        members=read_members(status),
-        never_primary=never_primary,
+        members=[replace(one, delay_seconds=_delay(known.get(one.name, {}))) for one in read_members(status)],
+        never_primary=None if config is None else barred,
     )

@@ -13,6 +13,7 @@ from bot.errors import BotError, PermanentError, Unavailable
 from bot.forecast import duration
 from bot.plan import Report, operation
 
+IN_WORK_UNKNOWN: Final = "what is in work is in no plain list, so that it is unknown"
 LOOK_EVERY: Final = 2.0  # seconds
 _FEWEST: Final = 5.0  # seconds that have to be seen before a rate is one
 _Seen = Mapping[str, QueueSnapshot | MissingQueue]
@@ -33,10 +34,11 @@ async def see_not_aborted(aborts: Aborts, drain: str) -> None:
 
 @dataclass(frozen=True)
 class _Look:
-    """How many jobs are left in each queue, None where that is unknown."""
+    """How many jobs are left in each queue, None where that is unknown; of the ``plain`` ones only what waits is."""
 
     at: datetime
     left: dict[str, int | None]
+    plain: tuple[str, ...] = ()
 
     @property
     def total(self) -> int | None:
@@ -100,12 +102,14 @@ class QueueDrain:
         """Wait until nothing of ``queues`` waits or is in work; delayed jobs are not waited for.
 
         Raises ``PermanentError`` when it takes more than ``within`` seconds or somebody aborts the drain. Nothing is
-        changed by it.
+        changed by it. Of plain lists it sees what waits, not what is in work, and says so.
         """
-        await self._until(_Goal(queues, within, _unfinished, drain=drain), progress)
-        return f"nothing waits or is in work: {', '.join(queues)}"
+        look = await self._until(_Goal(queues, within, _unfinished, drain=drain), progress)
+        seen = ", ".join(short for short in queues if short not in look.plain)
+        blind = f"nothing waits in {', '.join(look.plain)}, and {IN_WORK_UNKNOWN}" if look.plain else ""
+        return "; ".join(filter(None, (f"nothing waits or is in work: {seen}" if seen else "", blind)))
 
-    async def _until(self, goal: _Goal, progress: Report) -> None:
+    async def _until(self, goal: _Goal, progress: Report) -> _Look:
         began, to_pause, past = self._clock(), list(goal.pause), list[_Look]()
         while True:
             await see_not_aborted(self._aborts, goal.drain)
@@ -118,7 +122,7 @@ class QueueDrain:
                 said = f"cannot be seen at present: {error}"
             else:
                 if look.total == 0:
-                    return
+                    return look
                 past = [*past[:1], look] if look.total is not None else past
                 said = _said(look, past)
             if (self._clock() - began).total_seconds() >= goal.within:
@@ -130,7 +134,8 @@ class QueueDrain:
         seen = await self._queues.snapshot()
         if goal.stays_paused:
             _see_paused(goal.queues, seen)
-        return _Look(self._clock(), {short: _left(seen[short], goal.left) for short in goal.queues})
+        plain = tuple(short for short in goal.queues if _is_plain(seen[short]))
+        return _Look(self._clock(), {short: _left(seen[short], goal.left) for short in goal.queues}, plain)
 
     async def _resumed(self, pause: Sequence[str]) -> str:
         """Resume what was paused and say so; what could not be is named with the command that does it."""
@@ -160,13 +165,20 @@ def _unfinished(queue: QueueSnapshot) -> int | None:
     return None if ready is None or active is None else ready + active
 
 
+def _is_plain(seen: QueueSnapshot | MissingQueue) -> bool:
+    return isinstance(seen, QueueSnapshot) and seen.layout == "plain"
+
+
 def _left(seen: QueueSnapshot | MissingQueue, left: Callable[[QueueSnapshot], int | None]) -> int | None:
     return left(seen) if isinstance(seen, QueueSnapshot) else None
 
 
 def _said(look: _Look, past: Sequence[_Look]) -> str:
     """Say what is left and when it is done, at the rate since the first look."""
-    each = ", ".join(f"{short} {'unknown' if left is None else f'{left:,}'}" for short, left in look.left.items())
+    each = ", ".join(
+        f"{short} {'unknown' if left is None else f'{left:,}'}{' waiting' if short in look.plain else ''}"
+        for short, left in look.left.items()
+    )
     if look.total is None:
         return f"left: {each}; when it is done is unknown"
     seconds, gone = (look.at - past[0].at).total_seconds(), (past[0].total or 0) - look.total

@@ -8,14 +8,14 @@ version 5 a paused queue's jobs lie in ``paused``, from version 6 on they stay i
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from redis.exceptions import NoPermissionError, RedisError
 
+from bot.clients.failed_cap import is_at_cap
+
 # The lists of the runbook: nova:email:waiting and nova:email:failed.
 RUNBOOK_PREFIX: Final = "nova"
-# BullMQ's workers keep this many failed jobs in NovaPulse's settings, so that more cannot be seen.
-FAILED_KEPT: Final = 1000
 
 Layout = Literal["bullmq5", "bullmq6", "bullmq", "plain"]
 Command = tuple[str | int, ...]
@@ -101,7 +101,7 @@ class QueueSnapshot:
     @property
     def failed_is_capped(self) -> bool:
         """Whether the failed count means "that many or more"."""
-        return self.layout != "plain" and (self.counts.failed or 0) >= FAILED_KEPT
+        return self.layout != "plain" and is_at_cap(self.counts.failed)
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,7 @@ class MissingQueue:
         return f"{self.short}: no such keys in Redis ({', '.join(self.looked_for)}); {found}"
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """One queue as the first round of answers shows it; ``ends`` are ids of jobs that may be the oldest."""
 
     name: str
@@ -172,8 +171,8 @@ def read_bullmq(name: str, answers: Answers) -> Reading | None:
     numbers = {field: answers[field] for field in (*_LISTS, *_SETS)}
     if not is_bullmq(answers) and not any(isinstance(number, int) and number for number in numbers.values()):
         return None
-    for answer in answers.values():
-        _checked(answer)
+    if problem := next((answer for answer in answers.values() if isinstance(answer, RedisError)), None):
+        raise problem
     for field, last in (("waiting", answers["wait:-1"]), ("paused", answers["paused:-1"])):
         numbers[field] -= 1 if str(last or "").startswith(_MARKER) else 0
     version, paused = answers["meta"]
@@ -246,5 +245,4 @@ def _layout(version: str | None) -> Layout:
 
 def _total(*numbers: int | None) -> int | None:
     """Add up; a sum without one of its numbers is unknown, because that one may be any."""
-    known = [number for number in numbers if number is not None]
-    return sum(known) if len(known) == len(numbers) else None
+    return None if None in numbers else sum(filter(None, numbers))

@@ -38,6 +38,7 @@ from bot.clients.redis_connection import RedisConnection, redis_deadline
 from bot.errors import Unavailable
 from bot.plan import Progress, condition
 from bot.settings import RedisSettings
+from bot.turns import in_turns
 
 # Looking for queues under other names visits at most 20 batches of about 500 keys.
 _SCAN_BATCHES: Final = 20
@@ -71,7 +72,7 @@ class Queues:
         async with redis_deadline(seconds):
             keys = {short: self._key(name) for short, name in self._names.items()}
             answers, connected = await everything(redis, keys, {short: self._plain_keys(short) for short in keys})
-            readings = {short: self._reading(short, answers[short]) for short in self._names}
+            readings = {short: self._reading(short, answers[short]) async for short in in_turns(self._names)}
             found = [reading for reading in readings.values() if isinstance(reading, Reading)]
             ends = [(one.name, f"{self._key(one.name)}:{job}") for one in found for job in one.ends]
             oldest, clients = await oldest_and_clients(redis, ends, too_many(connected), many=len(found) > FEW)
@@ -81,7 +82,7 @@ class Queues:
             short: self._snapshot(short, reading, oldest, workers)
             if isinstance(reading, Reading)
             else MissingQueue(short, self._looked_for(short), others, reading)
-            for short, reading in readings.items()
+            async for short, reading in in_turns(readings.items())
         }
 
     async def connections(self, *, seconds: float = 3.0) -> dict[str, list[Connection]]:

@@ -15,15 +15,17 @@ from bson import ObjectId
 from bot.attempt import attempt
 from bot.clients.api import LONG_LIMIT, NovaPulseApi
 from bot.clients.api_answers import SYSTEM, Answer, data, require_ok
+from bot.clients.known_webhooks import KnownWebhooks, Webhook, described, known_webhooks
 from bot.clients.mongo import Mongo, beginnings
-from bot.clients.webhook_attempts import TEXT_LIMIT, Attempt, attempts, moment, short
-from bot.errors import BotError, PermanentError, Unavailable, UsageError, UserError
+from bot.clients.webhook_attempts import TEXT_LIMIT, Attempt, attempts, moment
+from bot.errors import BotError, NotFound, PermanentError, Unavailable, UsageError
 from bot.plan import Progress, condition, operation
 
 TEST_EVENT: Final = "webhook.test"
 API_ROWS: Final = 50
 DATABASE_ROWS: Final = 400
 RECENT_ROWS: Final = 2_000
+_NAMED: Final = 5
 LAST_ATTEMPT: Final = 3  # the worker makes no more
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NEVER_SENT: Final = ("connection refused", "name not known")
@@ -34,19 +36,6 @@ _COUNTED: Final = dict.fromkeys(("webhookId", "statusCode", "attempt", "createdA
 _SHOWN: Final = _COUNTED | {"duration": 1} | beginnings(TEXT_LIMIT, "errorMessage", "responseBody")
 
 Source = Literal["api", "db"]
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """A webhook without its secret; ``has_secret`` says whether it has one, None is unknown. Texts are masked."""
-
-    id: str
-    url: str
-    events: tuple[str, ...]
-    is_active: bool | None
-    has_secret: bool | None
-    last_status: str
-    last_attempt_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -74,16 +63,27 @@ class Webhooks:
         self._api = api
         self._mongo = mongo
 
+    async def identified(self, text: str) -> str:
+        """Return the id that was typed; raises ``UsageError`` with some that are there for what is none."""
+        try:
+            return webhook_id(text)
+        except UsageError as error:
+            raise UsageError(error.message, argument=error.argument, hint=await self._there()) from None
+
     async def webhook(self, identity: str) -> Webhook:
-        """Read a webhook; raises ``UserError`` where there is none, else as the API's client does."""
+        """Read a webhook; raises ``NotFound`` with some that are there, else as the API's client does."""
         answer = await self._api.call("GET", f"/webhooks/{identity}")
-        found = _body(answer, identity, "webhook")
+        found = await self._body(answer, identity, "webhook")
         if not isinstance(found, dict):
             raise Unavailable(SYSTEM, "answered something that is no webhook")
-        return _webhook(identity, found)
+        return described(identity, found)
+
+    async def known(self) -> KnownWebhooks:
+        """Read which webhooks there are, from MongoDB; raises as it does."""
+        return await known_webhooks(self._mongo)
 
     async def deliveries(self, identity: str, source: Source) -> Deliveries:
-        """Read the newest deliveries; raises ``UserError`` where the API knows no such webhook."""
+        """Read the newest deliveries; raises ``NotFound`` where the API knows no such webhook."""
         return await (self._from_api(identity) if source == "api" else self._from_database(identity))
 
     async def recent(self, since: datetime) -> Deliveries:
@@ -152,10 +152,27 @@ class Webhooks:
 
     async def _from_api(self, identity: str) -> Deliveries:
         answer = await self._api.call("GET", f"/webhooks/{identity}/logs", limit=LONG_LIMIT)
-        rows = _body(answer, identity, "logs")
+        rows = await self._body(answer, identity, "logs")
         if not isinstance(rows, list):
             raise Unavailable(SYSTEM, "answered something that is no log of deliveries")
         return Deliveries(attempts(row for row in rows if isinstance(row, dict)), "api", len(rows) >= API_ROWS)
+
+    async def _body(self, answer: Answer, identity: str, name: str) -> Any:
+        """Return what an answer holds under a name, or say what its status means for a webhook."""
+        if answer.status == HTTPStatus.NOT_FOUND:
+            hint = f"It may belong to another company than the login. {await self._there()}".strip()
+            raise NotFound(f"The NovaPulse API knows no webhook {identity}.", hint=hint)
+        body = data(answer)
+        return body.get(name) if isinstance(body, Mapping) else None
+
+    async def _there(self) -> str:
+        """Name some webhooks, as far as MongoDB tells them: a list that cannot be read is no second error."""
+        found = await attempt(self.known())
+        if isinstance(found, BotError) or not found.webhooks:
+            return ""
+        some = ", ".join(f"{one.id} ({one.url or 'no URL'})" for one in found.webhooks[:_NAMED])
+        more = "; /webhook lists more" if len(found.webhooks) > _NAMED else ""
+        return f"There {'is' if len(found.webhooks) == 1 else 'are'} {some}{more}."
 
     async def _from_database(self, identity: str, event: str = "") -> Deliveries:
         wanted: dict[str, Any] = {"webhookId": ObjectId(webhook_id(identity))} | ({"event": event} if event else {})
@@ -167,16 +184,6 @@ class Webhooks:
         # Rows of one millisecond come in any order; sorting by _id as well would not use the collection's index.
         rows.sort(key=lambda row: (moment(row.get("createdAt")) or _NEVER, str(row["_id"])), reverse=True)
         return Deliveries(attempts(rows), "db", len(rows) >= DATABASE_ROWS)
-
-
-def _body(answer: Answer, identity: str, name: str) -> Any:
-    """Return what an answer holds under a name, or say what its status means for a webhook."""
-    if answer.status == HTTPStatus.NOT_FOUND:
-        raise UserError(
-            f"The NovaPulse API knows no webhook {identity}.", hint="It may belong to another company than the login."
-        )
-    body = data(answer)
-    return body.get(name) if isinstance(body, Mapping) else None
 
 
 def _require_enqueued(answer: Answer) -> None:
@@ -192,17 +199,3 @@ def _require_enqueued(answer: Answer) -> None:
         require_ok(answer)
     except Unavailable as error:
         raise PermanentError(f"{error}. Nothing was tried again: whether it was enqueued is unknown.") from None
-
-
-def _webhook(identity: str, found: Mapping[str, Any]) -> Webhook:
-    events = found.get("events")
-    active = found.get("isActive")
-    return Webhook(
-        id=identity,
-        url=short(str(found.get("url") or "").partition("?")[0]) + ("?***" if "?" in str(found.get("url")) else ""),
-        events=tuple(short(event) for event in events if short(event)) if isinstance(events, list) else (),
-        is_active=active if isinstance(active, bool) else None,
-        has_secret=bool(found["secret"]) if "secret" in found else None,
-        last_status=short(found.get("lastStatus")),
-        last_attempt_at=moment(found.get("lastAttemptAt")),
-    )

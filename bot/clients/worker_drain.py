@@ -60,12 +60,13 @@ class WorkerDrain:
         """
         try:
             # Begun again after a crash, the workers may be on their way already: nobody would work anything off.
+            said = f"worked off before: {', '.join(queues)}"
             if await self._wanted() != 0:
-                await self._drain.worked_off(queues, within, drain=drain, progress=progress)
+                said = await self._drain.worked_off(queues, within, drain=drain, progress=progress)
             await self._gone(expect_uid, drain, progress)
         except PermanentError as error:
             raise PermanentError(f"{error}; {await self._back(replicas, expect_uid)}") from None
-        return f"nothing waits or is in work, and no worker is left: {', '.join(queues)}"
+        return f"{said}; no worker is left"
 
     async def _wanted(self) -> int:
         return (await self._workers.deployment("worker")).replicas

@@ -1,16 +1,17 @@
 """A reply on a terminal: the same words as in Slack, and nothing from outside that the terminal would obey."""
 
-import shlex
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text as Styled
 
-from bot.drawing import chart_words, sparkline, table_lines
+from bot.console.invocation import Invocation
+from bot.console.table import WholeTable
+from bot.drawing import chart_words, sparkline
 from bot.plain_text import one_line, plain
-from bot.reply import Bold, Buttons, Chart, Code, Fields, Level, Line, Link, Log, Note, Reply, Span, Table, Text, When
-from bot.request import WITH_REASON
+from bot.reply import Bold, Buttons, Chart, Code, Fields, Level, Line, Link, Log, Note, Reply, Span, Text, When
 
 SIGNS: Final = {
     Level.OK: "[ok]",
@@ -29,12 +30,25 @@ _STYLES: Final = {
 _MOMENT: Final = "%Y-%m-%d %H:%M:%S %Z"
 
 
-def render(reply: Reply) -> RenderableType:
+@dataclass(frozen=True)
+class Screen:
+    """Where answers are shown, and how it was come by, which the lines below a card repeat."""
+
+    console: Console
+    invocation: Invocation = field(default_factory=Invocation)
+
+    def show(self, reply: Reply) -> None:
+        """Print a reply."""
+        self.console.print(render(reply, self.invocation))
+
+
+def render(reply: Reply, invocation: Invocation) -> RenderableType:
     """Return a reply as rich shows it; colours repeat what the words say already."""
     title = Styled(one_line(reply.title) or "(no title)", style="bold")
     if reply.level is not Level.INFO:
         title = Styled.assemble(_sign(reply.level), " ", title)
-    return Group(title, *(_DRAWN[part.kind](part) for part in reply.parts))
+    parts = (_buttons(part, invocation) if part.kind == "buttons" else _DRAWN[part.kind](part) for part in reply.parts)
+    return Group(title, *parts)
 
 
 def _sign(level: Level) -> Styled:
@@ -79,10 +93,6 @@ def _fields(part: Fields) -> RenderableType:
     return Styled("\n".join(lines))
 
 
-def _table(part: Table) -> RenderableType:
-    return Styled("\n".join(table_lines(part)), no_wrap=True, overflow="ellipsis")
-
-
 def _log(part: Log) -> RenderableType:
     return Styled("\n".join(f"  {line}" for line in plain(part.text).splitlines()))
 
@@ -91,16 +101,13 @@ def _chart(part: Chart) -> RenderableType:
     return Styled(f"{one_line(part.label)} {sparkline(part.values)} {chart_words(part)}")
 
 
-def _buttons(part: Buttons) -> RenderableType:
-    offered = [f"{one_line(button.label)}: {_typed(button.action, button.value)}" for button in part.buttons]
+def _buttons(part: Buttons, invocation: Invocation) -> RenderableType:
+    offered = [f"{one_line(one.label)}: {_typed(one.action, one.value, invocation)}" for one in part.buttons]
     return Styled("\n".join(offered), style="dim")
 
 
-def _typed(action: str, value: str) -> str:
-    if action in ("run", "form"):
-        return f"python -m bot run {shlex.quote(one_line(value))}"
-    reason = " --reason ..." if action in WITH_REASON else ""
-    return f"python -m bot decide {one_line(value)} {action}{reason}"
+def _typed(action: str, value: str, invocation: Invocation) -> str:
+    return invocation.run(value) if action in ("run", "form") else invocation.decide(value, action)
 
 
 _DRAWN: Final[dict[str, Callable[[Any], RenderableType]]] = {
@@ -108,8 +115,7 @@ _DRAWN: Final[dict[str, Callable[[Any], RenderableType]]] = {
     "note": _note,
     "line": _line,
     "fields": _fields,
-    "table": _table,
+    "table": WholeTable,
     "log": _log,
     "chart": _chart,
-    "buttons": _buttons,
 }

@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import Final, Protocol, get_args
 
 from pydantic import JsonValue
-from rich.console import Console
 
-from bot.console.render import render
+from bot.console.render import Screen
 from bot.dispatch.parse import split_line
 from bot.errors import UsageError
 from bot.reply import Level, Reply
-from bot.request import WITH_REASON, Actor, Decision, DecisionAction, Request
+from bot.request import Actor, Decision, DecisionAction, Request, lacking
 from bot.stores.outbox import Outbox
 
 # As monitoring plugins end, so that a script can tell how bad it is.
@@ -46,10 +45,10 @@ def request(line: str, actor: Actor, now: datetime, *, arguments: dict[str, Json
     )
 
 
-async def ask(asked: Request, dispatcher: Dispatching, *, console: Console) -> int:
+async def ask(asked: Request, dispatcher: Dispatching, *, screen: Screen) -> int:
     """Have a request answered, print the answer and return the exit code."""
     reply = await dispatcher.answer(asked)
-    console.print(render(reply))
+    screen.show(reply)
     return EXIT_CODES[reply.level]
 
 
@@ -57,19 +56,19 @@ def decision(plan: str, action: str, reason: str, actor: Actor, now: datetime) -
     """Return what somebody at the terminal decides about a plan; raises UsageError."""
     if action not in _ACTIONS:
         raise UsageError(f"{action!r} is none of {', '.join(_ACTIONS)}.", usage="decide <plan> <action> [--reason ...]")
-    if action in WITH_REASON and not reason.strip():
-        raise UsageError(f"{action} needs a reason.", usage=f"decide {plan} {action} --reason ...", argument="reason")
+    if missing := lacking(action, reason):
+        raise UsageError(missing, usage=f"decide {plan} {action} --reason ...", argument="reason")
     shared = {"actor": actor, "action": action, "subject": plan, "reason": reason.strip(), "received_at": now}
     return Decision.model_validate({"id": f"console:{secrets.token_hex(12)}", **shared})
 
 
-async def decide(decided: Decision, dispatcher: Dispatching, outbox: Outbox, *, console: Console) -> int:
+async def decide(decided: Decision, dispatcher: Dispatching, outbox: Outbox, *, screen: Screen) -> int:
     """Decide about a plan, print what is said about it or else the plan's card as it is now; return the exit code."""
     said = await dispatcher.decide(decided)
     if said is not None:
-        console.print(render(said))
+        screen.show(said)
         return EXIT_CODES[said.level]
     card = await outbox.posted(f"plan:{decided.subject.partition(':')[0]}")
     if card is not None:
-        console.print(render(card.body))
+        screen.show(card.body)
     return 0

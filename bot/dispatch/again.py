@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from bot.dispatch.approve import Approvals
+from bot.dispatch.ending import Ending
 from bot.dispatch.notices import may_undo
 from bot.dispatch.planner import Planner
 from bot.dispatch.proposal import Proposal
@@ -14,17 +15,18 @@ from bot.request import Decision, Request
 from bot.stores import touched
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
-from bot.stores.runs import Runs
+from bot.stores.runs import Runs, StoredRun
 
 
 class Again:
     """Makes a fresh plan of what is stored, in the name of the person who clicked."""
 
-    def __init__(self, database: Database, planner: Planner, approvals: Approvals) -> None:
+    def __init__(self, database: Database, planner: Planner, approvals: Approvals, ending: Ending) -> None:
         self._database = database
         self._plans, self._runs = Plans(database), Runs(database)
         self._planner = planner
         self._approvals = approvals
+        self._ending = ending
 
     async def replan(self, decision: Decision, now: datetime) -> StoredPlan:
         """Propose a stale or expired plan once more, an undo by way of ``undo``.
@@ -55,6 +57,8 @@ class Again:
                 f"{stored.id} cannot be undone any more, because since then {'; '.join(different)}.",
                 hint=f"{undo.command} plans a change from how things are now.",
             )
+        async with self._database.transaction() as connection:
+            await self._ending.stop_watching(connection, stored.id, f"by {decision.actor.name}, who undoes it", now)
         return await self._approvals.propose(Proposal(request, undo.command, arguments, plan, stored.id), now)
 
     async def _stored(self, plan_id: str) -> StoredPlan:
@@ -65,12 +69,14 @@ class Again:
 
     async def _way_back(self, stored: StoredPlan) -> Undo:
         run = await self._runs.get(stored.id)
-        if run is None or stored.plan.undo is None:
-            raise Refused(f"{stored.id} has nothing to undo.", hint=stored.plan.no_undo)
+        if run is None:
+            raise Refused(f"{stored.id} has not run: it is {stored.status}, so there is nothing to undo.")
+        if stored.plan.undo is None:
+            raise Refused(f"{stored.id} cannot be undone.", hint=stored.plan.no_undo)
         if run.undone_by:
             raise Refused(f"{stored.id} has been undone already, by {run.undone_by}.")
         if not may_undo(stored, run):
-            raise Refused(f"{stored.id} is {run.status} and has made no change that could be undone.")
+            raise _not_yet(run) if run.status == "running" else _never(run)
         async with self._database.transaction() as connection:
             pending = await self._plans.undo_pending(connection, stored.id)
             if pending:
@@ -78,6 +84,15 @@ class Again:
             if later := await touched.later_than(connection, run, stored):
                 raise Refused(f"Run {later} has changed the same since, so {stored.id} can no longer be undone.")
         return stored.plan.undo
+
+
+def _not_yet(run: StoredRun) -> Refused:
+    hint = "It can be undone once it has ended, or does no more than watch what it did."
+    return Refused(f"{run.id} still runs.", hint=hint)
+
+
+def _never(run: StoredRun) -> Refused:
+    return Refused(f"{run.id} {run.status} without a change that could be undone.")
 
 
 def _request(decision: Decision, stored: StoredPlan, command: str, arguments: dict[str, JsonValue]) -> Request:

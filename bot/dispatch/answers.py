@@ -55,13 +55,13 @@ def refused(error: UserError) -> Answer:
         if error.usage:
             parts.append(Text.of("Usage: ", Code(text=error.usage)))
     # On record, a typing error is not to be taken for something that somebody may not do.
-    outcome = f"not understood: {error.message}" if isinstance(error, UsageError) else error.message
+    outcome = f"{error.recorded}: {error.message}" if isinstance(error, UsageError) else error.message
     return Answer("refused", outcome, say(_title(error), *parts, private=True))
 
 
 def _title(error: UserError) -> str:
     if isinstance(error, UsageError):
-        return "That was not understood"
+        return error.headline
     if isinstance(error, NotConfigured):
         return "Not configured"
     return "Refused" if isinstance(error, Refused) else "Not possible"
@@ -74,7 +74,7 @@ def unavailable(error: Unavailable) -> Answer:
         what = "does not answer"
     reply = say(
         f"{error.system} {what}",
-        Text.of(error.reason[:1].upper() + error.reason[1:], "."),
+        Text.of(error.reason[:1].upper() + error.reason[1:].rstrip("."), "."),
         Note.of("Nothing was changed. What could not be read is unknown."),
         level=Level.UNKNOWN,
     )

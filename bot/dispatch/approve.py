@@ -14,13 +14,14 @@ from bot.dispatch import rights
 from bot.dispatch.answers import Answer, repeated
 from bot.dispatch.cards import approvals
 from bot.dispatch.checkpoint import Checkpoint
+from bot.dispatch.duplicates import Duplicates
 from bot.dispatch.notices import Notices
 from bot.dispatch.proposal import Proposal
 from bot.errors import Refused
 from bot.masking import cut, mask
 from bot.policy import PolicyInForce
-from bot.request import Decision
-from bot.stores.database import Database
+from bot.request import Decision, lacking
+from bot.stores.database import PROPOSAL_LOCK, Database
 from bot.stores.plans import OPEN, Plans, PlanStatus, StoredPlan, Vote
 from bot.stores.requests import Requests
 from bot.stores.requests import Status as AuditStatus
@@ -41,8 +42,16 @@ Decide = Callable[[AsyncConnection, StoredPlan, Vote, datetime], Awaitable[str]]
 class Approvals:
     """Proposes plans and takes decisions about them."""
 
-    def __init__(self, database: Database, notices: Notices, policy: PolicyInForce, checkpoint: Checkpoint) -> None:
+    def __init__(
+        self,
+        database: Database,
+        notices: Notices,
+        policy: PolicyInForce,
+        duplicates: Duplicates,
+        checkpoint: Checkpoint,
+    ) -> None:
         self._database = database
+        self._duplicates = duplicates
         self._plans = Plans(database)
         self._requests = Requests(database)
         self._notices = notices
@@ -52,23 +61,42 @@ class Approvals:
     async def propose(self, proposal: Proposal, now: datetime) -> StoredPlan:
         """Store the plan with its card; the plan there is already where the request was taken up again.
 
-        Raises Refused where ``MOST_OPEN`` wait or run already.
+        Where an open plan does the same, that one is returned, whose request is another. Raises Refused where
+        ``MOST_OPEN`` wait or run already.
         """
+        same, others = await self._duplicates.of(proposal, now)
+        if same is not None:
+            return same
+        async with self._database.transaction() as connection:
+            await self._database.one_at_a_time(connection, PROPOSAL_LOCK)
+            there = await self._there(connection, proposal, others)
+            stored = there or await self.put(connection, proposal, now)
+        await self._checkpoint.reached("plan stored")
+        return stored
+
+    async def duplicate(self, proposal: Proposal, now: datetime) -> StoredPlan | None:
+        """Return the open plan that does the same already, or None."""
+        return (await self._duplicates.of(proposal, now))[0]
+
+    async def _there(
+        self, connection: AsyncConnection, proposal: Proposal, others: frozenset[str]
+    ) -> StoredPlan | None:
+        """Return the request's own plan, or one of the same line that came since it was looked for duplicates."""
+        if own := await self._plans.of_request(proposal.request.id, connection):
+            return own
+        alike = await self._plans.alike(proposal.command, proposal.arguments, connection)
+        return next((other for other in alike if other.id not in others), None)
+
+    async def put(self, connection: AsyncConnection, proposal: Proposal, now: datetime) -> StoredPlan:
+        """Store a new plan with its card; raises Refused where ``MOST_OPEN`` wait or run already."""
         rule = self._policy.current.approval(proposal.command)
         stored = proposal.stored(rule, now, channel=self._notices.alerts_channel)
-        async with self._database.transaction() as connection:
-            added = await self._plans.add(connection, stored)
-            if added:
-                if await self._plans.count_open(connection) > MOST_OPEN:
-                    raise _too_many()
-                await self._requests.planned(connection, stored.request_id, stored.id, f"plan {stored.id}")
-                url = proposal.request.response_url
-                await self._notices.card(connection, stored.id, now, response_url=url)
-        await self._checkpoint.reached("plan stored")
-        if added:
-            return stored
-        existing = await self._plans.of_request(stored.request_id)
-        return existing or stored
+        await self._plans.add(connection, stored)
+        if await self._plans.count_open(connection) > MOST_OPEN:
+            raise _too_many()
+        await self._requests.planned(connection, stored.request_id, stored.id, f"plan {stored.id}")
+        await self._notices.card(connection, stored.id, now, response_url=proposal.request.response_url)
+        return stored
 
     async def check(self, decision: Decision, now: datetime) -> None:
         """Raise the ``Refused`` that the decision would meet once it has its reason."""
@@ -129,8 +157,8 @@ class Approvals:
         return f"approved, {needed - missing} of {needed}: it starts"
 
     async def _deny(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
-        if not vote.reason:
-            raise Refused("Denying needs a reason, so that the person who asked knows what to do.")
+        if missing := lacking("deny", vote.reason):
+            raise Refused(missing)
         await self._plans.vote(connection, stored.id, vote)
         await self.close(connection, stored, "denied", f"denied by {vote.actor.name}: {vote.reason}", now)
         return f"denied: {vote.reason}"
@@ -141,8 +169,8 @@ class Approvals:
         return "cancelled"
 
     async def _break_glass(self, connection: AsyncConnection, stored: StoredPlan, vote: Vote, now: datetime) -> str:
-        if not vote.reason:
-            raise Refused("Acting alone needs a typed reason.")
+        if missing := lacking("break_glass", vote.reason):
+            raise Refused(missing)
         await self._plans.vote(connection, stored.id, vote)
         await self._quorum(connection, stored, now, break_glass=True)
         await self._notices.break_glass(connection, stored, vote, now)

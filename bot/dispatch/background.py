@@ -1,4 +1,4 @@
-"""What is good to know of a plan and decides nothing: small and last on its card."""
+"""What is good to know of a plan and decides nothing, small and last on its card."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _FACT_SHOWN: Final = 8
 
 
 def background(plan: Plan) -> Note:
-    """Return its steps, its way back, its live numbers and its facts."""
+    """Return the steps, the way back, live numbers and facts."""
     steps = "; ".join(f"{number}. {step.title}" for number, step in enumerate(plan.steps, 1))
     facts = ", ".join(f"{name} {_fact(value)}" for name, value in plan.facts.items())
     lines = [f"Steps: {steps}" if steps else "", *_folded(plan.notes)]

@@ -9,26 +9,41 @@ from typing import Final
 
 from bot.dispatch.background import background
 from bot.dispatch.change_list import change_list
-from bot.dispatch.run_cards import closing, run_headline, step_lines
+from bot.dispatch.neighbours import Neighbour, neighbour_lines
+from bot.dispatch.proposal import AGAIN
+from bot.dispatch.run_cards import closing, only_watches, run_headline, step_lines
 from bot.next_steps import offered
 from bot.plan import Plan
-from bot.reply import FAILED, Bold, Button, Buttons, Code, Level, Line, Note, Part, Person, Reply, Span, Text, When
+from bot.reply import (
+    FAILED,
+    Bold,
+    Button,
+    Buttons,
+    Code,
+    Level,
+    Line,
+    Link,
+    Note,
+    Part,
+    Person,
+    Reply,
+    Span,
+    Text,
+    When,
+)
 from bot.request import Actor
 from bot.stores.plans import StoredPlan, Vote
 from bot.stores.runs import StoredRun
 
-_NEIGHBOURS: Final = 3  # that are named
+_VERBS: Final = {
+    "approve": "Approved",
+    "deny": "Denied",
+    "cancel": "Cancelled",
+    "break_glass": "Started alone",
+    "stop_watching": "Watching ended",
+}
+_ANSWERS: Final = {"confirm": "confirmed", "deny": "said not to be done"}
 _NAMED: Final = 5  # of those who may act alone
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """Another plan for the same target, which waits or ``runs``."""
-
-    id: str
-    line: str
-    requester: Actor
-    runs: bool
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,8 @@ class CardView:
     """Everything a card shows. ``approvers`` may decide; ``notify`` rings them, which only the first posting does.
 
     ``alone`` may act alone at present, where ``break_glass`` says that the command has such a rule.
-    ``no_undo`` is why a run that could be undone is not to be any more, ``ended`` how its effect came to an end.
+    ``no_undo`` is why a run that could be undone is not to be any more, ``undo_at_once`` that nobody has to approve
+    it, ``ended`` how its effect came to an end, ``renewed`` the plan that the bot made in the place of this one.
     """
 
     stored: StoredPlan
@@ -47,9 +63,11 @@ class CardView:
     break_glass: bool = False
     alone: tuple[Actor, ...] = ()
     undo_offered: bool = False
+    undo_at_once: bool = False
     no_undo: tuple[Span, ...] = ()
     ended: str = ""
     neighbours: tuple[Neighbour, ...] = ()
+    renewed: str = ""
     notify: bool = field(default=False)
 
 
@@ -67,7 +85,7 @@ def card(view: CardView) -> Reply:
 
 def _headline(view: CardView) -> tuple[str, Level]:
     if view.run is not None:
-        return run_headline(view.run, view.ended)
+        return run_headline(view.run, view.ended, watches=only_watches(view.stored.plan, view.run))
     stored = view.stored
     if stored.status == "approved":
         return ("approved, has to wait" if stored.reason else "approved, about to start"), Level.INFO
@@ -86,15 +104,20 @@ def _parts(view: CardView, headline: str) -> Iterator[Part]:
     yield from change_list(stored.plan)
     if view.run is not None:
         yield step_lines(view.run)
-        yield from closing(view.run, stored.plan, undo_offered=view.undo_offered, no_undo=view.no_undo)
+        yield from closing(
+            view.run, stored.plan, undo=view.undo_offered, no_undo=view.no_undo, at_once=view.undo_at_once
+        )
         yield from _decided(view)
         yield from () if stored.needed else _considerations(stored.plan)  # nobody has read it before
         return
     if stored.status in ("waiting", "approved"):
         yield from _considerations(stored.plan)
-        yield from _neighbours(view)
+        yield from neighbour_lines(view.neighbours)
     yield from _decided(view)
     yield from _reason(stored)
+    if view.renewed:
+        card_of = Link(text=f"the card of {view.renewed}", key=f"plan:{view.renewed}")
+        yield Text.of("It is planned again, to be approved afresh: ", card_of, ".")
     yield from _asked(view)
     if stored.status in ("waiting", "approved"):
         yield background(stored.plan)
@@ -110,6 +133,10 @@ def _requested(view: CardView) -> Iterator[Span]:
     if view.stored.undo_of:
         yield "\nUndoes "
         yield Code(text=view.stored.undo_of)
+    if view.stored.request_id.startswith(AGAIN):
+        yield "\nIn the place of "
+        yield Code(text=view.stored.request_id.removeprefix(AGAIN))
+        yield ", which another run has overtaken"
 
 
 def _considerations(plan: Plan) -> Iterator[Part]:
@@ -121,20 +148,10 @@ def _considerations(plan: Plan) -> Iterator[Part]:
         yield Text.of(Bold(text="Cannot be undone:"), " " + (plan.no_undo or "there is no way back known"))
 
 
-def _neighbours(view: CardView) -> Iterator[Part]:
-    for other in view.neighbours[:_NEIGHBOURS]:
-        what = "A run holds this target now: " if other.runs else "Another plan for this target waits: "
-        yield Text.of(what, Code(text=other.id), " (", Code(text=other.line), ") by ", _person(other.requester))
-    if len(view.neighbours) > _NEIGHBOURS:
-        yield Text.of(f"{len(view.neighbours) - _NEIGHBOURS} more plans for this target wait: /approvals")
-
-
 def _decided(view: CardView) -> Iterator[Part]:
-    verbs = {"approve": "Approved", "deny": "Denied", "cancel": "Cancelled", "break_glass": "Started alone"}
-    answers = {"confirm": "confirmed", "deny": "said not to be done"}
     for vote in view.votes:
         action, _, step = vote.action.partition(":")
-        verb = f"Step {int(step) + 1} {answers.get(action, action)}" if step else verbs.get(action, action)
+        verb = f"Step {int(step) + 1} {_ANSWERS.get(action, action)}" if step else _VERBS.get(action, action)
         said = f": {vote.reason}" if vote.reason else ""
         yield Text.of(f"{verb} by ", _person(vote.actor), " at ", When(at=vote.at), said)
 
@@ -200,16 +217,18 @@ def _plan_buttons(view: CardView) -> Iterator[Button]:
     if stored.status == "waiting" and view.alone:
         yield Button(label="Break glass", action="break_glass", value=stored.id, style="danger")
     yield from offered(stored.plan.offers if stored.status == "waiting" else ())
-    if stored.status in ("stale", "expired"):
+    if stored.status in ("stale", "expired") and not view.renewed:
         yield Button(label="Plan again", action="replan", value=stored.id)
 
 
 def _run_buttons(view: CardView) -> Iterator[Button]:
     if view.run is None:
         return
+    if view.undo_offered and not view.no_undo:
+        yield Button(label="Undo", action="undo", value=view.run.id)
+    if only_watches(view.stored.plan, view.run):
+        yield Button(label="Stop watching", action="stop_watching", value=view.run.id)
     if view.run.status != "running":
-        if view.undo_offered and not view.no_undo:
-            yield Button(label="Undo", action="undo", value=view.run.id)
         return
     asked = next((step for step in view.run.steps if step.status == "running"), None)
     if asked is not None and view.stored.plan.steps[asked.number].kind == "ask":

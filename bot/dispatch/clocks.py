@@ -5,6 +5,7 @@ from datetime import datetime
 import structlog
 
 from bot.dispatch.approve import Approvals
+from bot.dispatch.ending import Ending
 from bot.dispatch.freezing import Freezing
 from bot.dispatch.gate import Gate
 from bot.dispatch.notices import Notices
@@ -31,7 +32,7 @@ class Clocks:
         self._gate = gate
         self._notices = notices
         self._policy = policy
-        self._locks = Locks(database)
+        self._locks, self._ending = Locks(database), Ending(database, notices)
         self._freezing = Freezing(database, notices)
         self._shown: dict[str, Crowd] = {}  # by plan; one that is not in here is thought to be alone
 
@@ -52,9 +53,11 @@ class Clocks:
         self._notices.keep(waiting)
 
     async def _crowds(self, undecided: list[StoredPlan]) -> dict[str, Crowd]:
-        """Return what waits for or holds each target: its plans' cards name each other."""
-        members = [(target, stored.id) for stored in undecided for target in stored.plan.targets]
-        members += [(lock.target, f"{lock.run_id} runs") for lock in await self._locks.held()]
+        """Return what waits for or holds each target, and how far it is: its plans' cards name each other."""
+        members = [(target, _member(stored)) for stored in undecided for target in stored.plan.targets]
+        locks = await self._locks.held()
+        watching = {run: await self._ending.only_watches(run) for run in {lock.run_id for lock in locks}}
+        members += [(lock.target, f"{lock.run_id} {'watches' if watching[lock.run_id] else 'runs'}") for lock in locks]
         return {target: frozenset(id_ for other, id_ in members if other == target) for target, _ in members}
 
     async def _introduce(self, stored: StoredPlan, crowd: Crowd, rota: Rota, now: datetime) -> None:
@@ -96,3 +99,7 @@ class Clocks:
                 return
             await self._plans.move(connection, stored.id, ("waiting",), asked_next_at=now)
             await self._notices.ask_next(connection, current, now)
+
+
+def _member(stored: StoredPlan) -> str:
+    return stored.id if stored.status == "waiting" else f"{stored.id} approved"

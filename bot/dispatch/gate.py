@@ -8,11 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint
+from bot.dispatch.ending import Ending
 from bot.dispatch.notices import Notices
 from bot.dispatch.planner import Planner
+from bot.dispatch.proposal import Proposal
+from bot.dispatch.renewal import Renewal
+from bot.dispatch.replanning import Replanning
 from bot.errors import Unavailable, UserError
-from bot.plan import Plan, differences
-from bot.request import Request
+from bot.plan import differences
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.requests import Requests
@@ -52,7 +55,9 @@ class Gate:
         self._starter = starter
         self._checkpoint = checkpoint
         self._plans, self._runs, self._locks = Plans(database), Runs(database), Locks(database)
-        self._requests = Requests(database)
+        self._requests, self._ending = Requests(database), Ending(database, notices)
+        self._replanning = Replanning(database, planner)
+        self._renewal = Renewal(database, planner, approvals)
         self._busy: set[str] = set()
         self._not_before: dict[str, datetime] = {}
 
@@ -70,12 +75,13 @@ class Gate:
             self._busy.discard(plan_id)
 
     async def _advance(self, stored: StoredPlan, now: datetime) -> None:
-        held = await self._locks.on(stored.plan.targets)
-        if held is not None:
-            await self._wait(stored, _held(held), now)
+        if held := await self._in_the_way(stored):
+            freeze = await self._planner.freeze(stored.command, now)
+            besides = f" {freeze.words}: if its turn comes before that, it is refused." if freeze else ""
+            await self._wait(stored, _held(held) + besides, now)
             return
         try:
-            fresh, digest = await self._plan_again(stored, now)
+            fresh, digest = await self._replanning.fresh(stored, now)
         except UserError as error:
             await self._stale(stored, [f"{error.message} {error.hint}".strip()], now)
             return
@@ -88,35 +94,28 @@ class Gate:
             return
         self._not_before.pop(stored.id, None)
         if digest != stored.digest:
-            await self._stale(stored, differences(stored.plan, fresh), now)
+            run = await self._renewal.overtaken_by(stored)
+            moved = [*differences(stored.plan, fresh), *([f"{run} ran on the same meanwhile"] if run else [])]
+            await self._stale(stored, moved, now, await self._renewal.proposal(stored, now) if run else None)
         elif await self._start(stored, now):
             await self._checkpoint.reached("run row written")
             await self._starter.start(stored.id)
 
-    async def _plan_again(self, stored: StoredPlan, now: datetime) -> tuple[Plan, str]:
-        # The original moment, because a plan may state an end such as "failed before this".
-        received_at = await self._requests.received_at(stored.request_id) or stored.created_at
-        request = Request(
-            id=stored.request_id,
-            actor=stored.requester,
-            command=stored.command,
-            arguments=stored.arguments,
-            source=stored.source,
-            channel=stored.channel,
-            received_at=received_at,
-        )
-        arguments, fresh = await self._planner.plan(request, now)
-        return fresh, fresh.digest(stored.command, arguments)
-
-    async def _stale(self, stored: StoredPlan, moved: list[str], now: datetime) -> None:
+    async def _stale(
+        self, stored: StoredPlan, moved: list[str], now: datetime, renewed: Proposal | None = None
+    ) -> None:
+        """Close it, with its place taken by what is proposed afresh, in one transaction with its request."""
         async with self._database.transaction() as connection:
             reason = "\n".join(moved) or "the plan is different"
-            if await self._approvals.close(connection, stored, "stale", reason, now):
-                await self._notices.card(connection, stored.id, now)
+            if not await self._approvals.close(connection, stored, "stale", reason, now):
+                return
+            if renewed is not None and await self._requests.open(renewed.request, holder="", connection=connection):
+                await self._approvals.put(connection, renewed, now)
+            await self._notices.card(connection, stored.id, now)
 
     async def _retry(self, stored: StoredPlan, trouble: str, now: datetime) -> None:
         self._not_before[stored.id] = now + RETRY
-        await self._wait(stored, f"Cannot check whether it still fits: {trouble}. It is tried again.", now)
+        await self._wait(stored, f"Cannot check whether it still fits: {trouble.rstrip('.')}. It is tried again.", now)
 
     async def _wait(self, stored: StoredPlan, reason: str, now: datetime) -> None:
         async with self._database.transaction() as connection:
@@ -146,13 +145,26 @@ class Gate:
         return True
 
     async def _lock(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> Lock | None:
-        """Take the locks of all its targets, or none and return the one that is in the way."""
+        """Take the locks of all its targets, or none and return the one that is in the way.
+
+        A run that only watches is ended by it.
+        """
+        if in_the_way := await self._in_the_way(stored, connection):
+            return in_the_way
+        for watching in {lock.run_id for lock in await self._locks.on(stored.plan.targets, connection)}:
+            await self._ending.stop_watching(connection, watching, f"because {stored.id} changes the same", now)
         holder = f"{self._notices.line(stored)} of {stored.requester.name}"
         for target in stored.plan.targets:
             held = await self._locks.take(connection, Lock(target, stored.id, holder, now))
             if held.run_id != stored.id:
                 await self._locks.release(connection, stored.id)
                 return held
+        return None
+
+    async def _in_the_way(self, stored: StoredPlan, connection: AsyncConnection | None = None) -> Lock | None:
+        for lock in await self._locks.on(stored.plan.targets, connection):
+            if not await self._ending.only_watches(lock.run_id, connection):
+                return lock
         return None
 
     async def _why_not(self, connection: AsyncConnection, current: StoredPlan, now: datetime) -> str:
@@ -173,4 +185,6 @@ class Gate:
 
 
 def _held(lock: Lock) -> str:
-    return f"{lock.target} is held by {lock.holder} ({lock.run_id}). It starts when that has ended."
+    return (
+        f"{lock.target} is held by {lock.holder} ({lock.run_id}). It starts when that has ended, if it still fits then."
+    )

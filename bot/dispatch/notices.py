@@ -6,12 +6,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import access
 from bot.catalog import Catalog
-from bot.dispatch.cards import CardView, Neighbour, card
+from bot.dispatch.cards import CardView, approvals, card
 from bot.dispatch.duty import Duty
-from bot.dispatch.parse import typed
+from bot.dispatch.neighbours import Neighbour, State
+from bot.dispatch.proposal import AGAIN
+from bot.dispatch.run_cards import only_watches
+from bot.dispatch.typed_line import typed
 from bot.masking import mask
 from bot.policy import PolicyInForce
-from bot.reply import Code, Level, Link, Note, Person, Reply, Span, Text, say
+from bot.reply import Bold, Code, Level, Link, Note, Person, Reply, Span, Text, When, say
 from bot.request import Actor, Decision, Request
 from bot.stores import touched
 from bot.stores.database import Database
@@ -88,6 +91,28 @@ class Notices:
         where = Note.of("It is ", _card_of(stored), ", in the thread of what it is about. /runs shows how it ended.")
         return say(stored.plan.title, where, private=True)
 
+    async def same(self, stored: StoredPlan, actor: Actor) -> Reply:
+        """Say that the plan does already what this person asks for, who asked for it, and what they can do about it."""
+        votes = await self._plans.votes(stored.id)
+        asked: Span = "You" if stored.requester == actor else Person(id=stored.requester.id, name=stored.requester.name)
+        so_far = {
+            "waiting": f"waits for approval, {len(approvals(votes))} of {stored.needed}",
+            "approved": "is approved and waits for its turn",
+        }.get(stored.status, "runs; what has come since can be asked for when it has ended")
+        has_decided = any(vote.actor.id == actor.id for vote in votes)
+        may = access.approver_refusal(
+            self._policy.current, actor, command=stored.command, requester=stored.requester.id
+        )
+        can = stored.status == "waiting" and may is None and not has_decided
+        where = ("You can approve it on " if can else "It is on ", _card_of(stored), ".")
+        return say(
+            "The same is asked for already",
+            Text.of(asked, " asked for it at ", When(at=stored.created_at), ": ", Bold(text=stored.plan.title), "."),
+            Text.of("Plan ", Code(text=stored.id), f" {so_far}."),
+            Text.of(*where),
+            private=True,
+        )
+
     async def ask_next(self, connection: AsyncConnection, stored: StoredPlan, now: datetime) -> None:
         """Ring those who are asked when nobody has answered."""
         people: list[Span] = []
@@ -151,8 +176,10 @@ class Notices:
             alone=self._actors(await self.duty.alone(stored, now, connection)),
             ended=ended,
             undo_offered=may_undo(stored, run) and not ended,
+            undo_at_once=stored.plan.undo is not None and not policy.approval(stored.plan.undo.command).needed,
             no_undo=await self._no_undo(connection, stored, run) if run and may_undo(stored, run) else (),
             neighbours=await self._neighbours(connection, stored),
+            renewed=await self._renewed(connection, stored),
             notify=notify,
         )
 
@@ -160,7 +187,19 @@ class Notices:
         if stored.status != "waiting":
             return ()
         beside = await self._plans.beside(connection, stored)
-        return tuple(Neighbour(it.id, self.line(it), it.requester, runs=it.status == "started") for it in beside)
+        return tuple([await self._neighbour(connection, it) for it in beside])
+
+    async def _neighbour(self, connection: AsyncConnection, other: StoredPlan) -> Neighbour:
+        run = await self._runs.get(other.id, connection)
+        if run is not None:
+            state: State = "watches" if only_watches(other.plan, run) else "runs"
+        else:
+            state = "approved" if other.status == "approved" else "waits"
+        return Neighbour(other.id, self.line(other), other.requester, state)
+
+    async def _renewed(self, connection: AsyncConnection, stored: StoredPlan) -> str:
+        renewed = await self._plans.of_request(AGAIN + stored.id, connection) if stored.status == "stale" else None
+        return renewed.id if renewed else ""
 
     async def _no_undo(self, connection: AsyncConnection, stored: StoredPlan, run: StoredRun) -> tuple[Span, ...]:
         """Say why what could be undone is not to be any more; nothing where it is."""
@@ -202,7 +241,9 @@ def _card_of(stored: StoredPlan) -> Link:
 
 def may_undo(stored: StoredPlan, run: StoredRun | None) -> bool:
     """Return whether a run left something that its plan knows how to take back."""
-    if run is None or stored.plan.undo is None or run.status == "running" or run.undone_by:
+    if run is None or stored.plan.undo is None or run.undone_by:
+        return False
+    if run.status == "running" and not only_watches(stored.plan, run):
         return False
     begun = (step for step in run.steps if step.status in (*PERFORMED, "failed") and step.attempts)
     return any(stored.plan.steps[step.number].kind == "do" for step in begun)

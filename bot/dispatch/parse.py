@@ -12,14 +12,15 @@ from pydantic import JsonValue, ValidationError
 
 from bot.catalog import UMBRELLA
 from bot.command import Command, Parameter
-from bot.dispatch.words import Word, quoted, unescape, words
-from bot.errors import UsageError
+from bot.dispatch.words import Word, mentioned, unescape, words
+from bot.errors import Incomplete, UsageError
 from bot.nearest import nearest, shown
 
 _OPTION: Final = re.compile(r"--.+|-[A-Za-z].*", re.DOTALL)
 _NAMED: Final = re.compile(r"([A-Za-z][\w-]*)=(.*)", re.DOTALL)
 _MATCHER: Final = re.compile(r"([A-Za-z_][\w-]*)(?:=~|!~|!=|=)(.+)", re.DOTALL)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")  # pydantic takes 5.0 and 1_0 as well, which may be slips
+_ID: Final = re.compile(r"\w+")
 _SPACE: Final = re.compile(r"\s")
 _YES: Final = frozenset({"true", "yes", "on", "1"})
 _NO: Final = frozenset({"false", "no", "off", "0"})
@@ -31,7 +32,7 @@ _RULES: Final = {
 _HELP: Final = "/runbook"
 
 
-class MissingArguments(UsageError):
+class MissingArguments(Incomplete):
     """Required arguments are missing and nothing else is wrong: the moment to open a form."""
 
     def __init__(self, missing: tuple[str, ...], *, usage: str) -> None:
@@ -74,7 +75,16 @@ def given(command: Command, text: str) -> dict[str, JsonValue]:
         typed = words(text)
     except UsageError as error:
         raise UsageError(error.message, usage=command.usage) from None
-    return _Reader(command).read(typed)
+    return _named(command, _Reader(command).read(typed), mentioned(text))
+
+
+def _named(command: Command, found: dict[str, JsonValue], names: Mapping[str, str]) -> dict[str, JsonValue]:
+    """Write the names of those who are mentioned into sentences, which are for people; elsewhere an id is needed."""
+    for parameter in command.parameters:
+        if names and parameter.takes_rest and parameter.name in found:
+            sentence = str(found[parameter.name])
+            found[parameter.name] = _ID.sub(lambda word: names.get(word[0], word[0]), sentence)
+    return found
 
 
 def validate(command: Command, arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -103,24 +113,6 @@ def bind(command: Command, arguments: Mapping[str, JsonValue]) -> dict[str, Any]
         else parameter.default
         for parameter in command.parameters
     }
-
-
-def typed(command: Command, arguments: Mapping[str, JsonValue]) -> str:
-    """Return the line that somebody would type for these arguments; ``parse`` reads its rest back as the same.
-
-    What nobody may see is left out.
-    """
-    parts = [command.name]
-    for number, parameter in enumerate(command.parameters):
-        value = arguments.get(parameter.name)
-        if value is None or parameter.secret or (not parameter.required and value == parameter.default):
-            continue
-        if parameter.is_flag:
-            parts.append(parameter.option)
-        else:
-            rest = parameter.takes_rest and all(before.required for before in command.parameters[:number])
-            parts += [quoted(str(value))] if parameter.required or rest else [parameter.option, quoted(str(value))]
-    return " ".join(parts)
 
 
 class _Reader:

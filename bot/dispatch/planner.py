@@ -13,7 +13,7 @@ from bot.command import Command
 from bot.dispatch.dependencies import Dependencies
 from bot.dispatch.parse import bind, parse, validate
 from bot.errors import Refused, TimedOut, UsageError
-from bot.freeze import covering
+from bot.freeze import Freeze, covering
 from bot.masking import cut, mask
 from bot.nearest import SHOWN
 from bot.plan import Plan
@@ -70,10 +70,15 @@ class Planner:
         self, command: Command, now: datetime, connection: AsyncConnection | None = None
     ) -> Refused | None:
         """Return None where no freeze covers the command, else the refusal; joins the given transaction."""
-        if not command.changes:
-            return None
-        freeze = covering(await self._freezes.in_force(now, connection), command)
+        freeze = await self.freeze(command.name, now, connection)
         return freeze.refusal(now) if freeze else None
+
+    async def freeze(self, name: str, now: datetime, connection: AsyncConnection | None = None) -> Freeze | None:
+        """Return the freeze that keeps the command of this name from changing anything, None where none does."""
+        command = self._catalog.commands.get(name)
+        if command is None or not command.changes:
+            return None
+        return covering(await self._freezes.in_force(now, connection), command)
 
     async def call(
         self, command: Command, arguments: dict[str, JsonValue], request: Request, now: datetime

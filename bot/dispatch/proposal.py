@@ -14,17 +14,20 @@ from bot.stores.plans import StoredPlan
 
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"  # base32 without what is mistaken for something else
 _ID_LENGTH: Final = 10
+# Before a plan's id: the request that the bot makes to plan again, in its place, what was overtaken.
+AGAIN: Final = "again:"
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a request would change; ``undo_of`` is the run that it takes back."""
+    """What a request would change; ``undo_of`` is the run that it takes back, ``replaces`` the plan it is made for."""
 
     request: Request
     command: str
     arguments: dict[str, JsonValue]
     plan: Plan
     undo_of: str | None = None
+    replaces: str = ""
 
     def stored(self, rule: ApprovalRule, now: datetime, *, channel: str) -> StoredPlan:
         """Return it as a plan of its own under this rule; ``channel`` gets the card where the request had none."""

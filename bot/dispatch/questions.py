@@ -76,5 +76,5 @@ class Questions:
             raise Refused(f"There is no run {run_id}.")
         asked = [step for step in run.steps if str(step.number) == number and step.status == "running"]
         if run.status != "running" or not asked or stored.plan.steps[asked[0].number].kind != "ask":
-            raise Refused("Nobody is asked about this step now: the click changes nothing.")
+            raise Refused("Nobody is asked about this step now: this changes nothing.")
         return stored

@@ -27,7 +27,7 @@ def refusal(
     if stored.is_due(now):
         return Refused(f"The time to decide on {stored.id} is over: it has expired.", hint="Plan it again.")
     if stored.status not in _DECIDABLE[decision.action]:
-        return Refused(f"{stored.id} is {stored.status} already: this click changes nothing.")
+        return Refused(f"{stored.id} is {stored.status} already: this changes nothing.")
     if decision.action == "cancel":
         return _cancel_refusal(stored, decision)
     if decision.action == "break_glass":

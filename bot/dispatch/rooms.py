@@ -13,6 +13,7 @@ from bot.dispatch.planner import Planner
 from bot.dispatch.proposal import Proposal
 from bot.dispatch.questions import Questions
 from bot.dispatch.steps import Clock
+from bot.dispatch.watching import Watching
 from bot.plan import Plan
 from bot.request import Decision, Request
 from bot.stores.plans import StoredPlan
@@ -27,6 +28,7 @@ class Rooms:
     gate: Gate
     again: Again
     questions: Questions
+    watching: Watching
     notices: Notices
     clock: Clock
 
@@ -70,10 +72,13 @@ class Rooms:
         if not isinstance(result, Plan):
             return done(result)
         proposal = Proposal(request, command.name, arguments, result)
-        return await self._proposed(await self.approvals.propose(proposal, self.clock()), request.channel)
+        return await self._proposed(await self.approvals.propose(proposal, self.clock()), request, request.channel)
 
-    async def _proposed(self, stored: StoredPlan, asked_in: str = "") -> Answer:
+    async def _proposed(self, stored: StoredPlan, item: Request | Decision, asked_in: str = "") -> Answer:
         """Start what may start; where the card is not where it was asked for, a short answer says so there."""
+        if stored.request_id != item.id:
+            same = await self.notices.same(stored, item.actor)
+            return Answer("done", f"the same is asked for already: plan {stored.id}", same)
         await self.gate.advance(stored.id, self.clock())
         reply = await self.notices.elsewhere(stored, asked_in)
         return Answer("planned", f"plan {stored.id}", reply, plan_id=stored.id)
@@ -82,9 +87,11 @@ class Rooms:
         """Lead a click to what it is about, and advance what it may have released."""
         now = self.clock()
         if decision.action == "undo":
-            return await self._proposed(await self.again.undo(decision, now))
+            return await self._proposed(await self.again.undo(decision, now), decision)
         if decision.action == "replan":
-            return await self._proposed(await self.again.replan(decision, now))
+            return await self._proposed(await self.again.replan(decision, now), decision)
+        if decision.action == "stop_watching":
+            return Answer("done", await self.watching.stop(decision, now), None)
         if _is_about_a_step(decision):
             return Answer("done", await self.questions.answer(decision, now), None)
         answer = await self.approvals.decide(decision, now)

@@ -24,18 +24,28 @@ def duration(start: datetime | None, end: datetime | None) -> str:
     return "an unknown time" if start is None or end is None else elapsed(end - start)
 
 
-def run_headline(run: StoredRun, ended: str) -> tuple[str, Level]:
+def run_headline(run: StoredRun, ended: str, *, watches: bool = False) -> tuple[str, Level]:
     """Return how a run stands and how bad that is; ``ended`` is how what it did has come to an end since."""
     if run.status == "succeeded":
         undone = ", and has been undone since" if run.undone_by else f", {ended}" * bool(ended)
         unverified, level = (f", {run.unverified}", Level.UNKNOWN) if run.unverified else ("", Level.OK)
-        return f"done after {duration(run.started_at, run.finished_at)}{unverified}{undone}", level
+        early = f", {run.outcome}" if run.outcome else ""
+        return f"done after {duration(run.started_at, run.finished_at)}{unverified}{early}{undone}", level
     if run.status == "failed":
         return f"failed after {duration(run.started_at, run.finished_at)}", Level.CRITICAL
     if is_about_to_start(run):
         return "about to start", Level.INFO
     number = next((step.number for step in run.steps if step.status in ("running", "waiting")), len(run.steps) - 1)
-    return f"running, step {number + 1} of {len(run.steps)}", Level.INFO
+    watching = "only watches, " if watches else ""
+    return f"running, {watching}step {number + 1} of {len(run.steps)}", Level.INFO
+
+
+def only_watches(plan: Plan, run: StoredRun) -> bool:
+    """Whether all that is left of a run tells what it did and changes nothing: the next change may end that."""
+    left = [step for step in run.steps if step.status in ("waiting", "running")]
+    if run.status != "running" or not left or any(step.status == "failed" for step in run.steps):
+        return False
+    return all(plan.steps[step.number].watches and plan.steps[step.number].kind == "wait" for step in left)
 
 
 def is_about_to_start(run: StoredRun) -> bool:
@@ -63,22 +73,34 @@ def _detail(step: StoredStep) -> Iterator[Span]:
         yield f" · {step.message}"
 
 
-def closing(run: StoredRun, plan: Plan, *, undo_offered: bool, no_undo: tuple[Span, ...] = ()) -> Iterator[Part]:
-    """Return what is to be said once a run has ended; ``no_undo`` is why what could be undone is not to be any more."""
+def closing(
+    run: StoredRun, plan: Plan, *, undo: bool, no_undo: tuple[Span, ...] = (), at_once: bool = False
+) -> Iterator[Part]:
+    """Return what is to be said of a run's end and of its ``undo``, which may be done ``at_once``.
+
+    ``no_undo`` is why what could be undone is not to be any more.
+    """
     if is_about_to_start(run):
         return
     if run.status == "running":
         yield Note.of("Running since ", When(at=run.started_at))
-        return
+        if not only_watches(plan, run):
+            return
+        yield Note.of("All is changed that was to be changed; the next change of the same ends the watching.")
     if run.status == "failed":
         yield Line(level=Level.CRITICAL, label="Failed", value=run.outcome)
         yield Text.of(Bold(text="How things stand:"), " " + standing(run))
     if run.undone_by:
         yield Text.of("Undone by ", Code(text=run.undone_by))
+    yield from _way_back(plan, undo=undo, no_undo=no_undo, at_once=at_once)
+
+
+def _way_back(plan: Plan, *, undo: bool, no_undo: tuple[Span, ...], at_once: bool) -> Iterator[Part]:
     if no_undo:
         yield Text.of(*no_undo)
-    elif undo_offered and plan.undo is not None:
-        yield Note.of("Undo: ", plan.undo.title, ". It is planned and approved like any other change.")
+    elif undo and plan.undo is not None:
+        how = "It is done at once: nobody has to approve it." if at_once else "It needs an approval of its own."
+        yield Note.of("Undo: ", plan.undo.title, ". ", how)
     elif plan.undo is None:
         yield Note.of("Cannot be undone: ", plan.no_undo or "there is no way back known")
 

@@ -12,7 +12,8 @@ from pydantic import JsonValue, SecretStr
 
 from bot.catalog import Catalog
 from bot.command import Command
-from bot.dispatch.parse import given, typed
+from bot.dispatch.parse import given
+from bot.dispatch.typed_line import typed
 from bot.errors import UsageError
 from bot.request import Decision, Request
 

@@ -32,6 +32,7 @@ FIRST_PAUSE: Final = 0.5  # seconds before the second try of an operation; doubl
 LONGEST_PAUSE: Final = 10.0
 LOOK_DEADLINE: Final = 15.0  # seconds one look at a condition may take
 _MESSAGE_LIMIT: Final = 1000
+_ENDED: Final = (*PERFORMED, "failed", "skipped")
 _PASSING: Final = (TemporaryError, Unavailable)
 
 
@@ -61,10 +62,11 @@ class Steps:
 
     async def perform(self, run_id: str, step: Step, number: int, executor: str) -> bool:
         """Perform a step unless it is on record as ended; return whether it is done. Raises ``Superseded``."""
-        before = await self._recorded(run_id, number)
-        if before.status in (*PERFORMED, "failed", "skipped"):
-            return before.status in PERFORMED
-        begun = await self._begin(run_id, number, executor)
+        begun = await self._recorded(run_id, number)
+        if begun.status not in _ENDED:
+            begun = await self._begin(run_id, number, executor)
+        if begun.status in _ENDED:
+            return begun.status in PERFORMED
         await self._checkpoint.reached(f"before step {number + 1}")
         ended = await self._end_of(run_id, step, begun)
         await self._checkpoint.reached(f"step {number + 1} operated")
@@ -75,10 +77,13 @@ class Steps:
     async def _begin(self, run_id: str, number: int, executor: str) -> StoredStep:
         now = self._clock()
         async with self._database.transaction() as connection:
-            if not await self._runs.begin_step(connection, run_id, number, executor, now):
-                raise Superseded(run_id)
-            await self._notices.card(connection, run_id, now)
-        return await self._recorded(run_id, number)
+            if begun := await self._runs.begin_step(connection, run_id, number, executor, now):
+                await self._notices.card(connection, run_id, now)
+        recorded = await self._recorded(run_id, number)
+        # What only watches is ended by people and by the next run, whoever executes it.
+        if not begun and recorded.status not in _ENDED:
+            raise Superseded(run_id)
+        return recorded
 
     async def _end_of(self, run_id: str, step: Step, begun: StoredStep) -> StoredStep:
         kinds = {"do": self._do, "wait": self._wait, "ask": self._ask}
@@ -144,6 +149,8 @@ class Steps:
                 raise PermanentError(f"not so after {step.timeout:g} s: {seen.message}")
             await self._progress(run_id, begun.number, seen.message)
             await asyncio.sleep(min(step.interval, left))
+            if step.watches and (await self._recorded(run_id, begun.number)).status in _ENDED:
+                return seen  # the watching was ended, which is on record
 
     async def _look(self, condition: Callable[..., object], step: Step) -> Progress:
         try:

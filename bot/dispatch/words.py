@@ -42,6 +42,12 @@ def unescape(text: str) -> str:
     return "".join(char for char in text if char.isspace() or unicodedata.category(char) not in _UNSEEN)
 
 
+def mentioned(text: str) -> dict[str, str]:
+    """Return what people call whom or what Slack wrote an id for: ``<@U1|ann>`` is @ann, ``<#C1|ops>`` #ops."""
+    found = (each.groups() for each in _WRITTEN_BY_SLACK.finditer(text))
+    return {name: f"{sign}{label}" for sign, name, label, _, _ in found if sign in ("@", "#") and label}
+
+
 def _typed(found: re.Match[str]) -> str:
     sign, name, label, address, written = found.groups()
     if sign == "!":
@@ -113,7 +119,7 @@ def _dashes(word: str) -> str:
 
 def quoted(text: str) -> str:
     """Write a text so that ``words`` reads it back as one word."""
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]*|[+-]\d+(\.\d+)?", text):
+    if re.fullmatch(r"[A-Za-z0-9@*][A-Za-z0-9_.:/@+*{}|,-]*|[+-]\d+(\.\d+)?", text):
         return text
     text = text.replace("\\", "\\\\").replace('"', '\\"')
     for entity, character in reversed(_ENTITIES):

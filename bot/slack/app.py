@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import Any, Final
 
@@ -100,6 +100,7 @@ class SlackRoom:
         self._sender = Sender(self._outbox, carrier, self.pace, clock=self._clock)
         await self._sender.start(alone=not self._outbox.is_shared)
         self._app = self._bolt(client)
+        self._app.middleware(self._on_payload)
         self._listeners(client).register(self._app)
         self._app.event("message")(self._on_message)
         self._introduction = asyncio.create_task(self._introduce(client), name="slack auth.test")
@@ -162,6 +163,12 @@ class SlackRoom:
             process_before_response=True,  # a listener only records and acknowledges
             ignoring_self_events_enabled=False,  # the self-test waits for one
         )
+
+    async def _on_payload(self, next_: Callable[[], Awaitable[None]]) -> None:
+        """Let the self-test know that Slack delivers, before anything else is done about what it delivered."""
+        if self.self_test is not None:
+            self.self_test.on_payload()
+        await next_()
 
     async def _on_message(self, body: Payload) -> None:
         if self.self_test is not None:

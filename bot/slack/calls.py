@@ -1,6 +1,7 @@
 """One call of Slack's Web API with a deadline, its failure sorted by what can be done about it."""
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable
 from typing import Any, Final, Literal, TypeVar
@@ -16,6 +17,7 @@ Kind = Literal["limited", "temporary", "doubtful", "refused", "closed"]
 DEADLINE: Final = 10.0
 _RETRY_AFTER: Final = 1.0
 _TOO_MANY: Final = 429
+_CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 _LIMITED: Final = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 # Slack says of these that something may have been done before it failed.
@@ -65,6 +67,9 @@ def sorted_error(response: Any) -> SlackTrouble:
         return SlackTrouble("limited", word, retry_after(response.headers))
     if status >= _SERVER_ERROR or word in _DOUBTFUL:
         return SlackTrouble("doubtful", word)
+    if not (isinstance(data, dict) and "ok" in data):
+        # Not Slack but a proxy on the way: what it refuses says nothing of a minute later.
+        return SlackTrouble("temporary" if status >= _CLIENT_ERROR else "doubtful", word)
     return SlackTrouble("temporary" if word in _MENDABLE else "refused", word)
 
 
@@ -72,6 +77,7 @@ def retry_after(headers: Any) -> float:
     """Return the seconds that Slack asks to wait; a second where it gives no number."""
     text = {str(name).lower(): value for name, value in dict(headers or {}).items()}.get("retry-after", "")
     try:
-        return max(float(text), _RETRY_AFTER)
+        seconds = float(text)
     except (TypeError, ValueError):
         return _RETRY_AFTER
+    return max(seconds, _RETRY_AFTER) if math.isfinite(seconds) else _RETRY_AFTER

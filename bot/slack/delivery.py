@@ -144,8 +144,10 @@ class Carrier:
             except SlackTrouble as trouble:
                 error = _settled(trouble)
         if not await self._respond(delivery, rendered):
-            if error in CLOSED and (delivery.priority < ANSWER or not delivery.response_url):
-                raise SlackTrouble("closed", error)  # an alert is never dropped: it goes out once the channel is mended
+            if delivery.priority < ANSWER or (error in CLOSED and not delivery.response_url):
+                raise SlackTrouble(
+                    "closed", error
+                )  # an alert is never dropped: it goes out once somebody has mended it
             self._log.error("a message is dropped, Slack refuses it", key=delivery.key, error=error)
             await self._outbox.dropped(delivery, error)
         return None

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from bot.command import Command, Parameter
 from bot.errors import UsageError, UserError
 from bot.plain_text import one_line
+from bot.request import LEAST_ALONE
 from bot.slack.escaping import cut
 from bot.slack.limits import Block
 
@@ -23,7 +24,11 @@ _INITIAL: Final = 1_000
 _METADATA: Final = 3_000
 _REASONS: Final = {
     "deny": ("Deny", "Why not?", "The person who asked sees it, and it is kept."),
-    "break_glass": ("Act alone", "Why can this not wait?", "It is announced to everybody, and it is kept."),
+    "break_glass": (
+        "Act alone",
+        "Why can this not wait?",
+        f"At least {LEAST_ALONE} characters, announced to everybody and kept.",
+    ),
 }
 
 

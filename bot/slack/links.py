@@ -5,6 +5,7 @@ from typing import Final
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.attempt import together
 from bot.reply import Link, Note, Part, Reply, Span, Text
 from bot.slack.calls import SlackTrouble, call
 from bot.stores.outbox import Outbox
@@ -21,7 +22,7 @@ class Links:
 
     async def resolved(self, reply: Reply) -> Reply:
         """Return the reply with the address of every message it leads to, as far as there is one."""
-        return reply.model_copy(update={"parts": tuple(await asyncio.gather(*map(self._part, reply.parts)))})
+        return reply.model_copy(update={"parts": tuple(await together(*map(self._part, reply.parts)))})
 
     async def permalink(self, channel: str, ts: str) -> str:
         """Return the address of a message; the empty string where Slack does not give it."""
@@ -34,7 +35,7 @@ class Links:
     async def _part(self, part: Part) -> Part:
         if not isinstance(part, Text | Note) or not any(isinstance(span, Link) for span in part.spans):
             return part
-        return part.model_copy(update={"spans": tuple(await asyncio.gather(*map(self._span, part.spans)))})
+        return part.model_copy(update={"spans": tuple(await together(*map(self._span, part.spans)))})
 
     async def _span(self, span: Span) -> Span:
         if not isinstance(span, Link):

@@ -19,7 +19,7 @@ from bot.catalog import Catalog
 from bot.command import Command
 from bot.dispatch.parse import given, parse
 from bot.errors import UsageError, UserError
-from bot.request import WITH_REASON, Actor, Decision, Request
+from bot.request import WITH_REASON, Actor, Decision, Request, lacking
 from bot.slack import forms
 from bot.slack.calls import SlackTrouble, call
 from bot.slack.payloads import Payload, Reader, channel_of, kind_of
@@ -104,11 +104,10 @@ class Listeners:
         view = body["view"]
         item: Request | Decision
         if view["callback_id"] == forms.REASON:
-            reason = forms.reason(view)
-            if not reason:
-                await _errors(ack, forms.asks_for_reason("Please give a reason; it is kept with the decision."))
+            item = self.reader.reason(body, forms.reason(view))
+            if missing := lacking(item.action, item.reason):
+                await _errors(ack, forms.asks_for_reason(missing))
                 return
-            item = self.reader.reason(body, reason)
         else:
             item = self.reader.form(body, forms.arguments(view))
             try:

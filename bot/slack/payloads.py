@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from bot.dispatch.parse import split_line
 from bot.request import Actor, Decision, DecisionAction, Request
 
 Payload = dict[str, Any]
+_MENTION: Final = re.compile(r"<@(\w+)(?:\|([^<>]*))?>")
+_LABEL_ENDS: Final = re.compile(r"[<>|]")
 DECISIONS: Final[frozenset[str]] = frozenset(get_args(DecisionAction))
 
 
@@ -25,7 +28,7 @@ class Reader:
     def command(self, body: Payload) -> Request:
         """Read a slash command."""
         typed = "/" + str(body["command"]).lstrip("/").removeprefix(self.prefix.lstrip("/"))
-        name, text = split_line(f"{typed} {body.get('text') or ''}")
+        name, text = split_line(f"{typed} {_MENTION.sub(self._mention, body.get('text') or '')}")
         return Request(
             id=_id("command", body["trigger_id"], body["user_id"]),
             actor=self._actor(body["user_id"], body.get("user_name", "")),
@@ -89,6 +92,12 @@ class Reader:
 
     def _actor(self, user: str, called: str) -> Actor:
         return Actor(id=user, name=self.name_of(user, called))
+
+    def _mention(self, found: re.Match[str]) -> str:
+        """Write the name that the policy has for somebody into what Slack wrote for them."""
+        user, called = found.groups()
+        name = _LABEL_ENDS.sub(" ", self.name_of(user, called or ""))
+        return f"<@{user}|{name}>" if name != user else found[0]
 
     def _view_id(self, body: Payload) -> str:
         view = body["view"]

@@ -46,7 +46,7 @@ class Socket:
         self._session: object = None
         self._greeted = False
         self._distrusted = ""
-        self._mute_since = self._heard_at = clock()
+        self._mute_since = self._heard_at = self._greeted_at = clock()
         self._replaced_at = float("-inf")
 
     async def start(self) -> None:
@@ -82,6 +82,11 @@ class Socket:
         """Whether the present connection has said anything."""
         return self._greeted
 
+    @property
+    def age(self) -> float:
+        """For how many seconds the present connection has been open and taken for well; 0 where it is not."""
+        return self._clock() - self._greeted_at if self._greeted and not self._distrusted else 0.0
+
     def distrust(self, why: str) -> None:
         """Have the connection replaced although it is open: what should have come over it did not."""
         self._distrusted = why
@@ -91,8 +96,10 @@ class Socket:
         if message.get("type") == "disconnect":
             self._lose()
         else:
-            self._session = self._handler.client.current_session if self._handler else None
-            self._greeted = True
+            session = self._handler.client.current_session if self._handler else None
+            if not self._greeted or session is not self._session:
+                self._greeted_at = self._clock()
+            self._session, self._greeted = session, True
 
     def _lose(self) -> None:
         if self._greeted:

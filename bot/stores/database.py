@@ -13,7 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 0x6E6F7661  # any number that nothing else locks in this database
+MIGRATION_LOCK = 0x6E6F7661  # any numbers that nothing else locks in this database
+PROPOSAL_LOCK = MIGRATION_LOCK + 1
 BUSY_TIMEOUT = 10_000  # milliseconds a writer waits for another one
 
 
@@ -70,6 +71,11 @@ class Database:
             yield
         finally:
             self._writing.release()
+
+    async def one_at_a_time(self, connection: AsyncConnection, lock: int) -> None:
+        """Keep others that ask for this lock waiting until the transaction ends; SQLite's writers take turns anyway."""
+        if not self.is_sqlite:
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
 
     def insert(self, table: sa.Table) -> Any:
         """Return this dialect's INSERT, the one that knows ON CONFLICT."""

@@ -17,6 +17,9 @@ from bot.stores.pages import PREFIX
 # A level that was called for a page less than this ago is not called for it again because somebody asks again.
 LATELY: Final = timedelta(minutes=10)
 
+# A statement takes only so many values.
+_AT_ONCE: Final = 500
+
 
 @dataclass(frozen=True)
 class Call:
@@ -69,10 +72,10 @@ class Escalations:
 
     async def over(self, incidents: Collection[str], now: datetime, connection: AsyncConnection) -> None:
         """End the rounds of these incidents."""
-        if not incidents:
-            return
-        mine = (escalations.c.incident.in_(incidents), escalations.c.over_at.is_(None))
-        await connection.execute(sa.update(escalations).where(*mine).values(over_at=now))
+        names = sorted(incidents)
+        for start in range(0, len(names), _AT_ONCE):
+            mine = (escalations.c.incident.in_(names[start : start + _AT_ONCE]), escalations.c.over_at.is_(None))
+            await connection.execute(sa.update(escalations).where(*mine).values(over_at=now))
 
 
 def round_of(calls: Sequence[Call]) -> list[Call]:

@@ -159,24 +159,24 @@ class Incidents:
         return {row.fingerprint: row.state for row in rows}
 
     async def remember(
-        self, states: Mapping[str, Mapping[str, JsonValue]], now: datetime, *, connection: AsyncConnection
+        self,
+        changed: Mapping[str, Mapping[str, JsonValue]],
+        gone: Collection[str],
+        now: datetime,
+        *,
+        connection: AsyncConnection,
     ) -> None:
-        """Replace what the last tick remembered; only rows that changed are written."""
-        before = await self.states(connection=connection)
-        gone = sorted(before.keys() - states.keys())
-        for start in range(0, len(gone), _AT_ONCE):
-            these = gone[start : start + _AT_ONCE]
+        """Write what this tick changed of what is remembered, and forget what is gone."""
+        names = sorted(gone)
+        for start in range(0, len(names), _AT_ONCE):
+            these = names[start : start + _AT_ONCE]
             await connection.execute(sa.delete(alert_states).where(alert_states.c.fingerprint.in_(these)))
-        changed = [
-            {"fingerprint": fingerprint, "state": state, "changed_at": now}
-            for fingerprint, state in states.items()
-            if before.get(fingerprint) != state
-        ]
-        if changed:
+        rows = [{"fingerprint": name, "state": state, "changed_at": now} for name, state in changed.items()]
+        if rows:
             new = self._database.insert(alert_states)
             replaced = {name: new.excluded[name] for name in ("state", "changed_at")}
             query = new.on_conflict_do_update(index_elements=[alert_states.c.fingerprint], set_=replaced)
-            await connection.execute(query, changed)
+            await connection.execute(query, rows)
 
     def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
         return nullcontext(connection) if connection is not None else self._database.reading()

@@ -56,7 +56,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message on its way: its newest version, what is confirmed of it (``sent_version``), where it stands."""
+    """A message on its way: its newest version, what is confirmed of it (``sent_version``), where it stands.
+
+    What is not delivered waits since ``unsent_since``, however often it changed meanwhile.
+    """
 
     key: str
     channel: str
@@ -75,6 +78,7 @@ class Delivery:
     error: str
     created_at: datetime
     changed_at: datetime
+    unsent_since: datetime
     via: Via
     page: Page | None
     incident: str

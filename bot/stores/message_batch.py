@@ -8,11 +8,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.stores.columns import Moment
 from bot.stores.message import Message, Page
 from bot.stores.tables import messages
 
 # A statement takes only so many values.
 _AT_ONCE: Final = 500
+# A replica of an older version writes no ``unsent_since``.
+unsent_since: Final = sa.func.coalesce(messages.c.unsent_since, messages.c.changed_at, type_=Moment)
 
 
 async def put_all(insert: Any, several: Collection[Message], now: datetime, connection: AsyncConnection) -> None:
@@ -44,7 +47,7 @@ def row_of(message: Message, body: dict[str, Any], now: datetime) -> dict[str, A
     """Return the row of a message that was never put before."""
     names = ("key", "channel", "priority", "private_to", "response_url", "thread_of", "via", "incident")
     row = {name: getattr(message, name) for name in names}
-    is_new = {"version": 1, "state": "due", "created_at": now, "changed_at": now}
+    is_new = {"version": 1, "state": "due", "created_at": now, "changed_at": now, "unsent_since": now}
     return row | is_new | {"page": stored(message.page), "body": body}
 
 
@@ -71,7 +74,9 @@ def _said(message: Message) -> dict[str, Any]:
 def newer(body: Any, page: Any, priority: Any, *, now: datetime) -> dict[str, Any]:
     """Return what a new version of a message changes in its row; one that is being posted stays so."""
     state = sa.case((messages.c.state == "posting", "posting"), else_="due")
-    what = {"body": body, "page": page, "priority": priority}
+    is_first = messages.c.sent_version == messages.c.version
+    waits = sa.case((is_first, sa.bindparam("now", now, Moment)), else_=unsent_since)
+    what = {"body": body, "page": page, "priority": priority, "unsent_since": waits}
     return what | {"version": messages.c.version + 1, "changed_at": now, "state": state}
 
 

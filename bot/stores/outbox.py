@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.reply import Level, Reply
 from bot.stores.database import Database
 from bot.stores.message import ANSWER, CARD, CRITICAL, VIAS, Delivery, Message, Page, Via
-from bot.stores.message_batch import channels, newer, put_all, row_of, stored
+from bot.stores.message_batch import channels, newer, put_all, row_of, stored, unsent_since
 from bot.stores.tables import messages
 
 __all__ = ["ANSWER", "CARD", "CRITICAL", "Delivery", "Message", "Outbox"]
@@ -95,6 +95,7 @@ class Outbox:
             "sent_version": delivery.version,
             "state": sa.case((messages.c.version > delivery.version, "due"), else_="sent"),
             "sent_at": now,
+            "unsent_since": now,  # where a newer version has come meanwhile
             "not_before": None,
             "attempts": 0,
             "error": "",
@@ -135,15 +136,13 @@ class Outbox:
         await self._write(mine.values(not_before=until))
 
     async def undelivered(self, before: datetime, *, limit: int = 1000) -> list[Delivery]:
-        """Return what is not delivered though last changed before then, the most urgent in front, dropped included."""
-        query = sa.select(messages).where(_LATE, messages.c.changed_at <= before)
+        """Return what is not delivered and waits since before then, the most urgent in front, dropped included."""
+        query = sa.select(messages).where(_LATE, unsent_since <= before)
         return await self._read(query.order_by(messages.c.priority, messages.c.created_at).limit(limit))
 
     async def count_undelivered(self, before: datetime) -> dict[str, int]:
-        """Return how many messages are not delivered though they were last changed before then, by state."""
-        query = sa.select(messages.c.state, sa.func.count().label("number")).where(
-            _LATE, messages.c.changed_at <= before
-        )
+        """Return how many messages are not delivered and wait since before then, by state."""
+        query = sa.select(messages.c.state, sa.func.count().label("number")).where(_LATE, unsent_since <= before)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query.group_by(messages.c.state))).all()
         return {"due": 0, "posting": 0, "dropped": 0, **{row.state: row.number for row in rows}}
@@ -201,9 +200,10 @@ class Outbox:
 
 
 def _delivery(row: sa.RowMapping) -> Delivery:
-    names = [name for name in Delivery.__dataclass_fields__ if name not in {"body", "page"}]
+    names = [name for name in Delivery.__dataclass_fields__ if name not in {"body", "page", "unsent_since"}]
     page = Page(**row["page"]) if row["page"] else None
-    return Delivery(body=_body(row["body"]), page=page, **{name: row[name] for name in names})
+    since = row["unsent_since"] or row["changed_at"]
+    return Delivery(body=_body(row["body"]), page=page, unsent_since=since, **{name: row[name] for name in names})
 
 
 def _due(via: Via, now: datetime) -> sa.Select[Any]:

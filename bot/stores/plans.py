@@ -83,10 +83,17 @@ class Plans:
         row = (await connection.execute(query)).mappings().first()
         return _plan(row) if row else None
 
-    async def of_request(self, request_id: str) -> StoredPlan | None:
+    async def of_request(self, request_id: str, connection: AsyncConnection | None = None) -> StoredPlan | None:
         """Return the plan that this request led to, or None."""
-        found = await self._read(sa.select(plans).where(plans.c.request_id == request_id))
+        found = await self._read(sa.select(plans).where(plans.c.request_id == request_id), connection)
         return next(iter(found), None)
+
+    async def alike(
+        self, command: str, arguments: dict[str, JsonValue], connection: AsyncConnection | None = None
+    ) -> list[StoredPlan]:
+        """Return the plans of this very line that wait or run, the oldest first."""
+        query = sa.select(plans).where(plans.c.command == command, _open_or_running()).order_by(plans.c.created_at)
+        return [plan for plan in await self._read(query, connection) if plan.arguments == arguments]
 
     async def in_state(self, *states: PlanStatus) -> list[StoredPlan]:
         """Return the plans in any of these states, oldest first."""

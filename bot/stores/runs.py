@@ -177,12 +177,14 @@ class Locks:
         """Release what the run holds."""
         await connection.execute(sa.delete(locks).where(locks.c.run_id == run_id))
 
-    async def on(self, targets: Collection[str]) -> Lock | None:
-        """Return the first lock on any of the targets, or None where all are free."""
-        return next((lock for lock in await self.held() if lock.target in targets), None)
+    async def on(self, targets: Collection[str], connection: AsyncConnection | None = None) -> list[Lock]:
+        """Return the locks on any of the targets, the oldest first."""
+        return [lock for lock in await self.held(connection) if lock.target in targets]
 
-    async def held(self) -> list[Lock]:
+    async def held(self, connection: AsyncConnection | None = None) -> list[Lock]:
         """Return every lock."""
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(sa.select(locks).order_by(locks.c.since))).mappings().all()
+        if connection is None:
+            async with self._database.reading() as own:
+                return await self.held(own)
+        rows = (await connection.execute(sa.select(locks).order_by(locks.c.since))).mappings().all()
         return [Lock(**row) for row in rows]

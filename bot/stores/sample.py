@@ -1,9 +1,8 @@
 """One measured value, and which of the values of ten thousand queues have to be written at a moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 # A value that does not change is written again within this time, so that reading has to look no further back.
 RUN: Final = timedelta(hours=1)
@@ -14,8 +13,7 @@ _ROUND: Final = 90
 AT_LEAST: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One value of a series at one moment; None where it could not be read."""
 
     series: str
@@ -38,18 +36,24 @@ class Written:
         self._kept: dict[str, tuple[float | None, datetime]] = {}
         self._looked_at: datetime | None = None
 
-    def due(self, found: list[Sample], now: datetime, looked_at: datetime | None) -> tuple[list[Sample], bool]:
+    def due(
+        self, values: Mapping[str, float | None], now: datetime, looked_at: datetime | None
+    ) -> tuple[list[Sample], bool]:
         """Return what has to be written, and whether that is everything.
 
-        It is everything at first, after another process has looked (``looked_at`` is when anybody did last), and
-        where other series were found than before.
+        It is everything at first, after another process has looked (``looked_at`` is when anybody did last), where
+        other series were found than before, and where what was due last was not written to its end.
         """
-        kept = self._kept
-        known = len(found) == len(kept) and all(sample.series in kept for sample in found)
-        if not known or self._looked_at is None or looked_at != self._looked_at:
-            return found, True
-        again = self._oldest(now)
-        due = [sample for sample in found if sample.series in again or kept[sample.series][0] != sample.value]
+        is_known = self._looked_at is not None and looked_at == self._looked_at and values.keys() == self._kept.keys()
+        self._looked_at = None  # until that is written
+        if not is_known:
+            return [Sample(series, now, value) for series, value in values.items()], True
+        kept, again = self._kept, self._oldest(now)
+        due = [
+            Sample(series, now, value)
+            for series, value in values.items()
+            if kept[series][0] != value or series in again
+        ]
         return due, False
 
     def remember(self, written: list[Sample], now: datetime, *, whole: bool) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,8 +20,10 @@ KEPT: Final = timedelta(hours=25)
 SPARSE: Final = "queue/"
 _LOOKED: Final = "queues/looked"
 # A statement takes only so many values; a long delete would keep every other writer waiting.
-_AT_ONCE: Final = 5_000
+AT_ONCE: Final = 5_000
 _DELETED_AT_ONCE: Final = 20_000
+
+_Each = TypeVar("_Each")
 
 
 class Samples:
@@ -40,17 +42,22 @@ class Samples:
         async with joined as transaction:
             await transaction.execute(self._database.insert(samples).on_conflict_do_nothing(), rows)
 
-    async def look(self, found: list[Sample], now: datetime) -> None:
+    async def look(self, values: Mapping[str, float | None], now: datetime) -> None:
         """Keep what was seen of all queues at this moment: of many queues only what changed, and a part of the rest.
 
-        Reading gives every moment back, as if each had been written.
+        Reading gives every moment back, as if each had been written. ``values`` are those of each series. What is a lot
+        to write, as all is at first, is committed in parts: others who write, acks among them, have a turn in between.
         """
         async with self._database.transaction() as connection:
             looked = sa.select(samples.c.at).where(samples.c.series == _LOOKED)
             last = looked.order_by(samples.c.at.desc()).limit(1)
             before = (await connection.execute(last)).scalar()
-            due, whole = self._written.due(found, now, before)
-            await self.add([*due, Sample(_LOOKED, now, float(whole))], connection=connection)
+            due, whole = self._written.due(values, now, before)
+            # That everything was looked at is said last, when it is true.
+            first, *others = _portions([*due, Sample(_LOOKED, now, float(whole))])
+            await self.add(first, connection=connection)
+        for portion in others:
+            await self.add(portion)
         self._written.remember(due, now, whole=whole)
 
     async def series(self, name: str, since: datetime, *, connection: AsyncConnection | None = None) -> list[Sample]:
@@ -123,9 +130,9 @@ class Samples:
                 return total
 
 
-def _portions(names: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(names), _AT_ONCE):
-        yield names[start : start + _AT_ONCE]
+def _portions(several: list[_Each]) -> Iterator[list[_Each]]:
+    for start in range(0, len(several), AT_ONCE):
+        yield several[start : start + AT_ONCE]
 
 
 def _since(found: list[Sample], looked: Mapping[datetime, bool], since: datetime) -> list[Sample]:

@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from bot.stores.database import Database
-from bot.stores.tables import self_tests
+from bot.stores.hearing_tables import self_tests
 
 KEEP: Final = timedelta(days=1)
 
@@ -63,17 +63,19 @@ class SelfTests:
             .values(posted_channel="", posted_ts="")
         )
 
-    async def last_heard(self) -> datetime | None:
-        """Return when a test last came back to any replica."""
+    async def last_heard(self, after: datetime) -> datetime | None:
+        """Return when a test last came back to any replica, if it was after then."""
+        query = sa.select(sa.func.max(self_tests.c.heard_at)).where(self_tests.c.heard_at >= after)
         async with self._database.reading() as connection:
-            found = (await connection.execute(sa.select(sa.func.max(self_tests.c.heard_at)))).scalar_one()
+            found = (await connection.execute(query)).scalar_one()
         return found if isinstance(found, datetime) else None
 
-    async def lost(self, after: datetime, before: datetime) -> int:
-        """Return how many tests that Slack took between these moments have come back to nobody."""
+    async def lost(self, after: datetime, before: datetime) -> list[datetime]:
+        """Return the tests that Slack took between these moments and that have come back to nobody, oldest first."""
         lost = (self_tests.c.sent_at > after, self_tests.c.sent_at <= before, self_tests.c.heard_at.is_(None))
+        query = sa.select(self_tests.c.at).where(*lost).order_by(self_tests.c.at)
         async with self._database.reading() as connection:
-            return int((await connection.execute(sa.select(sa.func.count()).where(*lost))).scalar_one())
+            return list((await connection.execute(query)).scalars())
 
     async def _change(self, query: sa.Update) -> None:
         async with self._database.transaction() as connection:

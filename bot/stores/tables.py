@@ -125,6 +125,7 @@ messages = sa.Table(
     column("page", sa.JSON(none_as_null=True), nullable=True),  # what PagerDuty is told besides the body
     column("incident", sa.String(200), server_default="", index=True),  # the incident it is about
     column("second_path_at", Moment, nullable=True),  # when it went another way, as Slack had not taken it
+    column("unsent_since", Moment, nullable=True),  # of what is not delivered: when the first change of it was put
 )
 
 incidents = sa.Table(
@@ -233,17 +234,4 @@ aborted_drains = sa.Table(
     metadata,
     column("drain", sa.String(40), primary_key=True),
     column("aborted_at", Moment, index=True),
-)
-
-# The bot's tests of its own hearing, one row a test over all replicas: who edited the message, and who was told of it.
-self_tests = sa.Table(
-    "self_tests",
-    metadata,
-    column("at", Moment, primary_key=True),
-    column("sent_at", Moment, nullable=True),  # when Slack had taken it
-    column("heard_at", Moment, nullable=True, index=True),
-    column("heard_by", sa.String(100), server_default=""),
-    column("channel", sa.String(100), server_default=""),  # as the policy names it
-    column("posted_channel", sa.String(40), server_default=""),
-    column("posted_ts", sa.String(40), server_default=""),
 )

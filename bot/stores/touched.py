@@ -31,6 +31,16 @@ async def before(connection: AsyncConnection, run: StoredRun, plan: StoredPlan) 
     return found
 
 
+async def meanwhile(connection: AsyncConnection, plan: StoredPlan) -> str | None:
+    """Return the newest run on the plan's targets that was not over when it was made, or None."""
+    since = sa.or_(runs.c.status == "running", runs.c.finished_at >= plan.created_at)
+    query = _joined().where(since, runs.c.id != plan.id).order_by(runs.c.started_at.desc()).limit(_LOOKED_BACK)
+    wanted = plan.plan.touched | set(plan.plan.targets)
+    rows = (await connection.execute(query)).all()
+    found = ((row.id, Plan.model_validate(row.plan)) for row in rows)
+    return next((name for name, other in found if wanted & (other.touched | set(other.targets))), None)
+
+
 def _joined() -> sa.Select[Any]:
     return sa.select(runs.c.id, plans.c.plan).join(plans, plans.c.id == runs.c.id)
 

@@ -1,12 +1,11 @@
 """``/rollout-status``: how far the rollouts are, pod by pod."""
 
-import asyncio
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.attempt import why
+from bot.attempt import together, why
 from bot.clients.cluster_state import WORKLOADS, DeploymentState, PodState, Rollout, Workload
 from bot.clients.platform import Platform
 from bot.clients.platform_words import Words
@@ -15,6 +14,7 @@ from bot.elapsed import elapsed
 from bot.errors import BotError
 from bot.outages import Outages
 from bot.reply import Fields, Level, Line, Part, Reply, Table, say, worst
+from bot.restarts import restarts
 from bot.stores.samples import Samples
 
 
@@ -38,7 +38,7 @@ async def rollout_status(
     """Show whether the deployments are rolled out, and the pods of each."""
     roles: tuple[Workload, ...] = (deployment,) if deployment else WORKLOADS
     outages = Outages(samples, now)
-    shown = await asyncio.gather(*(_deployment(cluster, role, outages) for role in roles))
+    shown = await together(*(_deployment(cluster, role, outages) for role in roles))
     lines = [line for line, _ in shown]
     level, words = worst(line.level for line in lines), cluster.words
     titles = {
@@ -53,7 +53,7 @@ async def rollout_status(
 
 async def _deployment(cluster: Platform, role: Workload, outages: Outages) -> tuple[Line, list[Part]]:
     name, words = cluster.name(role), cluster.words
-    found, rollout, pods = await asyncio.gather(
+    found, rollout, pods = await together(
         outages.attempt(cluster.deployment(role)),
         outages.attempt(cluster.rollout(role)),
         outages.attempt(cluster.pods(role)),
@@ -98,7 +98,7 @@ def _table(pods: list[PodState], now: datetime, words: Words) -> Table:
         (
             pod.name,
             _state(pod),
-            f"{pod.restarts}" + (f" ({pod.last_restart_reason})" if pod.last_restart_reason else ""),
+            restarts(pod.restarts, pod.last_restart_reason, pod.last_restart_at, now),
             "?" if pod.started_at is None else elapsed(now - pod.started_at),
         )
         for pod in sorted(pods, key=lambda pod: pod.name)
@@ -109,4 +109,6 @@ def _table(pods: list[PodState], now: datetime, words: Words) -> Table:
 def _state(pod: PodState) -> str:
     if pod.terminating:
         return "stopping"
+    if pod.ending is not None:
+        return pod.ending.reason
     return "ready" if pod.ready else pod.waiting or pod.phase.lower()

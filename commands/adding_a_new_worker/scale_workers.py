@@ -1,6 +1,5 @@
 """``/scale-workers``: a plan to run more or fewer pods, verified down to the queues."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
-from bot.attempt import is_missing, why
+from bot.attempt import is_missing, together, why
 from bot.backlog import Backlog, backlog
 from bot.clients.cluster_state import Autoscaler, DeploymentState, Workload
 from bot.clients.platform import Platform
@@ -18,7 +17,7 @@ from bot.clients.queues import Queues
 from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
 from bot.draining import in_flight, spared
-from bot.errors import BotError, Refused, UsageError, UserError
+from bot.errors import BotError, Incomplete, Refused, UserError
 from bot.outages import Outages
 from bot.plan import Change, Plan, Step, Undo
 from bot.policy import Policy
@@ -106,9 +105,9 @@ async def scale_workers(  # noqa: PLR0913 - three arguments of the command, seve
     words = cluster.words
     if replicas == 0 and not yes_zero and request.source != "form":
         usage = "/scale-workers 0 --yes-zero" + ("" if deployment == "worker" else f" --deployment {deployment}")
-        raise UsageError(f"0 stops every {words.pod}. Say that 0 is meant.", usage=usage, argument="replicas")
+        raise Incomplete(f"0 stops every {words.pod}. Say that 0 is meant.", usage=usage, argument="replicas")
     outages = Outages(samples, now)
-    found, owners, seen = await asyncio.gather(
+    found, owners, seen = await together(
         outages.read(cluster.deployment(deployment)),
         outages.read(cluster.autoscalers(deployment)),
         outages.attempt(queues.snapshot()),

@@ -40,11 +40,13 @@ async def alerts(  # noqa: PLR0913 - one argument of the command, six things it 
 ) -> Reply:
     """List what fires, the critical first, with its age and who has it; open pages, and what is silenced.
 
-    undelivered lists the bot's messages, pages and mails that have not arrived: where to, since when, and why.
+    undelivered lists the bot's messages, pages and mails that have not arrived after 15 seconds: where to, since when,
+    and why.
     """
     if show == "undelivered":
-        late = await outbox.undelivered(now, limit=SHOWN)
-        return _undelivered(late, sum((await outbox.count_undelivered(now)).values()), now)
+        late = await outbox.undelivered(now - ON_ITS_WAY, limit=SHOWN)
+        number = sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
+        return _undelivered(late, number, sum((await outbox.count_undelivered(now)).values()) - number, now)
     firing, counts, silent = await incidents.worst(SHOWN), await incidents.count_firing(), await silences.active(now)
     paged, undelivered = await pages.open(), sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
     parts: list[Part] = [_table(firing, now)] if firing else []
@@ -60,14 +62,14 @@ async def alerts(  # noqa: PLR0913 - one argument of the command, six things it 
     return say(_title(counts, silent, len(paged)), *parts, *_buttons(firing), level=_level(counts, paged))
 
 
-def _undelivered(late: list[Delivery], number: int, now: datetime) -> Reply:
+def _undelivered(late: list[Delivery], number: int, on_the_way: int, now: datetime) -> Reply:
     if not late:
-        return say("All that was said has arrived", level=Level.OK)
+        return say(_nothing_late(on_the_way), level=Level.OK)
     rows = [
         (
             one.body.title,
             f"{_WAYS[one.via]} {one.channel}".strip(),
-            elapsed(now - (one.created_at if one.sent_version == 0 else one.changed_at)),
+            elapsed(now - one.unsent_since),
             "given up" if one.state == "dropped" else str(one.attempts),
             one.error or "not tried yet",
         )
@@ -77,9 +79,18 @@ def _undelivered(late: list[Delivery], number: int, now: datetime) -> Reply:
     number = max(number, len(late))  # one may have arrived between the two looks
     if number > len(late):
         parts.append(Note.of(f"{number - len(late):,} more; the most urgent and oldest are shown."))
+    if on_the_way > 0:
+        parts.append(Note.of(f"{on_the_way:,} more {'is on its' if on_the_way == 1 else 'are on their'} way."))
     title = "1 message has not arrived" if number == 1 else f"{number:,} messages have not arrived"
     is_urgent = any(one.priority == CRITICAL for one in late)
     return say(title, *parts, level=Level.CRITICAL if is_urgent else Level.WARNING)
+
+
+def _nothing_late(on_the_way: int) -> str:
+    if on_the_way <= 0:
+        return "All that was said has arrived"
+    said = "1 message is on its way" if on_the_way == 1 else f"{on_the_way:,} messages are on their way"
+    return f"{said}, none is late"
 
 
 def _table(firing: list[Incident], now: datetime) -> Table:

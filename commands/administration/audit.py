@@ -7,7 +7,7 @@ from pydantic import Field
 
 from bot.catalog import Catalog
 from bot.command import command
-from bot.errors import UsageError
+from bot.errors import Conflicting, Incomplete, NotFound, UsageError
 from bot.masking import mask
 from bot.nearest import nearest, shown
 from bot.plain_text import ELLIPSIS
@@ -22,9 +22,10 @@ _LIMIT: Final = 64
 _NAME_LIMIT: Final = 24
 _UNFINISHED: Final = {"open": "not handled yet", "planned": "not ended yet"}
 _LEVELS: Final = {"done": Level.OK, "refused": Level.WARNING, "failed": Level.CRITICAL}
-_NOT_UNDERSTOOD: Final = "not understood"
+# What was typed wrongly is nothing that somebody may not do.
+_MISTYPED: Final = frozenset(kind.recorded for kind in (UsageError, NotFound, Incomplete, Conflicting))
 # Outcomes that begin with such a word say by themselves what the status would.
-_SAID: Final = frozenset({_NOT_UNDERSTOOD, "denied", "cancelled", "expired", "stale", "failed"})
+_SAID: Final = _MISTYPED | frozenset({"denied", "cancelled", "expired", "stale", "failed"})
 
 
 @command(
@@ -75,18 +76,18 @@ def _people(policy: Policy, wanted: str) -> set[str]:
     } - {""}
 
 
-def _nobody(policy: Policy, wanted: str) -> UsageError:
+def _nobody(policy: Policy, wanted: str) -> NotFound:
     people = policy.people.values()
     names = [name for entry in people for name in (entry.name, entry.console, *entry.name.split()) if name]
     message = f"Nobody of the name {shown(wanted)} is known: it is neither in the policy nor on record."
-    return UsageError(message, usage=audit.usage, nearest=nearest(wanted, names), argument="user")
+    return NotFound(message, usage=audit.usage, nearest=nearest(wanted, names), argument="user")
 
 
 def _check_command(catalog: Catalog, name: str) -> None:
     wanted = "/" + name.lstrip("/")
     if name and wanted not in catalog.commands:
         message = f"There is no command {shown(name)}, and nobody tried to run it."
-        raise UsageError(message, usage=audit.usage, nearest=catalog.nearest(wanted), argument="command")
+        raise NotFound(message, usage=audit.usage, nearest=catalog.nearest(wanted), argument="command")
 
 
 async def _decided(entry: AuditEntry, plans: Plans) -> list[str]:
@@ -104,7 +105,7 @@ def _line(entry: AuditEntry, decided: list[str], zone: ZoneInfo) -> Line:
     plan = [f"plan {entry.plan_id}"] if entry.plan_id else []
     at = entry.received_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
     return Line(
-        level=Level.INFO if entry.outcome.startswith(_NOT_UNDERSTOOD) else _LEVELS.get(entry.status, Level.INFO),
+        level=Level.INFO if entry.outcome.partition(":")[0] in _MISTYPED else _LEVELS.get(entry.status, Level.INFO),
         label=f"{at} {_short(entry.actor_name, _NAME_LIMIT)}",
         value=" · ".join([_short(what, _LIMIT), _short(_outcome(entry), _LIMIT), *decided, *plan]),
     )

@@ -1,4 +1,4 @@
-"""``/freeze``: a plan to refuse changing commands for a while, or to allow them again."""
+"""``/freeze``: what is frozen; a plan to refuse changing commands for a while, or to allow them again."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -9,16 +9,18 @@ from bot.catalog import Catalog
 from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
-from bot.errors import UsageError, UserError
+from bot.errors import NotFound, UsageError, UserError
 from bot.freeze import EVERYTHING, Freeze, limits, scopes
 from bot.nearest import nearest, shown
 from bot.plan import Change, Plan, Step, Undo
+from bot.reply import Bold, Level, Note, Reply, Text, say
 from bot.request import Request
 from bot.stores.freezes import Freezes
 from bot.stores.runs import Runs
 
 LONGEST: Final = timedelta(days=14)
 _OFF: Final = "off"
+_USUAL: Final = "1h"
 _NAMED: Final = 10
 _ALLOWED: Final = "allowed"
 # One lock for every freeze, so that setting and lifting never overtake each other.
@@ -27,28 +29,32 @@ _TARGET: Final = "freeze"
 
 @command(
     "/freeze",
-    permission="freeze:set",
+    # Who is refused may see why; every policy that is there lets them read the alerts.
+    permission="alerts:read",
+    change_permission="freeze:set",
     section="Administration",
-    examples=("/freeze", "/freeze 2h", "/freeze workers 30m", "/freeze off"),
+    examples=("/freeze", "/freeze all 1h", "/freeze 2h", "/freeze workers 30m", "/freeze off"),
 )
 async def freeze(  # noqa: PLR0913 - a declaration
-    scope: Annotated[str, Field(description="What may not be changed, such as workers; or off")] = EVERYTHING,
-    duration: Annotated[str, Field(description="For how long, such as 30m, 4h or 2d; or off")] = "1h",
+    scope: Annotated[str, Field(description="What may not be changed: all, or such as workers; or off")] = "",
+    duration: Annotated[str, Field(description="For how long, such as 30m, 4h or 2d; or off; else 1h")] = "",
     *,
     freezes: Freezes,
     runs: Runs,
     catalog: Catalog,
     request: Request,
     now: datetime,
-) -> Plan:
+) -> Reply | Plan:
     """Refuse every changing command for a while, also those that are approved and have not started.
 
-    A scope is what a command's permission names before the colon; all is everything. It ends by itself, or with off,
-    which lifts one scope or, without a scope, everything. What runs already goes on to its end. This command is never
-    frozen.
+    Alone it shows what is frozen. A scope is what a command's permission names before the colon; all is everything. It
+    ends by itself, or with off, which lifts one scope or, without a scope, everything. What runs already goes on to
+    its end. This command is never frozen.
     """
-    scope, duration = _sorted_out(scope.lower(), duration.lower(), scopes(catalog))
     in_force = await freezes.in_force(now)
+    if not scope and not duration:
+        return _shown(in_force, scopes(catalog), now)
+    scope, duration = _sorted_out(scope.lower(), duration.lower(), scopes(catalog))
     if duration == _OFF:
         return _lift([one for one in in_force if scope in (EVERYTHING, one.scope)], scope, request.actor.name)
     # From the request's own time on, so that planning it again plans the same.
@@ -60,13 +66,33 @@ async def freeze(  # noqa: PLR0913 - a declaration
     return _set(new, former, running, limits(scope, catalog))
 
 
+def _shown(in_force: list[Freeze], known: tuple[str, ...], now: datetime) -> Reply:
+    lines = [
+        Text.of(Bold(text=one.scope), f", {_whose(one)} ({elapsed(one.until - now)} from now)") for one in in_force
+    ]
+    lift = "/freeze off lifts everything, /freeze workers off what is called workers. " if in_force else ""
+    how = f"{lift}/freeze all 1h refuses every change for an hour, /freeze workers 30m those of workers."
+    said = f"{len(in_force)} freezes are in force" if len(in_force) > 1 else "1 freeze is in force"
+    return say(
+        said if in_force else "Nothing is frozen",
+        *lines,
+        Note.of(f"{how} What can be frozen: {', '.join(known)}."),
+        level=Level.WARNING if in_force else Level.OK,
+    )
+
+
+def _whose(one: Freeze) -> str:
+    return f"by {one.actor.name} since {one.since:%Y-%m-%d %H:%M} UTC, until {one.until:%Y-%m-%d %H:%M} UTC"
+
+
 def _sorted_out(scope: str, duration: str, known: tuple[str, ...]) -> tuple[str, str]:
     """Return the scope and the duration; the scope may be left out."""
     if scope == _OFF or (scope not in known and scope[:1].isdigit()):
         scope, duration = EVERYTHING, scope
+    scope, duration = scope or EVERYTHING, duration or _USUAL
     if scope not in known:
         message = f"There is nothing called {shown(scope)} to freeze: there are {', '.join(known)}."
-        raise UsageError(message, nearest=nearest(scope, (*known, _OFF)), argument="scope")
+        raise NotFound(message, nearest=nearest(scope, (*known, _OFF)), argument="scope")
     return scope, duration
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from bot import access
 from bot.catalog import Catalog
 from bot.command import Command, Parameter, command
-from bot.errors import UsageError
+from bot.errors import NotFound
 from bot.nearest import shown
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -53,7 +53,7 @@ def _found(catalog: Catalog, name: str) -> Command:
     wanted = "/" + name.lstrip("/").lower()
     if wanted not in catalog.commands:
         message = f"There is no command {shown(wanted)}."
-        raise UsageError(message, usage="/runbook [name]", nearest=catalog.nearest(wanted), argument="name")
+        raise NotFound(message, usage="/runbook [name]", nearest=catalog.nearest(wanted), argument="name")
     return catalog.commands[wanted]
 
 

@@ -10,6 +10,7 @@ from bot.elapsed import elapsed
 from bot.errors import UserError
 from bot.masking import cut
 from bot.reply import Bold, Code, Level, Line, Note, Part, Person, Reply, Text, When, say
+from bot.sentence import sentence
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.runs import Runs, StoredRun, StoredStep
 
@@ -54,7 +55,9 @@ def _summary(run: StoredRun, plan: StoredPlan | None, now: datetime) -> Text:
 async def _one(run_id: str, runs: Runs, plans: Plans, now: datetime) -> Reply:
     run, plan = await runs.get(run_id), await plans.get(run_id)
     if run is None and plan is not None:
-        words = f"The plan {run_id} has not run: it is {plan.status}{f', {plan.reason}' if plan.reason else ''}."
+        words = sentence(
+            f"The plan {run_id} has not run: it is {plan.status}{f', {plan.reason}' if plan.reason else ''}"
+        )
         raise UserError(words, hint="/approvals shows what waits.")
     if run is None:
         raise UserError(f"There is no run {cut(run_id, 60)!r}.", hint="/runs shows the newest.")

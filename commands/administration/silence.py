@@ -12,7 +12,7 @@ from bot.alert_rule import labels_of
 from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import Incomplete, Refused, UsageError, UserError
 from bot.matchers import Matcher
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
@@ -20,6 +20,7 @@ from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Note, Reply, say
 from bot.request import Request
+from bot.sentence import sentence
 from bot.silence import Silence
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.silences import Silences
@@ -85,7 +86,7 @@ async def silence(  # noqa: PLR0913 - four arguments of the command, five things
 
 def _reason(text: str) -> str:
     if not text.strip():
-        raise UsageError("A silence needs a reason: whoever wonders at night reads it.", argument="reason")
+        raise Incomplete("A silence needs a reason: whoever wonders at night reads it.", argument="reason")
     return text.strip()
 
 
@@ -137,7 +138,7 @@ class _Muted:
 def _unknown(new: Silence, there: set[tuple[str, str]], policy: PolicyFile) -> tuple[str, ...]:
     """Say which conditions name what no alert can have; what fires now has its labels, whatever the policy knows."""
     found = [policy.labels.problem(one) for one in new.matchers if (one.label, one.value) not in there]
-    return tuple(words if words.endswith("?") else f"{words}." for words in found if words)
+    return tuple(sentence(words) for words in found if words)
 
 
 async def _muted_now(new: Silence, incidents: Incidents, policy: Policy) -> _Muted:

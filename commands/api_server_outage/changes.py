@@ -1,12 +1,12 @@
 """``/changes``: what changed lately, in the order it happened: the first question of every incident."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.attempt import together
 from bot.clients.platform_changes import ChangeReading, SystemChanges
 from bot.command import command
 from bot.duration import read_duration
@@ -57,7 +57,7 @@ async def changes(  # noqa: PLR0913 - each is a place where changes are kept
     Everything stands in the order it happened, the newest last. Kubernetes keeps scale events for an hour by default.
     """
     moment = now - _age(since)
-    of_system, of_bot = await asyncio.gather(platform.since(moment), _of_bot(moment, runs, plans))
+    of_system, of_bot = await together(platform.since(moment), _of_bot(moment, runs, plans))
     ended = await silences.ended_since(moment, now)
     entries = [*_of_system(of_system), *of_bot, *_of_alerts(await incidents.moved(moment), moment), *map(_over, ended)]
     entries.sort(key=lambda entry: entry.at)

@@ -7,16 +7,17 @@ from typing import Annotated, Final
 from pydantic import Field, JsonValue
 
 from bot.archived import KEPT_FOR
+from bot.clients.failed_cap import FAILED_KEPT
 from bot.clients.queue_changes import QueueChanges
-from bot.clients.queue_layout import FAILED_KEPT
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.errors import UsageError, UserError
-from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.errors import Conflicting, UserError
+from bot.failed_choice import TIMEOUT, Asked, Choice, choose, locks_of
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
 from bot.request import Request
 from bot.stores.archive import Archive
+from bot.stores.plans import Plans
 
 _FLOWS: Final = "A failed job of a flow is left where another job still waits for it."
 _FORMAT: Final = "%Y-%m-%d %H:%M UTC"
@@ -41,7 +42,7 @@ _FORMAT: Final = "%Y-%m-%d %H:%M UTC"
         "/clear-failed --restore 5d41402abc",
     ),
 )
-async def clear_failed(  # noqa: PLR0913 - six arguments of the command, five things it needs
+async def clear_failed(  # noqa: PLR0913 - six arguments of the command, six things it needs
     queue: Annotated[str, Field(description="The queue's short name such as email, or all")] = "",
     cluster: Annotated[str, Field(description="Only errors of this cluster, as /failed-jobs names it")] = "",
     job: Annotated[str, Field(description="Only jobs of this name, such as sendEmail")] = "",
@@ -52,23 +53,25 @@ async def clear_failed(  # noqa: PLR0913 - six arguments of the command, five th
     queues: Queues,
     changes: QueueChanges,
     archive: Archive,
+    plans: Plans,
     request: Request,
     now: datetime,
 ) -> Plan:
     """Remove failed jobs, wholly and without slowing Redis; for seven days they can be brought back.
 
-    Jobs that fail after you ask are not touched. What is removed is copied into the bot's own database first.
+    What fails later than the newest job that the plan counts is not touched. What is removed is copied into the bot's
+    own database first.
     """
-    asked = Asked(queue, cluster, job, older_than, request.received_at)
+    asked = Asked(queue, cluster, job, older_than, request)
     if restore:
         if queue or no_archive or not asked.is_whole:
-            raise UsageError("An archive is brought back as a whole.", usage=f"/clear-failed --restore {restore[:40]}")
+            raise Conflicting("An archive is brought back as a whole.", usage=f"/clear-failed --restore {restore[:40]}")
         return await _restoring(restore, archive, now)
     if no_archive and (cluster or job):
-        raise UsageError("Without an archive a queue is cleared as a whole.", argument="no_archive")
+        raise Conflicting("Without an archive a queue is cleared as a whole.", argument="no_archive")
     if not no_archive:
         archive.check()
-    choice = await choose(asked, queues, changes)
+    choice = await choose(asked, queues, changes, plans)
     if no_archive:
         return _dropping(choice)
     return _clearing(choice, hashlib.sha256(request.id.encode()).hexdigest()[:10])
@@ -77,7 +80,8 @@ async def clear_failed(  # noqa: PLR0913 - six arguments of the command, five th
 def _clearing(choice: Choice, archive: str) -> Plan:
     return Plan(
         title=f"Clear {_jobs(choice.jobs)} of {choice.where}",
-        target=TARGET,
+        target=choice.locks[0],
+        also=choice.locks[1:],
         touches=(f"archive/{archive}",),
         changes=tuple(
             Change(what=choice.said(survey), before="kept", after=f"removed, archived as {archive}")
@@ -109,10 +113,11 @@ def _clearing(choice: Choice, archive: str) -> Plan:
 def _dropping(choice: Choice) -> Plan:
     plain = next((one.queue.short for one in choice.surveys if one.queue.layout == "plain"), None)
     if plain:
-        raise UsageError(f"{plain} is kept in a plain list, which is always archived.", argument="no_archive")
+        raise Conflicting(f"{plain} is kept in a plain list, which is always archived.", argument="no_archive")
     return Plan(
         title=f"Clear {_jobs(choice.jobs)} of {choice.where} for good",
-        target=TARGET,
+        target=choice.locks[0],
+        also=choice.locks[1:],
         changes=tuple(Change(what=choice.said(survey), before="kept", after="removed") for survey in choice.surveys),
         facts=choice.facts,
         steps=tuple(
@@ -163,10 +168,11 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
     there = [one for one in held if one.jobs]
     if not there:
         raise UserError(f"Everything in the archive {name} was brought back before.")
-    jobs = sum(one.jobs for one in there)
+    jobs, locks = sum(one.jobs for one in there), locks_of([one.queue for one in there])
     return Plan(
         title=f"Bring back {_jobs(jobs)} of {', '.join(one.queue for one in there)}",
-        target=TARGET,
+        target=locks[0],
+        also=locks[1:],
         touches=(f"archive/{name}",),
         changes=tuple(
             Change(what=f"{one.queue}: {_jobs(one.jobs)}", before=f"archive {name}", after="failed") for one in there
@@ -184,7 +190,10 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
         no_undo="They can be cleared again.",
         blast_radius=("They are failed jobs again, with their logs. Nothing is retried by this.",),
         warnings=(
-            f"NovaPulse's workers keep {FAILED_KEPT:,} failed jobs: with more, the oldest go when the next one fails.",
+            (
+                f"NovaPulse's workers are set to keep {FAILED_KEPT:,} failed jobs: where there are more, the oldest go "
+                "when the next one fails."
+            ),
         ),
         notes=(f"Removed on {there[0].created_at:{_FORMAT}}.",),
     )

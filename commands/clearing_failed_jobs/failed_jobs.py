@@ -10,19 +10,21 @@ from pydantic import Field
 
 from bot.attempt import why
 from bot.clients.api import NovaPulseApi
+from bot.clients.failed_cap import FAILED_KEPT
 from bot.clients.failed_jobs import JOBS_READ, FailedJob, FailedJobs
 from bot.clients.failed_selection import ClusterNames
 from bot.clients.queue_layout import MissingQueue, QueueCounts
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.errors import BotError, UsageError, UserError
+from bot.errors import BotError, Incomplete, UserError
 from bot.job_view import NO_REASON, WITHHELD, job_reply
 from bot.log_grouping import group_message
-from bot.nearest import nearest, shown
+from bot.nearest import shown
 from bot.outages import Outages
 from bot.plain_text import ELLIPSIS
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
+from bot.queue_choice import ALL, chosen_queues
 from bot.reply import Bold, Button, Buttons, Code, Level, Line, Log, Note, Part, Reply, Span, Text, When, say, worst
 from bot.stores.samples import Samples
 
@@ -64,7 +66,9 @@ async def failed_jobs(  # noqa: PLR0913 - two arguments of the command, five thi
 
     With an id, show one job: its times, its reason, its last stack trace and log, and which fields its data has.
     """
-    shorts = _chosen(queue, queues.shorts)
+    shorts = chosen_queues(queue or ALL, queues.shorts, failed_jobs.usage)
+    if id and len(shorts) > 1:
+        raise Incomplete(f"Say in which queue the job is: {', '.join(shorts)}.", argument="queue")
     if id:
         return await _one(shorts[0], id, queues)
     outages = Outages(samples, now)
@@ -93,16 +97,6 @@ async def _one(short: str, job: str, queues: Queues) -> Reply:
     if found is None:
         raise UserError(f"There is no job {shown(job)} in {short}: it was removed, or never was.")
     return job_reply(short, found)
-
-
-def _chosen(queue: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    if not queue:
-        return known
-    found = tuple(short for short in known if short.casefold() == queue.casefold())
-    if not found:
-        message = f"There is no queue {shown(queue)}; there are {', '.join(known)}."
-        raise UsageError(message, usage=failed_jobs.usage, nearest=nearest(queue, known), argument="queue")
-    return found
 
 
 async def _without_redis(
@@ -149,7 +143,7 @@ def _line(short: str, seen: FailedJobs | MissingQueue, clusters: Sequence[_Clust
     if seen.total is None:
         return Line(level=Level.UNKNOWN, label=short, value="unknown. What is in its list of failed jobs is no list")
     kinds = sum(cluster.queue == short for cluster in clusters)
-    said = [f"{seen.total:,} or more failed (workers keep no more)" if seen.is_capped else f"{seen.total:,} failed"]
+    said = [_failed(seen, seen.total)]
     if kinds:
         said.append(f"{kinds} {'kind' if kinds == 1 else 'kinds'} of error")
     looked_at = len(seen.jobs) + seen.unread
@@ -158,6 +152,16 @@ def _line(short: str, seen: FailedJobs | MissingQueue, clusters: Sequence[_Clust
     if seen.unread:
         said.append(f"{seen.unread:,} could not be read: removed meanwhile, or their data is gone")
     return Line(level=_level(policy, short, seen.total), label=short, value=" · ".join(said))
+
+
+def _failed(seen: FailedJobs, total: int) -> str:
+    """Say how many there are, and what is known of those that are there no longer."""
+    kept = seen.kept or FAILED_KEPT
+    if seen.is_capped:
+        return f"{total:,} or more failed (the newest {kept:,} are kept, older ones are dropped)"
+    if seen.kept and total > seen.kept:
+        return f"{total:,} failed (the next failure drops the oldest: {seen.kept:,} are kept)"
+    return f"{total:,} failed"
 
 
 def _level(policy: Policy, short: str, failed: int) -> Level:

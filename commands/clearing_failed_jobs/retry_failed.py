@@ -11,10 +11,11 @@ from bot.clients.queues import Queues
 from bot.clients.waves import seconds_of, wave_that_fits
 from bot.command import command
 from bot.errors import Refused
-from bot.failed_choice import TARGET, TIMEOUT, Asked, Choice, choose
+from bot.failed_choice import TIMEOUT, Asked, Choice, choose
 from bot.forecast import duration
 from bot.plan import Change, Plan, Step
 from bot.request import Request
+from bot.stores.plans import Plans
 
 _MOST_AT_ONCE: Final = 1000
 _LONGEST: Final = TIMEOUT - 3600  # seconds of pauses; the rest of a step's time is for the work
@@ -27,7 +28,7 @@ _LONGEST: Final = TIMEOUT - 3600  # seconds of pauses; the rest of a step's time
     runbook=("Select and delete or retry",),
     examples=("/retry-failed email", "/retry-failed webhook --cluster 3fa91c02 --wave 50 --pause 10"),
 )
-async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three things it needs
+async def retry_failed(  # noqa: PLR0913 - six arguments of the command, four things it needs
     queue: Annotated[str, Field(description="The queue's short name such as email, or all")],
     cluster: Annotated[str, Field(description="Only errors of this cluster, as /failed-jobs names it")] = "",
     job: Annotated[str, Field(description="Only jobs of this name, such as sendEmail")] = "",
@@ -37,18 +38,21 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three t
     *,
     queues: Queues,
     changes: QueueChanges,
+    plans: Plans,
     request: Request,
 ) -> Plan:
     """Have failed jobs done once more, the oldest first, in waves and with the priorities they had.
 
-    Jobs that fail after you ask are not retried, nor is one twice. What would take longer than five hours is refused.
+    What fails later than the newest job that the plan counts is not retried, nor is a job twice. What would take longer
+    than five hours is refused.
     """
-    choice = await choose(Asked(queue, cluster, job, older_than, request.received_at), queues, changes)
+    choice = await choose(Asked(queue, cluster, job, older_than, request), queues, changes, plans)
     _check_time(choice, wave, pause)
     number = f"{choice.jobs:,} failed {'job' if choice.jobs == 1 else 'jobs'}"
     return Plan(
         title=f"Retry {number} of {choice.where}",
-        target=TARGET,
+        target=choice.locks[0],
+        also=choice.locks[1:],
         changes=tuple(
             Change(what=choice.said(survey), before="failed", after="waiting to be done again")
             for survey in choice.surveys
@@ -56,14 +60,16 @@ async def retry_failed(  # noqa: PLR0913 - six arguments of the command, three t
         facts=choice.facts,
         steps=tuple(_step(choice, survey, wave, pause) for survey in choice.surveys),
         no_undo="A job that a worker has taken up cannot be taken back.",
-        blast_radius=(
-            (
-                f"{number} are done again, {wave:,} at once with {pause:g} s between{_taking(choice, wave, pause)}. "
-                "What they did before failing, such as a mail that went out, they may do twice."
-            ),
-        ),
+        blast_radius=(_blast_radius(choice, number, wave, pause),),
         warnings=(*choice.warnings, *_unworked(choice)),
         notes=(*choice.notes, "BullMQ forgets why a job failed when it is retried; the stack traces stay with it."),
+    )
+
+
+def _blast_radius(choice: Choice, number: str, wave: int, pause: float) -> str:
+    return (
+        f"{number} are done again, {wave:,} at once with {pause:g} s between{_taking(choice, wave, pause)}. "
+        "What they did before failing, such as a mail that went out, they may do twice."
     )
 
 

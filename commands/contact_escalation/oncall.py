@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.catalog import Catalog
 from bot.command import command
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import Conflicting, Incomplete, NotFound, Refused, UsageError, UserError
 from bot.moment import read_moment
 from bot.nearest import shown
 from bot.oncall import OnCall
@@ -151,7 +151,7 @@ def _sentence(policy: Policy, one: Override) -> str:
 def _new(policy: Policy, rota: Rota, asked: tuple[str, int, str, str], request: Request) -> Override:
     who, level, begins, ends = asked
     if level not in rota.levels:
-        raise UsageError(f"There is no level {level}: the policy has {len(rota.levels)}.", argument="level")
+        raise NotFound(f"There is no level {level}: the policy has {len(rota.levels)}.", argument="level")
     person = person_named(policy, who, request.actor)
     zones = [one.zone for one in rota.rules.rotations if one.level == level]
     # From the request's own time on, so that planning it again plans the same.
@@ -159,10 +159,10 @@ def _new(policy: Policy, rota: Rota, asked: tuple[str, int, str, str], request: 
     since = _moment("from", begins, zone, asked_at)
     until = _moment("until", ends, zone, max(since, asked_at)) if ends else rota.on_call(level, since).until
     if until is None:
-        raise UsageError("Until when? Nothing says when this turn ends.", argument="until")
+        raise Incomplete("Until when? Nothing says when this turn ends.", argument="until")
     if not max(since, asked_at) < until <= since + LONGEST:
         message = f"until has to be after from and after now, by at most {LONGEST.days} days."
-        raise UsageError(message, argument="until")
+        raise Conflicting(message, argument="until")
     name = hashlib.sha256(request.id.encode()).hexdigest()[:8]
     return Override(
         id=name, level=level, person=person, since=since, until=until, by=request.actor, made_at=request.received_at

@@ -13,6 +13,7 @@ from bot.clients.platform_words import Words
 from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
+from bot.ended_pods import ended, ended_since
 from bot.errors import UsageError
 from bot.log_entries import ErrorGroup, Errors
 from bot.log_search import LogSearch, is_expression, wanted, words_of
@@ -65,11 +66,16 @@ async def error_logs(  # noqa: PLR0913 - a declaration
     )
     logs = await Outages(samples, now).read(reading)
     name = cluster.name(deployment)
-    if not logs:
-        pod = cluster.words.pod
-        gone = Note.of(f"Whether anything went wrong before is unknown: the log of a {pod} goes with the {pod}")
-        return say(f"{name}: 0 {pod}s run, so there is no log", gone, level=Level.UNKNOWN)
     result = _Result(logs, search, await search.found(), age, now, cluster.words)
+    if not result.pods:
+        pod = cluster.words.pod
+        unknown = Note.of(f"Whether anything went wrong before is unknown: the log of a {pod} goes with the {pod}")
+        return say(
+            f"{name}: 0 {pod}s run, so there is no log",
+            unknown,
+            *ended(logs, now - age, cluster.words),
+            level=Level.UNKNOWN,
+        )
     parts = (*_groups(result, deployment), *_read(result, lines), *_notes(result.found, wanted_level, words))
     return say(f"{name}: {_title(result, wanted_level)}", *parts, level=_worst(result))
 
@@ -87,13 +93,13 @@ class _Result:
 
     @property
     def pods(self) -> list[PodLog]:
-        """The present log of each pod."""
-        return [log for log in self.logs if not log.before_restart]
+        """The present log of each pod that has one, or should have."""
+        return [log for log in self.logs if not log.before_restart and not log.is_gone]
 
     @property
     def unread(self) -> list[PodLog]:
         """What should have been read and was not, or not to its end."""
-        return [log for log in self.logs if log.data is None and (not log.before_restart or self.is_recent(log))]
+        return [log for log in self.logs if log.is_unread and (not log.before_restart or self.is_recent(log))]
 
     @property
     def begins(self) -> datetime | None:
@@ -124,7 +130,7 @@ def _title(result: _Result, level: str) -> str:
         return "the logs could not be read"
     where = "" if whole == len(result.pods) or found.total else f" in {whole} of {result.words.pods(len(result.pods))}"
     if result.begins is not None and not found.total:
-        return f"no {_WORDS[level]}{where} since {_moment(result.begins)}, when the oldest {result.words.pod} started"
+        return f"no {_WORDS[level]}{where} since the {result.words.pod}s started at {_moment(result.begins)}"
     return f"{_count(found, level)}{where} in the last {elapsed(result.age)}"
 
 
@@ -142,7 +148,9 @@ def _worst(result: _Result) -> Level:
     bad = any(group.level in _LEVELS["warn"] and not group.is_noise for group in result.found.groups)
     if bad or any(result.is_recent(log) and log.restart and log.restart.at for log in result.pods):
         return Level.WARNING
-    if result.unread or result.begins is not None or any(map(result.is_recent, result.pods)):
+    if ended_since(result.logs, result.now - result.age):
+        return Level.WARNING
+    if result.unread or any(map(result.is_recent, result.pods)):
         return Level.UNKNOWN
     return Level.INFO if result.found.total else Level.OK
 
@@ -197,6 +205,7 @@ def _read(result: _Result, lines: int) -> Iterator[Part]:
         if log.restart is not None:
             level = Level.WARNING if log.restart.at else Level.UNKNOWN
             yield Line(level=level, label=f"{log.pod} restarted", value=_restarted(log.restart))
+    yield from ended(result.logs, result.now - result.age, result.words)
     whole = [log for log in result.logs if log.data is not None]
     total = sum(search.lines[log.name] for log in whole)
     present, asked = len([log for log in whole if not log.before_restart]), len(result.pods)
@@ -206,7 +215,7 @@ def _read(result: _Result, lines: int) -> Iterator[Part]:
     left_out = [log.name for log in whole if log.cut or search.lines[log.name] >= lines]
     yield Note.of(f"{said}; there may be more in {', '.join(left_out)}: see --lines" if left_out else said)
     if young := [f"{log.pod} ({_moment(log.started_at)})" for log in result.pods if _is_young(log, result)]:
-        yield Note.of(f"Started since: {', '.join(young)}; what {result.words.pod}s wrote that are gone is not in it")
+        yield Note.of(f"Started since: {', '.join(young)}; what {result.words.pod}s wrote that are gone is not known")
 
 
 def _is_young(log: PodLog, result: _Result) -> bool:

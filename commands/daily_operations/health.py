@@ -1,11 +1,10 @@
 """``/health``: every part of NovaPulse, looked at by itself and at the same time."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.clients.api import NovaPulseApi
 from bot.clients.api_answers import Health
 from bot.clients.cluster_state import PodState, Workload
@@ -17,6 +16,7 @@ from bot.command import command
 from bot.errors import BotError, Forbidden, NotConfigured, Unavailable
 from bot.outages import Outages
 from bot.reply import Level, Line, Note, Reply, say, worst
+from bot.restarts import restarts_of
 from bot.stores.samples import Samples
 
 SLOW: Final = 250.0  # milliseconds of a round trip that a person should know about
@@ -61,11 +61,11 @@ async def health(  # noqa: PLR0913 - each is a system it looks at
         "Redis": lambda: _redis(redis),
         "MongoDB": lambda: _mongo(mongo),
         "Cluster": lambda: _cluster(cluster),
-        f"API {pod}s": lambda: _pods(cluster, "api"),
-        f"Worker {pod}s": lambda: _pods(cluster, "worker"),
+        f"API {pod}s": lambda: _pods(cluster, "api", now),
+        f"Worker {pod}s": lambda: _pods(cluster, "worker", now),
         "Workers": lambda: _workers(queues),
     }
-    lines = await asyncio.gather(*(_checked(label, check) for label, check in checks.items()))
+    lines = await together(*(_checked(label, check) for label, check in checks.items()))
     outages = Outages(samples, now)
     return _reply([await outages.dated(line) for line in lines])
 
@@ -164,11 +164,11 @@ async def _cluster(cluster: Platform) -> Line:
     return _line(Level.OK, f"answers, {cluster.product} {await cluster.reachable()}")
 
 
-async def _pods(cluster: Platform, role: Workload) -> Line:
-    deployment, pods = await asyncio.gather(cluster.deployment(role), cluster.pods(role))
-    present = [pod for pod in pods if not pod.terminating]
+async def _pods(cluster: Platform, role: Workload, now: datetime) -> Line:
+    deployment, pods = await together(cluster.deployment(role), cluster.pods(role))
+    present = [pod for pod in pods if pod.is_present]
     ready = sum(pod.ready for pod in present)
-    said = f"{ready} of {deployment.replicas} ready{_restarts(present)}"
+    said = f"{ready} of {deployment.replicas} ready{_restarts(present, now)}"
     waiting = sorted({pod.waiting for pod in present if pod.waiting})
     if waiting:
         said += f", {', '.join(waiting)}"
@@ -179,11 +179,9 @@ async def _pods(cluster: Platform, role: Workload) -> Line:
     return _line(Level.WARNING if ready < deployment.replicas or waiting else Level.OK, said)
 
 
-def _restarts(pods: list[PodState]) -> str:
+def _restarts(pods: list[PodState], now: datetime) -> str:
     restarts = sum(pod.restarts for pod in pods)
-    reasons = sorted({pod.last_restart_reason for pod in pods if pod.last_restart_reason})
-    why_ = f" ({', '.join(reasons)})" if reasons else ""
-    return f", restarted {restarts} {'time' if restarts == 1 else 'times'}{why_}"
+    return f", restarted {restarts} {'time' if restarts == 1 else 'times'}{restarts_of(pods, now)}"
 
 
 async def _workers(queues: Queues) -> Line:

@@ -11,7 +11,7 @@ from pydantic import Field
 from bot.clients.metrics_text import Metrics, MetricSample
 from bot.clients.replica_metrics import MetricsReader, Replica, ReplicaMetrics
 from bot.command import command
-from bot.errors import UsageError
+from bot.errors import NotFound, UsageError
 from bot.masking import cut, mask
 from bot.nearest import nearest, shown
 from bot.outages import Outages
@@ -123,10 +123,12 @@ def _said(labels: Iterable[tuple[str, str]]) -> str:
 
 def _fits(name: str, pattern: str) -> bool:
     """Say whether a name has one of the pattern's alternatives in it; the shell's quotes and brackets do no harm."""
-    words = [word.strip("() ").casefold() for word in pattern.split("|")]
-    if not any(words):
-        return True
-    return any(word and fnmatchcase(name.casefold(), f"*{word}*") for word in words)
+    words = _words(pattern)
+    return not words or any(fnmatchcase(name.casefold(), f"*{word}*") for word in words)
+
+
+def _words(pattern: str) -> list[str]:
+    return [word for part in pattern.split("|") if (word := part.strip("() ").casefold())]
 
 
 def _chosen(replicas: Iterable[Replica], pattern: str) -> tuple[str, ...]:
@@ -134,10 +136,13 @@ def _chosen(replicas: Iterable[Replica], pattern: str) -> tuple[str, ...]:
     all_names = dict.fromkeys(
         name for replica in replicas for name in (*replica.metrics.names, *replica.metrics.silent)
     )
+    if pattern.strip() and not _words(pattern):
+        message = f"pattern is a part of a metric's name, such as http or queue|redis; not {shown(pattern)}."
+        raise UsageError(message, argument="pattern")
     fitting = [name for name in all_names if _fits(name, pattern)]
     if not fitting:
         message = f"No metric has {shown(pattern)} in its name."
-        raise UsageError(message, nearest=nearest(pattern, all_names), argument="pattern")
+        raise NotFound(message, nearest=nearest(pattern, all_names), argument="pattern")
     # A histogram's buckets are many and say little; they are there for whoever asks for them.
     return tuple(name for name in fitting if "bucket" in pattern or not name.endswith("_bucket"))
 

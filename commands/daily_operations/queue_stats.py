@@ -1,6 +1,5 @@
 """``/queue-stats``: how the queues stand, by the API with Redis as the check."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,12 +8,13 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.clients.api import NovaPulseApi
-from bot.clients.queue_layout import FAILED_KEPT, MissingQueue, QueueCounts, QueueSnapshot, standstill
+from bot.clients.failed_cap import is_at_cap
+from bot.clients.queue_layout import MissingQueue, QueueCounts, QueueSnapshot, standstill
 from bot.clients.queues import Queues
 from bot.command import command
-from bot.errors import BotError, UsageError
+from bot.errors import BotError, NotFound
 from bot.forecast import Rates, Sample, duration, forecast, rates_of
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -73,7 +73,7 @@ async def queue_stats(
     now: datetime,
 ) -> Reply:
     """Show how many jobs wait, run and failed in each queue, how fast they move, and when each will be empty."""
-    by_api, by_redis = await asyncio.gather(attempt(api.queue_stats()), attempt(queues.snapshot()))
+    by_api, by_redis = await together(attempt(api.queue_stats()), attempt(queues.snapshot()))
     counted = {} if isinstance(by_api, BotError) else by_api
     seen = {} if isinstance(by_redis, BotError) else by_redis
     names = _chosen(queue, [*queues.shorts, *(name for name in counted if name not in queues.shorts)])
@@ -82,7 +82,7 @@ async def queue_stats(
     if len(problems) == len(sources):
         reasons = (Line(level=Level.UNKNOWN, label=name, value=problem) for name, problem in problems.items())
         return say("The queues could not be read: how they stand is unknown", *reasons, level=Level.UNKNOWN)
-    past, trends = await asyncio.gather(histories(samples, names, now - RATES_OVER), _trends(samples, names, now))
+    past, trends = await together(histories(samples, names, now - RATES_OVER), _trends(samples, names, now))
     found = [
         _queue(name, counted.get(name), seen.get(name), [*past[name], *_present(seen.get(name), now)]) for name in names
     ]
@@ -106,7 +106,7 @@ def _chosen(queue: str, known: list[str]) -> list[str]:
         return [found]
     message = f"There is no queue {queue[:60]!r}; there are {', '.join(known)}."
     nearest = [spelt[name] for name in get_close_matches(queue.casefold(), spelt, n=1)]
-    raise UsageError(message, usage=queue_stats.usage, nearest=next(iter(nearest), ""), argument="queue")
+    raise NotFound(message, usage=queue_stats.usage, nearest=next(iter(nearest), ""), argument="queue")
 
 
 def _queue(
@@ -169,7 +169,7 @@ def _mark(policy: Policy, metric: str, short: str, value: int | None, word: str)
     """Say a number and, where a rule's threshold is passed, which."""
     if value is None:
         return Level.UNKNOWN, f"{word} unknown"
-    number = f"{value:,} or more {word}" if word == "failed" and value >= FAILED_KEPT else f"{value:,} {word}"
+    number = f"{value:,} or more {word}" if word == "failed" and is_at_cap(value) else f"{value:,} {word}"
     labels = {"queue": short}
     passed = [
         (severity, rule.threshold(severity))

@@ -10,7 +10,7 @@ from pydantic import Field
 from bot.clients.mongo_index import covers
 from bot.clients.mongo_indexes import Indexes, IndexUse
 from bot.command import command
-from bot.errors import UsageError
+from bot.errors import NotFound
 from bot.forecast import duration
 from bot.reply import Level, Line, Note, Reply, Table, say
 
@@ -37,7 +37,7 @@ async def index_stats(
     if collection not in known:
         nearest = get_close_matches(collection, known, n=1)
         message = f"There is no such collection; there are {', '.join(known) or 'none'}."
-        raise UsageError(message, nearest=next(iter(nearest), ""), argument="collection")
+        raise NotFound(message, nearest=next(iter(nearest), ""), argument="collection")
     found = await indexes.use(collection)
     lines = _superfluous(found) + _unused(found, now)
     if not lines:

@@ -7,17 +7,17 @@ anew, and only then the stand-ins go. At no moment is a query without an index o
 stops in the middle leaves too many indexes, never too few. What can have no stand-in is left alone and said.
 """
 
-import asyncio
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Final
 
 from pydantic import Field, JsonValue
 
+from bot.attempt import together
 from bot.clients.mongo_index import Index, stand_ins, why_not_rebuilt
 from bot.clients.mongo_indexes import BUILD_SECONDS, CollectionState, Indexes
 from bot.command import command
-from bot.errors import Refused, UsageError
+from bot.errors import NotFound, Refused
 from bot.plan import Change, Plan, Step
 
 _MANY: Final = 1_000_000  # documents from which on a build is felt
@@ -43,8 +43,8 @@ async def rebuild_indexes(
     if collection not in known:
         nearest = get_close_matches(collection, known, n=1)
         message = f"There is no such collection; there are {', '.join(known) or 'none'}."
-        raise UsageError(message, nearest=next(iter(nearest), ""), argument="collection")
-    found, state = await asyncio.gather(indexes.of(collection), indexes.state(collection))
+        raise NotFound(message, nearest=next(iter(nearest), ""), argument="collection")
+    found, state = await together(indexes.of(collection), indexes.state(collection))
     own = [one for one in found if not one.is_stand_in]
     left_over = _left_over(found, own)
     rebuilt = [one for one in own if not why_not_rebuilt(one)]

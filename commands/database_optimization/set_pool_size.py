@@ -1,17 +1,17 @@
 """``/set-pool-size``: a plan to change how many connections each process keeps to MongoDB."""
 
-import asyncio
 from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.attempt import together
 from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import Configuring, WorkloadReading
 from bot.clients.platform_words import Words
 from bot.command import command
 from bot.config_change import changes_of, facts_of, setting
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import Conflicting, Refused, UserError
 from bot.plan import Plan, Step, Undo
 from bot.request import Request
 from bot.rollout_steps import baseline, connected, healthy, taken_up, watched
@@ -38,8 +38,10 @@ async def set_pool_size(
 ) -> Plan:
     """Change the size of the connection pools to MongoDB for the API and the workers, and restart both."""
     if minimum > maximum:
-        raise UsageError(f"At least {minimum} is more than at most {maximum}.", argument="minimum")
-    found = await asyncio.gather(*(workloads.read(role) for role in _ROLES))
+        raise Conflicting(
+            f"A pool cannot keep at least {minimum} connections open and at most {maximum}.", argument="minimum"
+        )
+    found = await together(*(workloads.read(role) for role in _ROLES))
     stored, read = await configuration.config_map(), dict(zip(_ROLES, found, strict=True))
     for role, one in read.items():
         if problem := next(filter(None, (configuration.why_ineffective(one, role, key) for key in (MOST, LEAST))), ""):

@@ -1,10 +1,9 @@
 """``/mongo-status``: does MongoDB answer, who in the set is what, what is slow, how big it is."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from bot.attempt import attempt, is_missing, why
+from bot.attempt import attempt, is_missing, together, why
 from bot.clients.mongo import Member, Mongo
 from bot.clients.mongo_replica_set import ReplicaSet, SetState
 from bot.clients.mongo_server import MongoServer, ServerState, Sizes, SlowOperation
@@ -16,6 +15,7 @@ from bot.reply import Level, Line, Note, Part, Reply, Table, say
 _LAGS: Final = 10.0  # seconds a secondary may be behind
 _FULL: Final = 0.8  # share of all connections
 _SHOWN: Final = 10
+_PERHAPS: Final = "perhaps delayed on purpose: the set's configuration could not be read (role clusterMonitor)"
 _WORST_FIRST: Final = (Level.CRITICAL, Level.WARNING, Level.UNKNOWN, Level.OK)
 _TITLES: Final = {
     Level.OK: "MongoDB is well",
@@ -37,7 +37,7 @@ _TITLES: Final = {
 )
 async def mongo_status(*, mongo: Mongo, replica_set: ReplicaSet, server: MongoServer) -> Reply:
     """Show whether MongoDB answers, its replica set with lag, connections, slow operations and sizes."""
-    ping, state, own, slow, sizes = await asyncio.gather(
+    ping, state, own, slow, sizes = await together(
         attempt(mongo.ping()),
         attempt(replica_set.state()),
         attempt(server.state()),
@@ -67,7 +67,8 @@ def _set(state: SetState | BotError | None) -> list[Line]:
         return [Line(level=Level.WARNING, label=label, value="none: this server is alone, nothing can take over")]
     down = [one.name for one in state.members if not one.health]
     ill = [f"{one.name} is {one.state}" for one in state.members if one.health and not one.does_its_part]
-    behind = [one.name for one in state.members if (one.lag_seconds or 0) > _LAGS]
+    behind = [one.name for one in state.members if (one.lag_beyond_delay or 0) > _LAGS]
+    delayed = [f"{one.name} by {duration(one.delay_seconds)}" for one in state.members if one.delay_seconds]
     blind = [one.name for one in state.members if one.state == "SECONDARY" and one.health and one.lag_seconds is None]
     up = len(state.members) - len(down)
     who = f"{state.primary.name} is primary" if state.primary else "NO PRIMARY: nothing can be written"
@@ -78,7 +79,11 @@ def _set(state: SetState | BotError | None) -> list[Line]:
     if ill:
         lines.append(Line(level=Level.WARNING, label="Cannot take over", value=f"{', '.join(ill)}"))
     if behind:
-        lines.append(Line(level=Level.WARNING, label="Behind", value=f"more than {_LAGS:g} s: {', '.join(behind)}"))
+        perhaps = "" if state.knows_delays else f"; {_PERHAPS}"
+        said = f"more than {_LAGS:g} s: {', '.join(behind)}{perhaps}"
+        lines.append(Line(level=Level.WARNING, label="Behind", value=said))
+    if delayed:
+        lines.append(Line(level=Level.OK, label="Delayed on purpose", value=", ".join(delayed)))
     if blind:
         lines.append(Line(level=Level.UNKNOWN, label="Lag", value=f"unknown for {', '.join(blind)}"))
     return lines
@@ -138,7 +143,8 @@ def _members(state: SetState | BotError | None) -> list[Part]:
 def _lag(one: Member) -> str:
     if one.lag_seconds is None:
         return "-" if one.state == "ARBITER" else "unknown"
-    return f"{one.lag_seconds:,.0f} s"
+    wanted = f", {one.delay_seconds:,.0f} s of it on purpose" if one.delay_seconds else ""
+    return f"{one.lag_seconds:,.0f} s{wanted}"
 
 
 def _operations(found: list[SlowOperation] | BotError) -> list[Part]:

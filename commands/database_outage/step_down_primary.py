@@ -99,8 +99,8 @@ def _warnings(state: SetState, successors: list[str]) -> tuple[str, ...]:
     warnings = []
     if len(successors) == 1:
         warnings.append(f"Only {successors[0]} can take over.")
-    if state.never_primary is None:
-        warnings.append("Which members may be elected is unknown: the bot's user may not read the set's configuration.")
+    if not state.knows_delays:
+        warnings.append("Which members may be elected is unknown: the set's configuration could not be read.")
     if ill := [f"{one.name} is {one.state}" for one in state.members if not one.does_its_part]:
         warnings.append(f"{', '.join(ill)}.")
     return tuple(warnings)

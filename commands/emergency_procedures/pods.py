@@ -9,12 +9,15 @@ from pydantic import Field
 from bot.clients.cluster_usage import ListedPod
 from bot.clients.platform import PodReading, WorkloadReading
 from bot.command import command
-from bot.errors import UsageError
+from bot.elapsed import elapsed
+from bot.errors import NotFound
 from bot.forecast import duration
 from bot.masking import cut
-from bot.reply import Level, Reply, Table, Text, say
+from bot.reply import Level, Note, Part, Reply, Table, Text, say
+from bot.restarts import restarts
 
-_WELL: Final = frozenset({"ready", "succeeded", "Completed"})
+_READY: Final = "ready"
+_KEPT: Final = "Nothing runs in a {pod} that has ended; it is listed until somebody deletes it, or the cluster does"
 
 
 @command(
@@ -40,22 +43,26 @@ async def pods(
     if not shown:
         whose = f" of {app}; /rollout-status says how many are wanted" if found else ""
         return say(f"There are no {words.pod}s{whose}", level=Level.WARNING)
-    unwell = [pod for pod in shown if pod.state not in _WELL]
+    present = [pod for pod in shown if pod.ending is None]
+    ended = [pod for pod in shown if pod.ending is not None]
+    unwell = [pod for pod in present if pod.state != _READY]
     nodes = any(pod.node for pod in shown)
-    title = f"{words.pods(len(shown))}, "
-    title += f"{len(unwell)} not ready" if unwell else "all ready"
-    parts = [
+    title = f"{words.pods(len(present))}, " if present else f"No {words.pod} runs"
+    title += (f"{len(unwell)} not ready" if unwell else "all ready") if present else ""
+    title += f"; {len(ended)} {'has' if len(ended) == 1 else 'have'} ended" if ended else ""
+    parts: list[Part] = [
         Table(
             columns=(words.pod.capitalize(), "State", "Ready", "Restarts", "Age", *(("Node",) if nodes else ())),
-            rows=tuple((*_row(pod, now), *((pod.node or "none",) if nodes else ())) for pod in shown),
+            rows=tuple((*_row(pod, now), *((pod.node or "none",) if nodes else ())) for pod in (*present, *ended)),
         )
     ]
+    parts += [Note.of(_KEPT.format(pod=words.pod))] if ended else []
     images = "\n".join(sorted({f"{pod.app or pod.name}: {pod.image or 'image unknown'}" for pod in shown}))
-    return say(title, *parts, Text.of(images), level=Level.WARNING if unwell else Level.OK)
+    return say(title, *parts, Text.of(images), level=Level.OK if present and not unwell else Level.WARNING)
 
 
 def _of(app: str, found: list[ListedPod], workloads: WorkloadReading) -> list[ListedPod]:
-    """Return an app's pods, by its name or by its role; raises UsageError naming those that exist."""
+    """Return an app's pods, by its name or by its role; raises NotFound naming those that exist."""
     roles = {role: workloads.name(role) for role in ("api", "worker", "redis")}
     wanted = roles.get(app.lower(), app.lower())
     known = sorted({pod.app for pod in found if pod.app})
@@ -66,11 +73,12 @@ def _of(app: str, found: list[ListedPod], workloads: WorkloadReading) -> list[Li
     message = (
         f"There are no {workloads.words.pod}s of {cut(app, 60)!r}: there are some of {', '.join(known) or 'nothing'}."
     )
-    raise UsageError(message, nearest=nearest[0] if nearest else "", argument="app")
+    raise NotFound(message, nearest=nearest[0] if nearest else "", argument="app")
 
 
 def _row(pod: ListedPod, now: datetime) -> tuple[str, ...]:
-    restarts = f"{pod.restarts}" + (f" ({pod.reason})" if pod.reason else "")
+    often = restarts(pod.restarts, pod.reason, pod.restarted_at, now)
+    state = f"{pod.state} {elapsed(now - pod.ending.at)} ago" if pod.ending and pod.ending.at else pod.state
     began = pod.created_at or pod.started_at
     age = "?" if began is None else duration((now - began).total_seconds()).removeprefix("about ")
-    return (pod.name, pod.state, f"{pod.ready}/{pod.containers}", restarts, age)
+    return (pod.name, state, f"{pod.ready}/{pod.containers}", often, age)

@@ -9,7 +9,7 @@ from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_revisions import Revision, Revisions, differences
 from bot.clients.cluster_workloads import WorkloadObject, Workloads
 from bot.command import command
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import NotFound, Refused, UserError
 from bot.forecast import duration
 from bot.plan import Change, Plan, Step, Undo
 from bot.rollout_steps import connected, healthy, rolled_out
@@ -66,7 +66,7 @@ def _target(deployment: str, history: list[Revision], current: Revision, wanted:
         if revision.number == wanted:
             return revision
     kept = ", ".join(str(revision.number) for revision in others)
-    raise UsageError(f"Kubernetes keeps no revision {wanted}, but {kept}.", argument="to_revision")
+    raise NotFound(f"Kubernetes keeps no revision {wanted}, but {kept}.", argument="to_revision")
 
 
 def _plan(role: _Role, found: WorkloadObject, current: Revision, target: Revision, notes: tuple[str, ...]) -> Plan:

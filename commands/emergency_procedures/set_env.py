@@ -1,11 +1,11 @@
 """``/set-env``: a plan to set a variable on deployments; its value is asked for in a form and never shown."""
 
-import asyncio
 import re
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from bot.attempt import together
 from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_configuration import origin_of, sources_of
 from bot.clients.cluster_revisions import REVISION
@@ -60,9 +60,9 @@ async def set_env(
         raise UsageError("A form asks for the value in Slack, and a hidden prompt at the terminal.", argument="value")
     fingerprint = await vault.fingerprint(value)
     names = ("api", "worker")
-    read: _Found = dict(zip(names, await asyncio.gather(*(workloads.read(role) for role in names)), strict=True))
+    read: _Found = dict(zip(names, await together(*(workloads.read(role) for role in names)), strict=True))
     found = {role: one for role, one in read.items() if deployment in (role, "both")}
-    said = await asyncio.gather(*(configuration.exposure(role) for role in found))
+    said = await together(*(configuration.exposure(role) for role in found))
     undo, words = _undo(found), workloads.words
     return Plan(
         title=f"Set {name} on {' and '.join(one.metadata.name for one in found.values())}",

@@ -1,9 +1,8 @@
 """``/top-pods``: what the pods use of what they may, with the runbook's marks."""
 
-import asyncio
 from typing import Final
 
-from bot.attempt import attempt, why
+from bot.attempt import attempt, together, why
 from bot.clients.cluster_quantities import as_cores, as_memory
 from bot.clients.cluster_usage import ListedPod, PodUsage
 from bot.clients.platform import PodReading
@@ -30,14 +29,14 @@ async def top_pods(*, pod_metrics: PodReading) -> Reply:
     Over 85 % of the memory limit or 80 % of the CPU limit is marked.
     """
     words = pod_metrics.words
-    usage, pods = await asyncio.gather(attempt(pod_metrics.usage()), attempt(pod_metrics.pods()))
+    usage, pods = await together(attempt(pod_metrics.usage()), attempt(pod_metrics.pods()))
     if isinstance(usage, BotError):
         more = (
             () if isinstance(pods, BotError) else (Note.of(f"{len(pods)} {words.pod}s are there: /pods shows them."),)
         )
         line = Line(level=Level.UNKNOWN, label="Usage", value=why(usage))
         return say(f"What the {words.pod}s use is unknown", line, *more, level=Level.UNKNOWN)
-    known = {} if isinstance(pods, BotError) else {pod.name: pod for pod in pods}
+    known = {} if isinstance(pods, BotError) else {pod.name: pod for pod in pods if pod.ending is None}
     used = {one.pod: one for one in usage}
     rows = sorted(used.keys() | known.keys(), key=lambda name: -(_memory(used.get(name))))
     marked = [name for name in rows if _marks(used.get(name), known.get(name))]

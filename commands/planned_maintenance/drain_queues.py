@@ -1,6 +1,5 @@
 """``/drain-queues``: a plan to bring the queues to rest before a maintenance."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from bot.attempt import together
 from bot.backlog import backlog
 from bot.clients.cluster_state import Autoscaler, DeploymentState
 from bot.clients.platform import Platform
@@ -18,8 +18,8 @@ from bot.clients.queues import Queues
 from bot.clients.worker_drain import PODS_GONE
 from bot.command import command
 from bot.duration import read_duration
-from bot.errors import Refused, UsageError, UserError
-from bot.pausing import Pausable
+from bot.errors import Conflicting, Refused, UsageError, UserError
+from bot.pausing import Pausable, locks_of
 from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
 from bot.request import Request
@@ -69,11 +69,9 @@ async def drain_queues(  # noqa: PLR0913 - three arguments of the command, five 
     drain = hashlib.sha256(request.id.encode()).hexdigest()[:10]
     if how == "pause":
         return _pausing(shorts, await queues.snapshot(), seconds, drain)
-    seen, found, owners = await asyncio.gather(
-        queues.snapshot(), cluster.deployment("worker"), cluster.autoscalers("worker")
-    )
+    seen, found, owners = await together(queues.snapshot(), cluster.deployment("worker"), cluster.autoscalers("worker"))
     if set(shorts) != set(queues.shorts):
-        raise UsageError(
+        raise Conflicting(
             "Workers work on every queue: scale drains all of them.", usage="/drain-queues all --how scale"
         )
     forecasts = (await backlog(seen, samples, now)).forecasts(found.replicas, found.replicas)
@@ -116,8 +114,10 @@ def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float, drain: str) -
     )
     return Plan(
         title=f"Drain {names}",
-        target="queues/drain",
-        touches=tuple(f"queue/{short}" for short in chosen),
+        # What it only waits for it changes nothing of.
+        target=f"drain/{drain}",
+        also=locks_of(chosen),
+        touches=locks_of(chosen),
         changes=tuple(Change(what=f"queue {short}", before="worked on", after="paused") for short in chosen),
         facts=found.facts,
         steps=(step,),
@@ -131,6 +131,7 @@ def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float, drain: str) -
 def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...]) -> Plan:
     found, words = workers.found, workers.words
     missing = [queue.sentence() for queue in seen.values() if isinstance(queue, MissingQueue)]
+    missing += [f"What is in {queue.name}:waiting is no list" for queue in _plain(seen) if queue.counts.ready is None]
     if missing:
         raise Refused(f"Whether all queues are worked off could not be seen. {'. '.join(missing)}.")
     if found.replicas == 0:
@@ -141,6 +142,8 @@ def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...])
     return Plan(
         title=f"Drain all queues and scale {found.name} to 0",
         target=f"{words.workload}/{found.name}",
+        # A queue that is paused meanwhile is never worked off.
+        also=locks_of(tuple(seen)),
         touches=(f"replicas of {found.name}",),
         changes=(Change(what=f"{found.name} {words.pod}s", before=f"{found.replicas}", after="0"),),
         facts={words.workload: found.name, "uid": found.uid, "replicas": found.replicas},
@@ -152,12 +155,23 @@ def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...])
             expects={"replicas": 0, "uid": found.uid},
         ),
         blast_radius=("No job of any queue is worked on until workers are scaled up again. What is added waits.",),
-        warnings=tuple(owner.sentence() for owner in workers.owners),
+        warnings=(*map(_blind, _plain(seen)), *(owner.sentence() for owner in workers.owners)),
         notes=(
             *notes,
             "Delayed jobs are not waited for. Whatever is added keeps it waiting: stop the source first.",
             f"To abort it: /resume-queue all. Then it is {words.pods(found.replicas)} again.",
         ),
+    )
+
+
+def _plain(seen: _Seen) -> list[QueueSnapshot]:
+    return [queue for queue in seen.values() if isinstance(queue, QueueSnapshot) and queue.layout == "plain"]
+
+
+def _blind(queue: QueueSnapshot) -> str:
+    return (
+        f"{queue.short} is kept in plain lists: it is waited for until nothing waits there. Which of its jobs are in "
+        "work then is unknown; one that takes longer than a worker is given to end is broken off."
     )
 
 

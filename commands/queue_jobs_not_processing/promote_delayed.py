@@ -46,7 +46,8 @@ async def promote_delayed(
     which = f"due within {due_within}" if due_within else "all"
     return Plan(
         title=f"Promote the delayed jobs of {said}",
-        target="queues/promote",
+        target=f"delayed/{chosen[0].short}",
+        also=tuple(f"delayed/{one.short}" for one in chosen[1:]),
         changes=tuple(
             Change(what=f"{one.short}: delayed jobs, {which}", before="delayed", after="waiting") for one in chosen
         ),

@@ -8,7 +8,7 @@ from bot.attempt import why
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import BotError, UserError
-from bot.pausing import Pausable, pausing_steps
+from bot.pausing import Pausable, locks_of, pausing_steps
 from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
 from bot.running_drains import RunningDrain, running_drains
@@ -39,18 +39,22 @@ async def resume_queue(
         if not drains:
             raise
         # What scales the workers away can be given up while Redis is down.
-        return _plan(drains, None, (f"No queue is resumed: {why(error)}.",))
-    chosen = found.paused(are=True)
+        return _plan(drains, None, (), (f"No queue is resumed: {why(error)}",))
+    held = {short for drain in drains for short in drain.held}
+    chosen = tuple(short for short in found.paused(are=True) if short not in held)
     if not chosen and not drains:
         names = ", ".join(found.paused(are=False))
         message = f"Not paused: {names}. There is nothing to change."
         hint = "Where nothing is worked on all the same: /queue-stats, /pods worker."
         raise UserError(message, hint=hint + "".join(map(" {}".format, found.warnings)))
-    return _plan(drains, found, (*found.warnings, *_nobody(found, chosen)))
+    return _plan(drains, found, chosen, (*found.warnings, *_nobody(found, chosen), *_left(found, drains)))
 
 
-def _plan(drains: tuple[RunningDrain, ...], found: Pausable | None, warnings: tuple[str, ...]) -> Plan:
-    chosen = found.paused(are=True) if found else ()
+def _plan(
+    drains: tuple[RunningDrain, ...], found: Pausable | None, chosen: tuple[str, ...], warnings: tuple[str, ...]
+) -> Plan:
+    """Plan to abort the drains, which put back themselves what they hold, and to resume what none of them holds."""
+    targets = (*(f"abort of drain {drain.name}" for drain in drains), *locks_of(chosen))
     said = ", ".join(chosen)
     titles = [f"Abort {_run(drain)}" for drain in drains] + ([f"Resume {said}"] if chosen else [])
     resumed = (Change(what=f"queue {short}", before="paused", after="worked on") for short in chosen)
@@ -62,8 +66,9 @@ def _plan(drains: tuple[RunningDrain, ...], found: Pausable | None, warnings: tu
     )
     return Plan(
         title=" and ".join(titles),
-        target="queues/resume",
-        touches=tuple(f"queue/{short}" for short in chosen),
+        target=targets[0],
+        also=targets[1:],
+        touches=locks_of((*chosen, *(short for drain in drains for short in drain.paused))),
         changes=(*map(_aborted, drains), *resumed),
         facts={f"drain {drain.name}": drain.run for drain in drains} | (found.facts if found else {}),
         steps=(*map(_abort, drains), *(pausing_steps(chosen, pause=False) if chosen else ())),
@@ -80,12 +85,24 @@ def _run(drain: RunningDrain) -> str:
 
 
 def _aborted(drain: RunningDrain) -> Change:
-    workers = "" if drain.replicas is None else f", {drain.replicas} workers"
-    return Change(what=_run(drain), before="under way", after=f"given up, and all as it was before{workers}")
+    back = "" if drain.replicas is None else f", {drain.replicas} workers"
+    back = f", {', '.join(drain.paused)} worked on" if drain.paused else back
+    return Change(what=_run(drain), before="under way", after=f"given up, and all as it was before{back}")
 
 
 def _abort(drain: RunningDrain) -> Step:
     return Step(title=f"Abort {_run(drain)}", operation="drains.abort", arguments={"drain": drain.name})
+
+
+def _left(found: Pausable, drains: tuple[RunningDrain, ...]) -> tuple[str, ...]:
+    """Name what is paused and stays so, because a drain that has not paused it holds it."""
+    held = {short for drain in drains for short in drain.held if short not in drain.paused}
+    left = ", ".join(short for short in found.paused(are=True) if short in held)
+    return (
+        (f"{left}: paused, and stays so. /resume-queue {left.replace(' ', '')} once the drain has ended.",)
+        if left
+        else ()
+    )
 
 
 def _nobody(found: Pausable, chosen: tuple[str, ...]) -> tuple[str, ...]:

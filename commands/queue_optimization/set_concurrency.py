@@ -1,10 +1,10 @@
 """``/set-concurrency``: a plan to change how many jobs of each queue a worker takes at a time, and to watch it."""
 
-import asyncio
 from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.attempt import together
 from bot.clients.cluster_autoscalers import from_git
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import Configuring, WorkloadReading
@@ -41,7 +41,7 @@ async def set_concurrency(
     It counts per queue and worker process. Depth, rate, memory and restarts are compared
     with what they were before for three minutes after the restart.
     """
-    stored, workers = await asyncio.gather(configuration.config_map(), workloads.read("worker"))
+    stored, workers = await together(configuration.config_map(), workloads.read("worker"))
     words, kept = workloads.words, stored.metadata.name
     name, now, wanted = workers.metadata.name, stored.data, {KEY: str(concurrency)}
     if problem := configuration.why_ineffective(workers, "worker", KEY):

@@ -1,11 +1,10 @@
 """``/redis-status``: whether Redis answers, and whether it is set up as the queues need it."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from bot.attempt import why
+from bot.attempt import together, why
 from bot.clients.redis import RedisInfo, RedisServer
 from bot.command import command
 from bot.errors import BotError, NotConfigured, UserError
@@ -37,7 +36,7 @@ _TITLES: Final = {
 async def redis_status(*, redis: RedisServer, samples: Samples, now: datetime) -> Reply:
     """Show whether Redis answers, its role, memory and eviction policy, clients, persistence and replicas."""
     outages = Outages(samples, now)
-    ping, info = await asyncio.gather(outages.attempt(redis.ping()), outages.attempt(redis.info()))
+    ping, info = await together(outages.attempt(redis.ping()), outages.attempt(redis.info()))
     if isinstance(ping, NotConfigured | UserError):
         raise ping
     lines = [_ping(ping)]

@@ -1,12 +1,11 @@
 """``/force-restart-workers``: a plan to end every worker pod at once, where a graceful restart fails."""
 
-import asyncio
 from datetime import datetime
 from typing import Final
 
 from pydantic import JsonValue
 
-from bot.attempt import attempt, is_missing
+from bot.attempt import attempt, is_missing, together
 from bot.clients.cluster_usage import ListedPod
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import PodChanging, WorkloadReading
@@ -40,7 +39,7 @@ async def force_restart_workers(
 
     Exactly the pods that are shown are ended. The jobs in flight are shown first; what stalls is counted after.
     """
-    deployment, found, working = await asyncio.gather(
+    deployment, found, working = await together(
         workloads.read("worker"), pods.of("worker"), attempt(working_jobs.read())
     )
     name, words = deployment.metadata.name, workloads.words
@@ -87,6 +86,7 @@ def _steps(deployment: WorkloadObject, found: list[ListedPod], words: Words, *, 
         arguments={"seconds": STALLED_AFTER},
         timeout=STALLED_TIMEOUT,
         interval=5.0,
+        watches=True,
     )
     return (*steps, connected(replicas), counted)
 

@@ -1,11 +1,10 @@
 """``/restart``: a plan to replace every pod of a workload one after the other, watched to its end."""
 
-import asyncio
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from bot.attempt import attempt, is_missing
+from bot.attempt import attempt, is_missing, together, why
 from bot.clients.cluster_restarts import RESTARTED_AT
 from bot.clients.cluster_workloads import WorkloadObject
 from bot.clients.platform import WorkloadReading
@@ -13,7 +12,7 @@ from bot.clients.platform_words import Words
 from bot.clients.working_jobs import WorkingJobs
 from bot.command import command
 from bot.draining import in_flight
-from bot.errors import Refused
+from bot.errors import BotError, Refused
 from bot.plan import Change, Plan, Step
 from bot.request import Request
 from bot.rollout_steps import ROLLOUT_TIMEOUT, connected, healthy, restarted
@@ -24,6 +23,7 @@ _BLAST: Final = {
     "worker": "Jobs in work are finished within the {pod}s' grace period; those that are not are tried again.",
     "redis": "No queue works while Redis is away, and what it has not yet written to disk is lost.",
 }
+_UNKNOWN: Final = "What the workers do is unknown, and nobody looks whether they are connected again."
 _ALL_AT_ONCE: Final = "Recreate"
 
 
@@ -51,7 +51,7 @@ async def restart(
     New pods come before old ones go, except for Redis, whose one pod is replaced. Forcing it is
     /force-restart-workers.
     """
-    found, working = await asyncio.gather(workloads.read(workload), attempt(working_jobs.read()))
+    found, working = await together(workloads.read(workload), attempt(working_jobs.read()))
     name, words = found.metadata.name, workloads.words
     if found.spec.paused:
         raise Refused(f"Rollouts of {name} are paused: a restart would not begin.", hint="Resume them first.")
@@ -59,7 +59,10 @@ async def restart(
         raise Refused(
             f"{name} is scaled to 0: there is nothing to restart.", hint=f"/scale-workers starts {words.pod}s."
         )
-    replicas = (await workloads.read("worker")).spec.replicas if workload == "redis" else found.spec.replicas
+    workers = await attempt(workloads.read("worker")) if workload == "redis" else found
+    # What is unknown is not waited for: a worker that nobody can count would fail a restart that went well.
+    replicas = 0 if isinstance(workers, BotError) else workers.spec.replicas
+    unknown = (f"{_UNKNOWN} {why(workers)}",) if isinstance(workers, BotError) else ()
     last = found.spec.template.metadata.annotations.get(RESTARTED_AT, "never")
     facts: dict[str, JsonValue] = {"workload": name, "uid": found.metadata.uid, "last restart": last}
     return Plan(
@@ -71,7 +74,7 @@ async def restart(
         steps=_steps(workload, found, request, (replicas, words), verifies=not is_missing(working)),
         no_undo="a restart cannot be taken back",
         blast_radius=(_blast(workload, found, words),),
-        warnings=_warnings(found, words),
+        warnings=(*_warnings(found, words), *unknown),
         notes=in_flight(working, request.received_at) if workload != "api" else (),
     )
 

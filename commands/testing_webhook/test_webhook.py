@@ -4,7 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import Field, JsonValue
 
-from bot.clients.webhooks import TEST_EVENT, Webhook, Webhooks, webhook_id
+from bot.clients.known_webhooks import Webhook
+from bot.clients.webhooks import TEST_EVENT, Webhooks
 from bot.command import command
 from bot.errors import UserError
 from bot.plan import Change, Plan, Step
@@ -32,7 +33,7 @@ async def test_webhook(
     webhooks: Webhooks,
 ) -> Plan:
     """Send a webhook's receiver a test delivery, and see in the log whether it arrived."""
-    identity = webhook_id(webhook)
+    identity = await webhooks.identified(webhook)
     found = await webhooks.webhook(identity)
     _require_testable(found)
     after = await webhooks.last_test(identity)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.attempt import attempt, is_missing, why
 from bot.clients.webhook_attempts import ADVICE, Attempt
-from bot.clients.webhooks import Deliveries, Source, Webhooks, webhook_id
+from bot.clients.webhooks import Deliveries, Source, Webhooks
 from bot.command import command
 from bot.errors import BotError, UserError
 from bot.reply import Level, Line, Note, Part, Reply, Table, say
@@ -38,7 +38,7 @@ async def webhook_logs(
     webhooks: Webhooks,
 ) -> Reply:
     """Show how a webhook's deliveries went, attempt by attempt, and what is wrong where they fail."""
-    identity = webhook_id(webhook)
+    identity = await webhooks.identified(webhook)
     found, problems = await _read(webhooks, identity, source)
     lines = [Line(level=Level.UNKNOWN, label=_NAMES[name], value=why(error)) for name, error in problems]
     if found is None:

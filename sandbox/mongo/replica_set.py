@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from sandbox.mongo.query import CommandError, Document
@@ -18,6 +19,8 @@ class ReplicaSet:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.address = ""
         self.lag = 1.0  # seconds the secondaries are behind
+        self.delays: dict[str, int] = {}  # seconds by which a member, by its name, is behind on purpose besides
+        self.hides_config = False  # as from a user without the role clusterMonitor
         self._now = now
         self._started = now()
         self._terms: list[tuple[datetime, datetime]] = []  # when this member did not stand for election
@@ -73,17 +76,28 @@ class ReplicaSet:
         }
 
     def config(self, _body: Document) -> Document:
-        """Answer ``replSetGetConfig``."""
-        members = [
-            {"_id": number, "host": name, "priority": 2 if number == 0 else 1, "votes": 1, "hidden": False}
-            for number, name in enumerate(self._names)
-        ]
-        return {"config": {"_id": NAME, "version": 1, "term": self.term, "members": members}}
+        """Answer ``replSetGetConfig``, with every member's fields as MongoDB 5 and later write them."""
+        if self.hides_config:
+            message = "not authorized on admin to execute command { replSetGetConfig: 1 }"
+            raise CommandError(13, "Unauthorized", message)
+        members = [self._configured(number, name) for number, name in enumerate(self._names)]
+        return {
+            "config": {
+                "_id": NAME,
+                "version": 1,
+                "term": self.term,
+                "members": members,
+                "protocolVersion": Int64(1),
+                "writeConcernMajorityJournalDefault": True,
+                "settings": {"chainingAllowed": True, "heartbeatTimeoutSecs": 10, "electionTimeoutMillis": 10_000},
+            }
+        }
 
     def step_down(self, body: Document) -> Document:
         """Hand over for so many seconds, unless nobody has caught up."""
         self.require_primary()
-        if self.lag > body.get("secondaryCatchUpPeriodSecs", 10):
+        nobody = all(name in self.delays for name in _OTHERS)
+        if nobody or self.lag > body.get("secondaryCatchUpPeriodSecs", 10):
             message = "No electable secondaries caught up as of now"
             raise CommandError(262, "ExceededTimeLimit", message)
         self._terms.append((self._now(), self._now() + timedelta(seconds=body["replSetStepDown"])))
@@ -97,6 +111,20 @@ class ReplicaSet:
     def _names(self) -> tuple[str, ...]:
         return (self.address, *_OTHERS)
 
+    def _configured(self, number: int, name: str) -> Document:
+        delay = self.delays.get(name, 0)
+        return {
+            "_id": number,
+            "host": name,
+            "arbiterOnly": False,
+            "buildIndexes": True,
+            "hidden": bool(delay),
+            "priority": 0.0 if delay else 2.0 if number == 0 else 1.0,
+            "tags": {},
+            "secondaryDelaySecs": Int64(delay),
+            "votes": 1,
+        }
+
     def _member(self, number: int, primary: bool) -> Document:
         now = self._now()
         return {
@@ -107,6 +135,6 @@ class ReplicaSet:
             "stateStr": "PRIMARY" if primary else "SECONDARY",
             "uptime": int((now - self._started).total_seconds()),
             "optime": {"ts": Timestamp(int(now.timestamp()), 1), "t": self.term},
-            "optimeDate": now - timedelta(seconds=0 if primary else self.lag),
+            "optimeDate": now - timedelta(seconds=0 if primary else self.lag + self.delays.get(self._names[number], 0)),
             **({"self": True} if number == 0 else {"pingMs": 1}),
         }

@@ -3,31 +3,12 @@ from typing import Any
 import pytest
 
 from bot.alert_rule import AlertRule
-from bot.alerting.card import shown, thin
+from bot.alerting.card import thin
 
 
 def rule(**changes: Any) -> AlertRule:
     values = {"name": "a", "metric": "queue_waiting", "warning": 1, "summary": "A"}
     return AlertRule.model_validate(values | changes)
-
-
-@pytest.mark.parametrize(
-    ("value", "changes", "expected"),
-    [
-        (1431, {"unit": "jobs"}, "1,431 jobs"),
-        (1431, {}, "1,431"),
-        (0.25, {"unit": "%"}, "0.2 %"),
-        (440, {"unit": "s"}, "7 min 20 s"),
-        (0, {"metric": "system_up"}, "failing"),
-        (1, {"metric": "system_up"}, "working"),
-        (0, {"metric": "queue_readable"}, "not readable"),
-        (999, {"metric": "queue_failed", "unit": "jobs"}, "999 jobs"),
-        (1000, {"metric": "queue_failed", "unit": "jobs"}, "1,000 or more jobs"),
-        (1000, {"unit": "jobs"}, "1,000 jobs"),
-    ],
-)
-def test_a_value_is_said_with_its_unit(value: float, changes: dict[str, Any], expected: str) -> None:
-    assert shown(value, rule(**changes)) == expected
 
 
 @pytest.mark.parametrize(("below", "usual", "outage"), [(True, 1.0, 0.0), (False, 0.0, 900.0)])

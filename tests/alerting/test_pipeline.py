@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -289,6 +289,19 @@ async def test_unknown_is_said_and_never_resolves(bot: Bot) -> None:
     assert (await bot.card()).body.level is Level.WARNING
 
 
+async def test_a_reason_that_is_a_sentence_ends_once(bot: Bot) -> None:
+    await bot.email(0, 600)
+    await bot.email(1, None, "Redis could not be read: no answer within 5 s.")
+    assert "Redis could not be read: no answer within 5 s. It was 600 jobs before." in said((await bot.card()).body)
+
+
+async def test_what_the_title_says_is_not_said_again_below(bot: Bot) -> None:
+    await bot.tick(0, waiting("email", 600, NOW, "it is full")._replace(summary="Email: it is full"))
+    assert "it is full" not in str((await bot.card()).body.parts)
+    await bot.tick(1, waiting("email", 600, NOW + TICK, "it is full")._replace(summary="Email: too many jobs"))
+    assert "it is full" in str((await bot.card()).body.parts)
+
+
 async def test_a_restart_edits_the_same_card_and_announces_nothing_twice(bot: Bot) -> None:
     await bot.email(0, 501)
     before = await bot.card()
@@ -351,7 +364,7 @@ async def test_a_system_that_is_down_is_critical_and_says_why(bot: Bot) -> None:
     assert (card.body.level, card.body.title) == (Level.CRITICAL, "Redis is unreachable")
     assert [line.value for line in parts(card.body, Line)] == ["failing"]
     assert "connection refused" in str(card.body)
-    await bot.tick(2, replace(down, value=1.0, reason="", at=NOW + 2 * TICK))
+    await bot.tick(2, down._replace(value=1.0, reason="", at=NOW + 2 * TICK))
     assert (await bot.card()).body.title == "Resolved after 1 min: Redis answers again"
 
 

@@ -1,6 +1,7 @@
 """Hand-overs: one card a change over all replicas, accepted once, said when nobody does."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,14 @@ from bot.stores.database import Database
 from bot.stores.handovers import Handover, Handovers
 from bot.stores.incidents import Incident
 from bot.stores.outbox import Delivery, Outbox
+from bot.stores.plans import Plans
+from bot.stores.runs import Runs, StoredRun
+from tests.dispatch.test_cards import STORED
 from tests.own_database import with_tables
 
 MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+LINE = "/retry-failed email"
 
 
 def policy(*people: str, **more: Any) -> Policy:
@@ -38,7 +43,8 @@ class Replica:
     def __init__(self, database: Database) -> None:
         self.rules = policy()
         self.now = MONDAY
-        self.shifts = Shifts(database, lambda: self.rules, channel="C1")
+        self.database = database
+        self.shifts = Shifts(database, lambda: self.rules, channel="C1", line=lambda _: LINE)
         self.acts = OnCallActions(database, lambda: self.rules, ways=Ways("C1"), clock=lambda: self.now)
         self.handovers = Handovers(database)
         self.outbox = Outbox(database)
@@ -140,6 +146,25 @@ async def test_a_gap_is_handed_over_to_nobody_and_has_nothing_to_accept(replicas
     (card,) = await one.said()
     assert (card.body.title, card.body.level) == ("Nobody is known to be on call after Bob", Level.UNKNOWN)
     assert "oncall accept" not in str(card.body)
+
+
+async def test_a_run_that_goes_on_is_named_by_its_line_its_id_and_who_asked(
+    replicas: tuple[Replica, Replica],
+) -> None:
+    one, _ = replicas
+    database = one.database
+    plan = replace(STORED, status="started")
+    run = StoredRun(plan.id, "queues/failed", "running", "", "one", MONDAY - MINUTE, None, None, ())
+    async with database.transaction() as connection:
+        await Plans(database).add(connection, plan)
+        await Runs(database).add(connection, run)
+        await Runs(database).add(connection, replace(run, id="lost"))
+    await one.at(MONDAY - MINUTE)
+    await one.at(MONDAY)
+    (card,) = [text for text in map(str, await one.said()) if "Runs now" in text]
+    assert f"text='{LINE}', key='plan:{plan.id}'" in card
+    assert f"Code(kind='code', text='{plan.id}'), '), by {plan.requester.name}, since '" in card
+    assert "text='queues/failed', key='plan:lost'" in card, "without its plan a run has but its target"
 
 
 def test_the_card_says_what_is_under_way() -> None:

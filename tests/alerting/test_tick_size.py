@@ -22,7 +22,7 @@ from bot.settings import RedisSettings
 from bot.stores.database import Database
 from bot.stores.incidents import Incidents
 from bot.stores.outbox import Outbox
-from bot.stores.samples import Sample, Samples
+from bot.stores.samples import Samples
 from bot.stores.silences import Silences
 from bot.stores.tables import samples as sample_rows
 from tests.schedules.conftest import raw, shared_redis
@@ -141,7 +141,7 @@ async def test_of_many_queues_only_what_changed_is_written_and_all_of_it_is_read
     kept, names = Samples(database), [f"queue/q{number}/waiting" for number in range(3_000)]
     for tick in range(3):
         at = NOW + tick * TICK
-        await kept.look([Sample(name, at, float(tick if name == names[-1] else 7)) for name in names], at)
+        await kept.look({name: float(tick if name == names[-1] else 7) for name in names}, at)
     assert await rows(database) == 3_001 + 2 * (1_000 + 2)
     found = await kept.several(names, NOW + TICK)
     assert [one.value for one in found[names[-1]]] == [1.0, 2.0]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from bot.check.findings import findings
+from bot.console.invocation import Invocation
 from bot.console.render import render
 from bot.reply import Level, Line, Reply
 from bot.settings import Settings
@@ -41,7 +42,7 @@ async def test_everything_is_tried_whatever_is_wrong(tmp_path: Path) -> None:
     assert level_of(reply, "State database") is Level.INFO
     assert not (tmp_path / "state.db").exists()
     assert "hunter2" not in str(reply)
-    assert render(reply)
+    assert render(reply, Invocation())
 
 
 @pytest.mark.parametrize(

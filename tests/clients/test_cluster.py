@@ -35,6 +35,7 @@ from tests.clients.kubernetes_server import (
 
 WORKER = f"GET {DEPLOYMENTS}/novapulse-worker"
 SCALE = f"PATCH {DEPLOYMENTS}/novapulse-worker/scale"
+EARLY, LATER = "2026-07-01T08:00:00Z", "2026-07-01T08:30:00Z"
 
 
 @pytest.fixture
@@ -345,6 +346,41 @@ async def test_pods_that_ended_and_were_left_in_the_list_do_not_count(
     server.answers[f"GET {PODS}"] = {"items": [pod("worker-a"), ended]}
     progress = await cluster.pods_ready("worker", 1)
     assert (progress.done, progress.message) == (True, "1 of 1 pods ready")
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [
+        ({"phase": "Running"}, None),
+        ({"phase": "Failed", "reason": "Evicted"}, (None, "Evicted")),
+        (
+            {
+                "phase": "Failed",
+                "containerStatuses": [{"name": "worker", "state": {"terminated": {"finishedAt": EARLY}}}],
+            },
+            (EARLY, "failed"),
+        ),
+        (
+            {
+                "phase": "Failed",
+                "reason": "Evicted",
+                "containerStatuses": [{"name": "worker", "state": {"terminated": {"finishedAt": EARLY}}}],
+                "conditions": [{"type": "DisruptionTarget", "status": "True", "lastTransitionTime": LATER}],
+            },
+            (LATER, "Evicted"),
+        ),
+    ],
+)
+async def test_a_pod_that_has_ended_says_how_and_when(
+    server: KubernetesServer, cluster: Cluster, status: dict[str, Any], ending: tuple[str | None, str] | None
+) -> None:
+    ended = pod("worker-z")
+    ended["status"] |= status
+    server.answers[f"GET {PODS}"] = {"items": [ended]}
+    (found,) = await cluster.pods("worker")
+    at = found.ending.at if found.ending else None
+    seen = (f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None, found.ending.reason) if found.ending else None
+    assert (seen, found.is_present) == (ending, ending is None)
 
 
 async def test_pods_are_ready_when_exactly_that_many_are(server: KubernetesServer, cluster: Cluster) -> None:

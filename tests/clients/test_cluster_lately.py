@@ -80,6 +80,24 @@ async def test_a_restart_says_how_the_container_ended(world: AnyCluster, changes
     assert change.what == f"{name}: its container ended (OOMKilled) and was started again"
 
 
+async def test_a_pod_that_was_evicted_is_a_change(world: AnyCluster, changes: ClusterChanges) -> None:
+    (name, *_) = world.sandbox.ready_pods("novapulse-worker")
+    at = datetime.now(UTC)
+
+    def evict(found: dict[str, Any]) -> None:
+        found["status"] |= {"phase": "Failed", "reason": "Evicted"}
+        found["status"]["conditions"] = [
+            {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": f"{at:%FT%TZ}"}
+        ]
+
+    world.sandbox.store.change("pods", "novapulse", name, evict)
+    change = await _until(changes, "restart", name)
+    assert (change.what, change.at) == (
+        f"{name}: it ended (Evicted), not to be started again",
+        at.replace(microsecond=0),
+    )
+
+
 async def test_every_source_that_cannot_be_read_is_a_problem(world: AnyCluster, changes: ClusterChanges) -> None:
     await world.sandbox.down(True)
     found = await changes.since(datetime.now(UTC) - NEW_ENOUGH)

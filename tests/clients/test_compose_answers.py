@@ -69,6 +69,20 @@ async def test_a_container_that_crashes_again_and_again_says_how(
     assert (await compose.pods_ready("worker", 1)).message == "0 of 1 containers ready (restarting)"
 
 
+async def test_when_it_was_restarted_last_is_said(engine: responses.RequestsMock, compose: Compose) -> None:
+    (pod,) = await compose.pods("worker")
+    assert pod.last_restart_at is None
+    engine.replace(
+        responses.GET,
+        f"{API}/containers/{'a' * 64}/json",
+        json=container(FinishedAt="2026-06-15T08:00:00.5Z"),
+    )
+    (pod,) = await compose.pods("worker")
+    assert pod.last_restart_at == datetime(2026, 6, 15, 8, 0, 0, 500_000, tzinfo=UTC)
+    (listed,) = await ComposePods(compose.project).pods()
+    assert (listed.restarts, listed.restarted_at) == (3, pod.last_restart_at)
+
+
 async def test_one_that_was_never_started_has_no_age(engine: responses.RequestsMock, compose: Compose) -> None:
     state = {"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"}
     engine.replace(responses.GET, f"{API}/containers/{'a' * 64}/json", json=container(**state))

@@ -52,6 +52,59 @@ async def test_what_scaling_leaves_alone_is_said_to_it(tmp_path: Path, program: 
     assert seen == f"-f {tmp_path}/compose.yaml -p novapulse up -d --no-recreate --no-deps --scale worker=3 worker"
 
 
+# What Docker Compose 2.40.3 wrote, of a file whose variables nobody had set and whose version it no longer reads.
+CONFIG = """\
+name: "novapulse"
+services:
+  fixed:
+    container_name: me
+    image: x
+    networks:
+      default: null
+  worker:
+    image: 'busybox:'
+    ports:
+      - mode: ingress
+        host_ip: 127.0.0.1
+        target: 80
+        published: "8080"
+        protocol: tcp
+      - mode: ingress
+        target: 90
+        protocol: tcp
+networks:
+  default:
+    name: novapulse_default
+"""
+WARNINGS = """\
+time="2026-11-28T18:54:28Z" level=warning msg="The \\"TAG\\" variable is not set. Defaulting to a blank string."
+time="2026-11-28T18:54:28Z" level=warning msg="compose.yaml: the attribute `version` is obsolete, it will be ignored"
+"""
+NO_ENGINE = "unable to get image 'busybox:': Cannot connect to the Docker daemon. Is the docker daemon running?"
+
+
+async def test_what_the_plugin_writes_is_understood(tmp_path: Path, program: Program) -> None:
+    (tmp_path / "config").write_text(CONFIG)
+    (tmp_path / "warnings").write_text(WARNINGS)
+    (tmp_path / "failure").write_text(f"{WARNINGS}{NO_ENGINE}\n")
+    script = (
+        f'echo "$@" >> {tmp_path}/seen; case "$*" in\n*version) ;;\n*config) cat {tmp_path}/config; '
+        f"cat {tmp_path}/warnings >&2;;\n*) cat {tmp_path}/failure >&2; exit 1;;\nesac"
+    )
+    install(tmp_path, "docker", script)
+    found = await program.file()
+    assert found.blanks == ("TAG",)
+    assert "container_name me" in found.services["fixed"].problem
+    assert "host's port 8080" in found.services["worker"].problem
+    assert await program.scale("worker", 3) == NO_ENGINE
+    asked = f"compose -f {tmp_path}/compose.yaml -p novapulse"
+    assert (tmp_path / "seen").read_text().splitlines() == [
+        "compose version",
+        f"{asked} config",
+        f"{asked} up -d --no-recreate --no-deps --scale worker=3 worker",
+    ]
+
+
 async def test_its_last_words_are_masked(tmp_path: Path, program: Program) -> None:
     script = (
         "printf '\\033[31mERROR: for worker  password=hunter2 is wrong\\033[0m\\nEncountered errors.\\n' >&2; exit 1"

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from bot.clients.failed_jobs import JOBS_READ, REASON_LIMIT, FailedJob, FailedJobs
+from bot.clients.failed_jobs import FETCHED, JOBS_READ, REASON_LIMIT, FailedJob, FailedJobs
 from bot.clients.queue_layout import MissingQueue
 from bot.clients.queues import Queues
 from bot.errors import Forbidden, TimedOut, Unavailable
@@ -81,8 +81,39 @@ async def test_only_the_newest_thousand_are_read(queues: Queues, raw: Redis) -> 
             pipeline.hset(f"bull:nova-email:{number}", "name", f"job-{number}")
         await pipeline.execute()
     found = await email(queues)
-    assert (found.total, found.is_capped, len(found.jobs)) == (1050, True, JOBS_READ)
+    assert (found.total, found.is_capped, len(found.jobs)) == (1050, False, JOBS_READ)
     assert (found.jobs[0].name, found.jobs[-1].name) == ("job-1049", "job-50")
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "is_capped"),
+    [
+        ('{"removeOnFail":{"count":3}}', 3, True),
+        ('{"removeOnFail":3}', 3, True),
+        ('{"removeOnFail":{"count":2,"age":60}}', 2, False),
+        ('{"removeOnFail":{"age":60}}', None, False),
+        ('{"removeOnFail":true}', None, False),
+        ('{"attempts":5}', None, False),
+        ("[]", None, False),
+        ("no JSON", None, False),
+        ('{"removeOnFail":3}' + " " * FETCHED, None, False),
+    ],
+)
+async def test_how_many_are_kept_is_said_by_the_newest_or_unknown(
+    queues: Queues, raw: Redis, options: str, kept: int | None, is_capped: bool
+) -> None:
+    for number in range(2):
+        await put(raw, number, name="sendEmail", opts='{"removeOnFail":1}')
+    await put(raw, 2, name="sendEmail", opts=options)
+    found = await email(queues)
+    assert (found.total, found.kept, found.is_capped) == (3, kept, is_capped)
+
+
+async def test_what_node_is_told_to_keep_is_read(queues: Queues, node: NodeQueues) -> None:
+    await node.ask("add", EMAIL, jobs=[{"removeOnFail": {"count": 1}}])
+    await node.ask("fail", EMAIL, reasons=["it broke"])
+    found = await email(queues)
+    assert (found.total, found.kept, found.is_capped) == (1, 1, True)
 
 
 async def test_jobs_whose_hash_is_gone_or_no_hash_are_counted_as_unread(queues: Queues, raw: Redis) -> None:

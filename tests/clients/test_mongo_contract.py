@@ -118,6 +118,17 @@ async def test_who_is_what_in_the_set(mongo: Mongo) -> None:
     ]
 
 
+async def test_the_configuration_names_every_member_and_what_it_may_be(mongo: Mongo) -> None:
+    state = await ReplicaSet(mongo).state()
+    skip_alone(state)
+    assert state
+    async with mongo.reached(10.0) as client:
+        config = (await client.admin.command("replSetGetConfig"))["config"]
+    assert {one["host"] for one in config["members"]} == {one.name for one in state.members}
+    needed = {"_id", "host", "arbiterOnly", "buildIndexes", "hidden", "priority", "tags", "votes"}
+    assert all(needed | {"secondaryDelaySecs"} <= one.keys() or "slaveDelay" in one for one in config["members"])
+
+
 async def test_a_later_term_means_that_it_has_stepped_down(mongo: Mongo) -> None:
     """The step down itself is tried on the stand-in only: whose server this is would not thank for it."""
     replica_set = ReplicaSet(mongo)

@@ -143,6 +143,21 @@ async def test_worked_off_by_nodes_worker(world: World, node: NodeQueues) -> Non
     assert await draining == "nothing waits or is in work: email"
 
 
+async def test_of_plain_lists_only_what_waits_is_seen_and_that_is_said(world: World, raw: Redis) -> None:
+    await raw.delete(f"{OTHER}:meta")
+    await raw.rpush("nova:report:waiting", "1", "2")
+    await raw.lpush(f"{KEY}:active", "a")
+    draining = asyncio.create_task(world.drain.worked_off(["email", "report"], 1e9, progress=world.tell))
+    await world.told.wait()
+    assert world.said[0].startswith("left: email 1, report 2 waiting; too early")
+    await raw.delete("nova:report:waiting")
+    await raw.delete(f"{KEY}:active")
+    assert await draining == (
+        "nothing waits or is in work: email; nothing waits in report, and what is in work is in no plain list, so that "
+        "it is unknown"
+    )
+
+
 async def test_what_cannot_be_seen_is_not_drained(world: World, raw: Redis) -> None:
     await raw.delete(f"{OTHER}:meta")
     with pytest.raises(PermanentError, match=r"not drained.*report unknown; when it is done is unknown"):

@@ -199,6 +199,8 @@ async def test_failed_at_its_cap_means_that_many_or_more(queues: Queues, raw: Re
     assert not (await email(queues)).failed_is_capped
     await raw.zadd("bull:nova-email:failed", {"999": 1})
     assert (await email(queues)).failed_is_capped
+    await raw.zadd("bull:nova-email:failed", {"1000": 1})
+    assert not (await email(queues)).failed_is_capped, "nobody drops any: it is the number"
 
 
 async def test_plain_lists_of_the_runbook(queues: Queues, raw: Redis) -> None:

@@ -199,7 +199,9 @@ async def _mongo(size: int) -> MongoStandIn:
     mongo = MongoStandIn(lambda: NOW)
     giant = _GIANT * size
     rows = [_delivery(number, giant if number < 3 else 0) for number in range(max(2, _ROWS * size))]
+    webhooks = [_webhook(number, giant if number < 3 else 0) for number in range(max(2, _ROWS * size))]
     mongo.commands.collections["webhooklogs"] = lambda: rows
+    mongo.commands.collections["webhooks"] = lambda: webhooks
     for number in range(_ROWS * size):
         mongo.commands.collections[f"collection_{number:05}"] = list
     mongo.commands.operations = [
@@ -216,6 +218,12 @@ def _delivery(number: int, giant: int) -> dict[str, Any]:
     about = {"webhookId": ObjectId(WEBHOOK), "event": f"webhook.test{'x' * giant}", "status": "failed"}
     told = {"errorMessage": text, "responseBody": text, "attempt": 1, "statusCode": 500, "createdAt": at}
     return {"_id": ObjectId(), **about, **told}
+
+
+def _webhook(number: int, giant: int) -> dict[str, Any]:
+    text = "x" * (giant or 1000)
+    told = {"url": f"https://example.com/{text}", "secret": text, "lastStatus": text, "events": [text]}
+    return {"_id": ObjectId(), "lastAttemptAt": NOW - timedelta(seconds=number), "isActive": True, **told}
 
 
 async def _serving(stack: AsyncExitStack, answer: Callable[[web.Request], Iterator[str]]) -> str:

@@ -109,7 +109,7 @@ _LINES: Final[Mapping[str, tuple[str, ...]]] = {
     "/error-logs": ("api",),
     "/failed-jobs": ("", "email f0"),
     "/force-restart-workers": ("",),
-    "/freeze": ("2h",),
+    "/freeze": ("", "2h"),
     "/health": ("",),
     "/index-stats": ("webhooklogs",),
     "/metrics": ("",),
@@ -139,7 +139,7 @@ _LINES: Final[Mapping[str, tuple[str, ...]]] = {
     "/step-down-primary": ("",),
     "/test-webhook": (WEBHOOK,),
     "/top-pods": ("",),
-    "/webhook": (WEBHOOK,),
+    "/webhook": ("", WEBHOOK),
     "/webhook-logs": (WEBHOOK, f"{WEBHOOK} --source db"),
 }
 

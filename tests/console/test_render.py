@@ -5,6 +5,7 @@ from typing import get_args
 from hypothesis import HealthCheck, given, settings
 from rich.console import Console
 
+from bot.console.invocation import Invocation
 from bot.console.render import render
 from bot.reply import (
     Bold,
@@ -30,7 +31,7 @@ from tests.slack.replies import replies
 
 def printed(reply: Reply) -> str:
     out = io.StringIO()
-    Console(file=out, width=120, color_system=None).print(render(reply))
+    Console(file=out, width=120, color_system=None).print(render(reply, Invocation()))
     return out.getvalue()
 
 

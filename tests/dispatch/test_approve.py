@@ -216,7 +216,9 @@ async def test_breaking_the_glass_is_for_the_on_call_with_a_reason_and_is_announ
     refused = await refusal(world, await world.click("break_glass", stored.id, AMIR, "urgent"))
     assert "roles oncall" in refused
     assert "Who may: Otto Oncall." in refused
-    assert "typed reason" in await refusal(world, await world.click("break_glass", stored.id, OTTO))
+    for reason in ("", "x", " fire      "):
+        said = await refusal(world, await world.click("break_glass", stored.id, OTTO, reason))
+        assert "typed reason of at least 10 characters" in said
     await world.click("break_glass", stored.id, OTTO, "everything is on fire")
     found = await world.plan(stored.id)
     assert found.break_glass

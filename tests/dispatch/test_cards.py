@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.dispatch.cards import CardView, Neighbour, card
+from bot.dispatch.cards import CardView, card
+from bot.dispatch.neighbours import Neighbour
 from bot.dispatch.run_cards import duration
 from bot.plan import Change, Plan, Step, Undo
 from bot.reply import Buttons, Code, Level, Note, Reply
@@ -132,8 +133,19 @@ def test_a_failed_run_is_red_and_an_undone_one_says_so() -> None:
     assert "has been undone since" in text_of(card(undone))
 
 
+@pytest.mark.parametrize(
+    ("at_once", "says"),
+    [(True, "It is done at once: nobody has to approve it."), (False, "It needs an approval of its own.")],
+)
+def test_an_undo_says_whether_somebody_has_to_approve_it(at_once: bool, says: str) -> None:
+    done = replace(run("succeeded", "done", "done"), undo_offered=True, undo_at_once=at_once)
+    assert f"Undo: Scale back to 2. {says}" in words_of(card(done))
+
+
 def test_the_plans_that_compete_are_named_up_to_three() -> None:
-    others = tuple(Neighbour(f"plan{number}", f"/scale {number}", SANA, runs=number == 0) for number in range(5))
+    others = tuple(
+        Neighbour(f"plan{number}", f"/scale {number}", SANA, "waits" if number else "runs") for number in range(5)
+    )
     said = words_of(card(replace(VIEW, neighbours=others)))
     assert "A run holds this target now: `plan0` (`/scale 0`) by ?" in said
     assert "Another plan for this target waits: `plan2` (`/scale 2`) by ?" in said

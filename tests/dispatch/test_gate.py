@@ -75,10 +75,12 @@ async def test_a_requester_who_lost_the_permission_gets_nothing_started(world: W
 
 async def test_a_system_that_is_away_lets_the_plan_wait_and_not_lapse(world: World) -> None:
     stored = await world.propose()
-    world.moods.error = Unavailable("The cluster", "connection refused")
+    world.moods.error = Unavailable("The cluster", "connection refused.")
     await world.click("approve", stored.id, AMIR)
     assert (await world.plan(stored.id)).status == "approved"
-    assert "Cannot check whether it still fits: The cluster: connection refused" in text_of(await world.card(stored.id))
+    assert "Cannot check whether it still fits: The cluster: connection refused. It is" in text_of(
+        await world.card(stored.id)
+    )
     assert buttons_of(await world.card(stored.id)) == ["cancel"]
     world.moods.error = None
     await world.clocks.tick(world.clock())
@@ -339,6 +341,23 @@ async def test_a_freeze_that_is_set_while_it_is_planned_again_still_counts(world
     await gate.advance(stored.id, world.clock())
     assert (await world.plan(stored.id)).status == "stale"
     assert world.noted.started == []
+
+
+async def test_a_freeze_is_said_of_what_waits_for_its_turn_as_long_as_it_lasts(world: World) -> None:
+    await approved(world, "/scale 5")
+    second = await approved(world, "/scale 6")
+    await Freezes(world.database).freeze(frozen(world))
+    await world.clocks.tick(world.clock())
+    said = text_of(await world.card(second))
+    assert "is held by /scale 5 of Olga Operator" in said
+    assert (
+        "It starts when that has ended, if it still fits then. Every change is frozen by Otto Oncall until "
+        "2026-03-02 10:00 UTC: if its turn comes before that, it is refused."
+    ) in said
+    async with world.database.transaction() as connection:
+        await world.plans.move(connection, second, ("approved",), execute_by=world.clock() + timedelta(hours=3))
+    await world.clocks.tick(world.clock.forward(hours=1))
+    assert "frozen" not in text_of(await world.card(second))
 
 
 async def test_a_freeze_ends_by_itself(world: World) -> None:

@@ -10,8 +10,7 @@ from pydantic import Field, JsonValue
 
 from bot.catalog import UMBRELLA, load
 from bot.command import command
-from bot.dispatch.parse import MissingArguments, bind, parse, split_line, typed, validate
-from bot.dispatch.words import unescape
+from bot.dispatch.parse import MissingArguments, bind, parse, split_line, validate
 from bot.errors import UsageError
 from bot.reply import Reply, say
 
@@ -35,15 +34,6 @@ async def find(
 ) -> Reply:
     """Find something."""
     return say(f"{who} {factor} {day}")
-
-
-@command("/call", permission="things:call", section="Testing")
-async def call(
-    level: Annotated[str, Field(description="Which")],
-    why: Annotated[str, Field(description="Why", json_schema_extra={"rest": True})] = "",
-) -> Reply:
-    """Call somebody."""
-    return say(f"{level} {why}")
 
 
 @command("/status", permission="things:read", section="Testing")
@@ -255,20 +245,6 @@ def test_any_form_is_read_or_refused_with_a_sentence(arguments: dict[str, Any]) 
     assert said
 
 
-@given(st.integers(-3, 50), st.sampled_from(["api", "worker"]), st.text(max_size=60).map(unescape), st.booleans())
-def test_what_is_written_as_a_line_is_read_back(replicas: int, deployment: str, reason: str, yes_zero: bool) -> None:
-    arguments = full(replicas=replicas, deployment=deployment, reason=reason, yes_zero=yes_zero)
-    name, rest = split_line(typed(scale, arguments))
-    assert name == "/scale"
-    assert parse(scale, rest) == arguments
-    assert validate(scale, arguments) == arguments
-
-
-@given(st.text(max_size=60).map(unescape))
-def test_a_required_text_is_read_back(who: str) -> None:
-    assert parse(find, split_line(typed(find, {"who": who}))[1])["who"] == who
-
-
 @pytest.mark.parametrize(
     ("line", "read"),
     [
@@ -286,8 +262,17 @@ def test_what_takes_one_word_still_refuses_another() -> None:
         parse(load().commands["/queue-stats"], "email report")
 
 
-@given(why=st.text(max_size=60).map(unescape))
-def test_a_reason_that_may_be_left_out_is_said_back_in_its_place(why: str) -> None:
-    assert typed(call, {"level": "2", "why": "redis is dead"}) == '/call 2 "redis is dead"'
-    assert typed(call, {"level": "2", "why": ""}) == "/call 2"
-    assert parse(call, split_line(typed(call, {"level": "2", "why": why}))[1])["why"] == why
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("2 <@U0ONCALL|Ola On-call> <!here> db gone", "@Ola On-call @here db gone"),
+        ('2 "ask <@U0ONCALL|Ola On-call>, in <#C1|ops>"', "ask @Ola On-call, in #ops"),
+        ("2 ask <@U9>", "ask U9"),
+    ],
+)
+def test_a_sentence_has_the_names_of_those_it_mentions(line: str, reason: str) -> None:
+    assert parse(load().commands["/page"], line)["reason"] == reason
+
+
+def test_who_is_meant_is_an_id_wherever_it_is_no_sentence() -> None:
+    assert parse(load().commands["/oncall"], "override <@U0ONCALL|Ola On-call> --until 8h")["who"] == "U0ONCALL"

@@ -6,7 +6,17 @@ import pytest
 import sqlalchemy as sa
 
 from bot.dispatch.approve import MOST_OPEN
-from bot.errors import Forbidden, PermanentError, Refused, TimedOut, Unavailable, UsageError
+from bot.errors import (
+    Conflicting,
+    Forbidden,
+    Incomplete,
+    NotFound,
+    PermanentError,
+    Refused,
+    TimedOut,
+    Unavailable,
+    UsageError,
+)
 from bot.reply import say
 from bot.stores.executors import Executors
 from bot.stores.message import CARD, Message
@@ -69,7 +79,8 @@ async def test_what_was_wrong_is_said_to_the_person_only(world: World, line: str
     assert len(text_of(said)) < 500
     status, outcome = await audit(world)
     assert status == "refused"
-    assert outcome.startswith("not understood: ")
+    assert outcome.startswith("incomplete: " if line == "/scale" else "not understood: ")
+    assert said.title == ("Something is missing" if line == "/scale" else "That was not understood")
 
 
 async def test_who_may_not_is_told_the_rule_and_who_may(world: World) -> None:
@@ -87,6 +98,9 @@ async def test_who_may_not_is_told_the_rule_and_who_may(world: World) -> None:
         (TimedOut("Redis", 2), ["Redis does not answer", "No answer within 2 s"]),
         (Forbidden("The cluster", "may not list pods"), ["The cluster does not let the bot do this"]),
         (Refused("The freeze is on.", hint="Ask Amir."), ["The freeze is on.", "Ask Amir."]),
+        (NotFound("No metric has nova in its name.", nearest="node"), ["Not found", "No metric has", "Did you mean"]),
+        (Incomplete("Say which queue."), ["Something is missing", "Say which queue."]),
+        (Conflicting("At least 10 is more than at most 5."), ["That does not go together", "At least 10"]),
     ],
 )
 async def test_what_the_handler_raises_becomes_a_sentence(world: World, error: Exception, says: list[str]) -> None:

@@ -72,7 +72,7 @@ def test_what_can_still_be_decided_follows_from_where_the_plan_stands(status: Pl
     answers = {action: said(stored(status=status), action, actor) for action, actor in who.items()}
     assert {action for action, words in answers.items() if not words} == possible
     others = {words.strip() for words in answers.values() if words}
-    assert others <= {f"p-1 is {status} already: this click changes nothing."}
+    assert others <= {f"p-1 is {status} already: this changes nothing."}
 
 
 @pytest.mark.parametrize("action", ["approve", "deny", "cancel", "break_glass"])

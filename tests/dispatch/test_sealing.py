@@ -8,8 +8,9 @@ from pydantic import Field, SecretStr
 
 from bot.catalog import Catalog
 from bot.command import command
-from bot.dispatch.parse import parse, typed, validate
+from bot.dispatch.parse import parse, validate
 from bot.dispatch.sealing import Sealing
+from bot.dispatch.typed_line import typed
 from bot.errors import InvalidDeclaration, UsageError
 from bot.reply import Reply, say
 from bot.request import Actor, Decision, Request

@@ -19,6 +19,7 @@ from bot.dispatch.approve import Approvals
 from bot.dispatch.checkpoint import Checkpoint, NoCheckpoint
 from bot.dispatch.clocks import Clocks
 from bot.dispatch.dependencies import Dependencies
+from bot.dispatch.duplicates import Duplicates
 from bot.dispatch.ending import Ending
 from bot.dispatch.execute import Engine
 from bot.dispatch.gate import Gate
@@ -30,6 +31,7 @@ from bot.dispatch.questions import Questions
 from bot.dispatch.rooms import Rooms
 from bot.dispatch.sealing import Sealing
 from bot.dispatch.steps import Steps
+from bot.dispatch.watching import Watching
 from bot.errors import NotConfigured
 from bot.plan import Change, Plan, Progress, Report, Step, Undo, condition, operation
 from bot.policy import Policy
@@ -62,6 +64,7 @@ class Cluster:
         self.trouble: list[Exception] = []
         self.sight: list[Exception | Progress] = []
         self.drained = asyncio.Event()
+        self.calm = asyncio.Event()
         if not path.exists():
             self._write({"replicas": 2, "changes": [], "calls": [], "restarts": []})
 
@@ -116,6 +119,10 @@ class Cluster:
                 raise seen
             return seen
         return Progress(done=self.replicas == replicas, message=f"{self.replicas} of {replicas} ready")
+
+    @condition
+    async def watched(self) -> Progress:
+        return Progress(done=self.calm.is_set(), message="jobs that end fell from 12 to 3 a minute")
 
     @condition
     async def since(self, *, run_began: datetime, step_began: datetime) -> Progress:
@@ -352,17 +359,19 @@ class World:
         dependencies.check(self.catalog)
         self.notices = Notices(self.database, self.outbox, self.catalog, self.policy, alerts_channel="#alerts")
         self.planner = Planner(self.catalog, dependencies, self.policy, Freezes(self.database), deadline=deadline)
-        self.approvals = Approvals(self.database, self.notices, self.policy, reached)
+        ending = Ending(self.database, self.notices)
+        duplicates = Duplicates(self.database, self.planner, ending)
+        self.approvals = Approvals(self.database, self.notices, self.policy, duplicates, reached)
         questions = Questions(self.database, self.planner, self.notices, self.policy)
         operations = Operations({"cluster": self.cluster, "absent": absent})
         steps = Steps(self.database, operations, questions, self.notices, reached, self.clock)
-        ending = Ending(self.database, self.notices)
         self.engine = Engine(name, self.database, steps, ending, reached, self.clock)
         self.noted = Noted(name)
         starter = self.engine if executes else self.noted
         self.gate = Gate(self.database, self.planner, self.approvals, self.notices, starter, reached)
-        again = Again(self.database, self.planner, self.approvals)
-        rooms = Rooms(self.planner, self.approvals, self.gate, again, questions, self.notices, self.clock)
+        again = Again(self.database, self.planner, self.approvals, ending)
+        watching = Watching(self.database, self.planner, ending, self.policy)
+        rooms = Rooms(self.planner, self.approvals, self.gate, again, questions, watching, self.notices, self.clock)
         self.vault = Vault(self.database, SecretStr("a-key"))
         sealing = Sealing(self.catalog, self.vault)
         self.dispatcher = Dispatcher(name, self.database, rooms, self.clock, checkpoint=reached, sealing=sealing)

@@ -23,6 +23,12 @@ from bot.settings import PlatformSettings
 PROJECT = "novapulse"
 IMAGE = "novapulse:test"
 NEEDED = ("dockerd", "docker-compose", "busybox")
+# Where the plugin is there it is what the bot uses and what makes the project, as on a machine that has it.
+HAS_PLUGIN = not subprocess.run(
+    [shutil.which("docker") or "false", "compose", "version"], check=False, capture_output=True
+).returncode
+BY_HAND = ("docker", "compose") if HAS_PLUGIN else ("docker-compose",)
+ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_CONFIG") if name in os.environ}
 # It ends at once when it is told to stop, as a worker without a job does.
 RUN = "trap 'echo bye; exit 0' TERM; echo started $$NAME; while :; do sleep 3600 & wait $$!; done"
 STUBBORN = "trap '' TERM; echo started; while :; do sleep 3600 & wait $$!; done"
@@ -99,9 +105,14 @@ def _make_image(client: APIClient, directory: Path) -> None:
     client.import_image_from_file(str(archive), repository=repository, tag=tag)
 
 
+def named(service: str, number: int) -> str:
+    """Return what Compose calls a container: 1.29 joins with underscores, the plugin with hyphens."""
+    return ("-" if HAS_PLUGIN else "_").join((PROJECT, service, str(number)))
+
+
 @dataclass(frozen=True)
 class World:
-    """A project's directory and its engine; ``docker-compose`` is what a person would use on it."""
+    """A project's directory and its engine; ``compose`` is what a person would use on it."""
 
     engine: str
     directory: Path
@@ -121,9 +132,8 @@ class World:
         self.file.write_text(yaml.safe_dump({"version": "2.4", "services": whole}))
 
     def compose(self, *arguments: str) -> None:
-        environment = {"PATH": os.environ["PATH"], "DOCKER_HOST": self.engine}
-        command = ["docker-compose", "-p", PROJECT, "-f", str(self.file), *arguments]
-        subprocess.run(command, env=environment, check=True, capture_output=True)
+        command = [*BY_HAND, "-p", PROJECT, "-f", str(self.file), *arguments]
+        subprocess.run(command, env={**ENVIRONMENT, "DOCKER_HOST": self.engine}, check=True, capture_output=True)
 
     def client(self) -> APIClient:
         return docker.APIClient(self.engine, version="auto", timeout=30)

@@ -19,7 +19,7 @@ from bot.reply import Level
 from bot.request import Actor, Request
 from bot.settings import RedisSettings
 from commands.restarting_queue.restart import restart
-from tests.docker.conftest import IMAGE, STUBBORN, World
+from tests.docker.conftest import IMAGE, STUBBORN, World, named
 
 UID = "novapulse/worker"
 _Seen = TypeVar("_Seen")
@@ -64,7 +64,7 @@ async def test_a_service_is_read_as_a_deployment(compose: Compose) -> None:
 
 async def test_its_containers_are_its_pods(compose: Compose) -> None:
     pods = await compose.pods("worker")
-    assert sorted(pod.name for pod in pods) == ["novapulse_worker_1", "novapulse_worker_2"]
+    assert sorted(pod.name for pod in pods) == [named("worker", 1), named("worker", 2)]
     assert all(pod.ready and pod.phase == "Running" and pod.restarts == 0 and not pod.waiting for pod in pods)
     ages = [datetime.now(UTC) - pod.started_at for pod in pods if pod.started_at]
     assert len(ages) == 2
@@ -72,7 +72,7 @@ async def test_its_containers_are_its_pods(compose: Compose) -> None:
 
 
 async def test_a_stopped_container_is_wanted_and_not_ready(world: World, compose: Compose) -> None:
-    stop(world, "novapulse_worker_2")
+    stop(world, named("worker", 2))
     found = await compose.deployment("worker")
     assert (found.replicas, found.ready, found.unavailable) == (2, 1, 1)
     rollout = await compose.rollout("worker")
@@ -80,7 +80,7 @@ async def test_a_stopped_container_is_wanted_and_not_ready(world: World, compose
     assert "1 of 2 containers ready" in rollout.message
     assert "keeps no history" in rollout.message
     waiting = {pod.name: pod.waiting for pod in await compose.pods("worker")}
-    assert waiting == {"novapulse_worker_1": "", "novapulse_worker_2": "exited, exit code 0"}
+    assert waiting == {named("worker", 1): "", named("worker", 2): "exited, exit code 0"}
     assert not (await compose.rollout_done("worker")).done
 
 
@@ -111,7 +111,7 @@ async def test_scales_up_and_down_and_leaves_all_others_alone(world: World, comp
 
 
 async def test_scaling_to_the_number_there_is_starts_the_stopped(world: World, compose: Compose) -> None:
-    stop(world, "novapulse_worker_1")
+    stop(world, named("worker", 1))
     assert (await compose.scale("worker", 2))["changed"] is True
     await until(compose, "worker", 2)
 
@@ -153,7 +153,7 @@ async def test_a_fixed_name_is_found_on_the_container_too(world: World, compose:
     world.write(worker={"container_name": "the-one"}, backend={})
     world.compose("up", "-d", "--force-recreate", "worker")
     world.write(worker={}, backend={})
-    for name in ("novapulse_worker_1", "novapulse_worker_2"):
+    for name in (named("worker", 1), named("worker", 2)):
         assert name not in {pod.name for pod in await compose.pods("worker")}
     with pytest.raises(Refused, match="its container has the fixed name the-one"):
         await compose.check_scale("worker", 2)
@@ -178,8 +178,8 @@ async def test_wrong_numbers_and_names_are_refused(compose: Compose) -> None:
 async def test_logs_are_read_from_every_container_within_bounds(world: World, compose: Compose) -> None:
     logs = await eventually(lambda: compose.logs("worker"), lambda logs: all(log.data for log in logs))
     assert {log.pod: (log.data, log.cut) for log in logs} == {
-        "novapulse_worker_1": (b"started worker\n", False),
-        "novapulse_worker_2": (b"started worker\n", False),
+        named("worker", 1): (b"started worker\n", False),
+        named("worker", 2): (b"started worker\n", False),
     }
     world.write(worker={"command": ["sh", "-c", "yes error | head -n 20000; sleep 3600"]}, backend={})
     world.compose("up", "-d", "worker")
@@ -223,8 +223,8 @@ async def test_force_stops_and_starts_exactly_the_containers_that_were_meant(wor
     uids = list(meant.values())
     assert (await pods.replaced("worker", uids, 2)).message == "2 of 2 containers not yet started anew, 0 of 2 ready"
     # One was stopped and not started again before somebody pulled the plug.
-    stop(world, "novapulse_worker_1")
-    done = await pods.delete({**meant, "novapulse_worker_9": "gone"})
+    stop(world, named("worker", 1))
+    done = await pods.delete({**meant, named("worker", 9): "gone"})
     assert done == {"deleted": 2, "message": "2 stopped and started, 1 restarted or gone already"}
     assert (await pods.replaced("worker", uids, 2)).done
     assert (await pods.delete(meant))["deleted"] == 0
@@ -237,13 +237,13 @@ async def test_every_container_is_listed_and_measured(world: World, compose: Com
     pods = ComposePods(compose.project)
     listed = {pod.name: pod for pod in await pods.pods()}
     assert sorted(pod.app for pod in listed.values()) == ["backend", "worker"]
-    worker = listed["novapulse_worker_1"]
+    (worker,) = [pod for pod in listed.values() if pod.app == "worker"]  # which of the two stays is Compose's choice
     assert (worker.state, worker.ready, worker.image) == ("ready", 1, IMAGE)
     assert worker.limits == {"memory": 64.0 * 1024 * 1024, "cpu": 0.5}
-    assert listed["novapulse_backend_1"].limits == {"memory": None, "cpu": None}
+    assert listed[named("backend", 1)].limits == {"memory": None, "cpu": None}
     usage = {found.pod: found for found in await pods.usage()}
     assert usage.keys() == listed.keys()
-    memory = usage["novapulse_worker_1"].memory
+    memory = usage[worker.name].memory
     assert memory
     assert 0 < memory < 64 * 1024 * 1024
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from bot.clients.compose import Compose
 from bot.clients.compose_recent import ComposeChanges
-from tests.docker.conftest import IMAGE, World
+from tests.docker.conftest import IMAGE, World, named
 
 
 async def test_containers_that_were_made_are_seen_with_their_image(compose: Compose) -> None:
     found = await ComposeChanges(compose.project).since(datetime.now(UTC) - timedelta(minutes=10))
     made = sorted(change.what for change in found.found if change.kind == "release")
-    assert made[-1] == f"worker: container novapulse_worker_2 was made from {IMAGE}"
+    assert made[-1] == f"worker: container {named('worker', 2)} was made from {IMAGE}"
     assert (len(made), found.problems) == (3, ())
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from bot.clients.compose import STREAM_LIMIT, Compose
-from tests.docker.conftest import World
+from tests.docker.conftest import World, named
 from tests.docker.test_compose import eventually
 
 BIG = 24 * 1024 * 1024
@@ -71,12 +71,12 @@ async def test_one_that_is_not_read_in_time_says_so_and_holds_up_no_other(compos
 
     logs = await compose.hand_over_logs(
         "worker",
-        lambda name: stuck if name.endswith("_1") else fast.feed,
+        lambda name: stuck if name == named("worker", 1) else fast.feed,
         tail_lines=10,
         since_seconds=600,
         seconds=1.0,
     )
     problems = {log.pod: log.problem for log in logs}
-    assert "1 s" in problems["novapulse_worker_1"]
-    assert (problems["novapulse_worker_2"], fast.lines) == ("", 1)
+    assert "1 s" in problems[named("worker", 1)]
+    assert (problems[named("worker", 2)], fast.lines) == ("", 1)
     never.set()

@@ -37,7 +37,7 @@ async def test_one_in_a_restart_loop_is_never_done(world: World, watching: Compo
     assert not any(told)
     rollout = await watching.rollout("worker")
     assert (rollout.done, rollout.stalled) == (False, True)
-    assert "novapulse_worker_1 was restarted 3 times" in rollout.message
+    assert f"{pod.name} was restarted 3 times" in rollout.message
 
 
 async def test_one_that_stays_up_is_done_after_a_while(world: World, watching: Compose) -> None:

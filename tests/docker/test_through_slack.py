@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from sandbox.slack_page import Message
-from tests.docker.conftest import PROJECT
+from tests.docker.conftest import PROJECT, named
 from tests.docker.conftest import World as Engine
 from tests.docker.test_compose import ids
 from tests.foreign_words import speaks_of_containers
@@ -93,9 +93,9 @@ async def test_force_is_stop_and_start(world: World, project: Engine) -> None:
 
 async def test_what_is_there_is_shown(world: World) -> None:
     answers = [
-        await world.ask("viewer", "/pods", "3 containers, all ready", "novapulse_worker_2", "novapulse_backend_1"),
+        await world.ask("viewer", "/pods", "3 containers, all ready", named("worker", 2), named("backend", 1)),
         await world.ask("viewer", "/rollout-status", "All containers are ready", "keeps no history", "backend"),
-        await world.ask("viewer", "/top-pods", "3 containers use", "novapulse_worker_1"),
+        await world.ask("viewer", "/top-pods", "3 containers use", named("worker", 1)),
     ]
     for answer in answers:
         assert not re.findall(r"(?<!/)\b[Pp]ods?\b", re.sub(r"/\S+", "", text(answer))), text(answer)

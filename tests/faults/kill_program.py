@@ -1,4 +1,7 @@
-"""Lives of the bot that kill themselves with SIGKILL at a named moment: ``[DIRECTORY, NAME, MOMENT, "take-over"?]``."""
+"""Lives of the bot that kill themselves with SIGKILL at a named moment: ``[DIRECTORY, NAME, MOMENT, LIFE?]``.
+
+A life is a whole run, or ``take-over`` for one that others left behind, or ``watch`` for one whose watching is ended.
+"""
 
 import asyncio
 import json
@@ -7,6 +10,7 @@ import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.plan import Step
 from tests.dispatch.world import World, opened
 from tests.faults.forking import Forking
 
@@ -15,10 +19,10 @@ class KilledAt:
     """Kills this process when the moment is reached."""
 
     def __init__(self, moment: str) -> None:
-        self._moment = moment
+        self.moment = moment
 
     async def reached(self, name: str) -> None:
-        if name == self._moment:
+        if name == self.moment:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -40,6 +44,21 @@ async def first_life(world: World, killed: KilledAt) -> None:
     await asyncio.Event().wait()  # the last moments come after the end that others see
 
 
+async def watch(world: World, killed: KilledAt, moment: str) -> None:
+    """Run until only watching is left, and end that; only then it may be killed."""
+    step = Step(title="Watch", kind="wait", operation="cluster.watched", watches=True, interval=0.05)
+    world.moods.extra = (step,)
+    await world.say("/scale 5", id="the-request")
+    stored = await world.plans.of_request("the-request")
+    assert stored is not None
+    await world.click("approve", stored.id)
+    await world.shown(stored.id, "jobs that end fell")
+    killed.moment = moment
+    await world.click("stop_watching", stored.id)
+    await killed.reached("watching ended")
+    await asyncio.Event().wait()
+
+
 async def take_over(world: World) -> None:
     """Live beside others until the run has ended."""
     stored = await world.plans.of_request("the-request")
@@ -49,16 +68,18 @@ async def take_over(world: World) -> None:
         await asyncio.sleep(0.05)
 
 
-async def main(directory: Path, name: str, moment: str, *, taking_over: bool) -> None:
-    killed = KilledAt(moment)
-    clock = later if taking_over else lambda: datetime.now(UTC)
+async def main(directory: Path, name: str, moment: str, life: str = "") -> None:
+    killed = KilledAt("" if life == "watch" else moment)
+    clock = later if life == "take-over" else lambda: datetime.now(UTC)
     async with opened(World(directory, name=name, clock=clock, checkpoint=killed)) as world:
-        await (take_over(world) if taking_over else first_life(world, killed))
+        if life == "watch":
+            await watch(world, killed, moment)
+        await (take_over(world) if life else first_life(world, killed))
 
 
 def live(order: str) -> int:
     directory, name, moment, *more = json.loads(order)
-    asyncio.run(main(Path(directory), name, moment, taking_over=bool(more)))
+    asyncio.run(main(Path(directory), name, moment, *more))
     return 0
 
 

@@ -82,6 +82,23 @@ async def test_after_a_kill_the_run_goes_on_and_repeats_no_finished_step(
         await the_rest_is_right(world, run)
 
 
+@pytest.mark.parametrize(
+    "moment", ["click accepted", "click taken up", "watching ended", "step 4 operated", "before the end"]
+)
+async def test_after_a_kill_a_watching_that_somebody_ended_is_over(lives: Both, tmp_path: Path, moment: str) -> None:
+    assert await live(lives[0], tmp_path, "one", moment, "watch") == -signal.SIGKILL
+    async with opened(World(tmp_path, name="one", clock=lambda: datetime.now(UTC))) as world:
+        run = await go_on(world)
+        assert (run.status, run.outcome) == ("succeeded", "watching ended by Amir Approver")
+        assert [step.status for step in run.steps] == ["done", "done", "done", "skipped"]
+        assert world.cluster.calls == ["scale", "restart"]
+        assert buttons_of(await world.card(run.id)) == ["undo"]
+        assert await world.locks.held() == []
+        await world.tick()
+        clicks = [entry for entry in await world.requests.search(user="U2") if entry.command == "stop_watching"]
+        assert [entry.status for entry in clicks] == ["done"]
+
+
 async def the_rest_is_right(world: World, run: StoredRun) -> None:
     card = await world.card(run.id)
     assert "Done after" in text_of(card)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,7 +55,7 @@ class Desk:
     async def read(self, *observations: Observation, after: timedelta = timedelta()) -> None:
         """Let some time pass, read this, keep it as samples and judge it."""
         self.now += after
-        found = [replace(one, at=self.now) for one in observations]
+        found = [one._replace(at=self.now) for one in observations]
         await self.samples.add([Sample(series_of(one.metric, one.labels), self.now, one.value) for one in found])
         await self.alerting.tick(found, self.now)
 

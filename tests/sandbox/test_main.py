@@ -1,5 +1,4 @@
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -78,13 +77,19 @@ async def test_a_bot_that_was_killed_is_started_again_as_the_sandbox_says(tmp_pa
         pass
     said, _, again = (await lines.get()).partition("Start the bot again with:  ")
     assert said == "Everything else still runs. "
-    python, *rest = again.split()
+    python, _, _, *words = again.split()
     assert python == ".venv/bin/python"
-    second = await processes.start(processes.Program("bot", (sys.executable, *rest), "connected to Slack", {}, ROOT))
-    code, told = await run("status", "--directory", str(tmp_path))
-    assert (code, json.loads(told)["bot"], json.loads(told)["slack_connections"]) == (0, "ended (signal 9)", 1)
-    assert await second.stop(20) == 0
+    code, told = await run(*words)
+    [second] = [pid for pid in children(process.pid) if "serve" in words_of(pid)]
+    assert (code, f"the bot runs as process {second}" in told) == (0, True)
+    assert (await run(*words)) == (1, f"the bot runs already, as process {second}")
+    os.kill(second, signal.SIGKILL)
+    while "the bot ended (signal 9)" not in await lines.get():
+        pass
+    assert (await run(*words))[0] == 0
+    [third] = [pid for pid in children(process.pid) if "serve" in words_of(pid)]
     assert await process.stop(20) == 0
+    assert not alive(third)
 
 
 async def test_faults_load_and_status_from_another_terminal(tmp_path: Path) -> None:
@@ -94,6 +99,8 @@ async def test_faults_load_and_status_from_another_terminal(tmp_path: Path) -> N
     code, told = await run("load", "email", "0", *at)
     assert (code, "nova-email 0" in told) == (0, True)
     assert (await run("load", "fax", "burst", "3", *at))[0] == 1
+    code, told = await run("load", "email", "burst", "1500", *at)
+    assert (code, told.splitlines()[0]) == (0, "added to email: 1,500 jobs")
     code, told = await run("status", *at)
     assert (code, '"mongo-down"' in told) == (0, True)
     assert (await run("up", "--no-bot", *at)) == (1, f"The sandbox did not start: one already runs in {tmp_path}")
@@ -105,6 +112,23 @@ async def test_without_a_sandbox_it_says_how_to_start_one(tmp_path: Path) -> Non
     assert (code, "make sandbox" in told) == (1, True)
 
 
-async def test_a_wrong_fault_shows_all_faults(tmp_path: Path) -> None:
-    code, told = await run("fault", "gremlins", "on", "--directory", str(tmp_path))
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("email", "-5"), "-5 jobs a second there cannot be: it is 0 or more"),
+        (("email", "nan"), "it is 0 or more"),
+        (("report", "0.2", "3000"), "load report burst 3000"),
+        (("email", "burst"), "load email burst 1200"),
+        (("email", "burst", "-5"), "at least 1"),
+        (("email", "much"), "neither a number nor the word burst"),
+    ],
+)
+async def test_what_is_no_load_is_said(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    code, told = await run("load", *words, "--directory", str(tmp_path))
+    assert (code, said in " ".join(told.replace("│", " ").split())) == (2, True), told
+
+
+@pytest.mark.parametrize("words", [(), ("redis-down",), ("gremlins", "on"), ("redis-down", "perhaps")])
+async def test_a_wrong_fault_shows_all_faults(tmp_path: Path, words: tuple[str, ...]) -> None:
+    code, told = await run("fault", *words, "--directory", str(tmp_path))
     assert (code, "poison-jobs" in told) == (2, True)

@@ -42,7 +42,7 @@ async def test_a_second_person_approves_and_what_was_approved_runs_once(world: W
     assert len(world.scaled()) == before + 1
     assert world.sandbox.cluster is not None
     assert len(world.sandbox.cluster.ready_pods("novapulse-worker")) == 4
-    await world.press("second_approver", card, "Approve", "is started already: this click changes nothing")
+    await world.press("second_approver", card, "Approve", "is started already: this changes nothing")
 
 
 async def test_the_undo_is_planned_and_approved_like_any_change(world: World) -> None:
@@ -87,14 +87,14 @@ async def test_denying_needs_a_reason_that_the_card_shows(world: World) -> None:
     card = await world.plan("/scale-workers 3")
     await world.form("approver", lambda: world.click("approver", card, "Deny"))
     await world.submit("approver", reason="   ")
-    assert "Please give a reason" in (await world.field_errors())["argument:reason"]
+    assert "Denying needs a reason" in (await world.field_errors())["argument:reason"]
     await world.submit("approver", reason="<!channel> *not* before noon, token=hunter2")
     denied = await world.becomes(card, "Denied, nothing was changed", "before noon")
     assert labels(denied) == []
     shown = text(denied)
     assert "<!channel>" not in shown
     assert "hunter2" not in shown
-    await world.press("approver", card, "Approve", "is denied already: this click changes nothing")
+    await world.press("approver", card, "Approve", "is denied already: this changes nothing")
 
 
 async def test_the_requester_may_not_deny_nor_a_viewer(world: World) -> None:
@@ -104,7 +104,7 @@ async def test_the_requester_may_not_deny_nor_a_viewer(world: World) -> None:
         await world.press(person, card, "Deny", words)
     assert len(world.page.views) == opened  # nobody writes a reason only to be refused
     await cancel(world, card)
-    await world.press("approver", card, "Deny", "is cancelled already: this click changes nothing")
+    await world.press("approver", card, "Deny", "is cancelled already: this changes nothing")
 
 
 async def test_only_who_asked_cancels(world: World) -> None:
@@ -165,6 +165,8 @@ async def test_breaking_the_glass_is_for_whoever_is_on_call_with_a_reason_and_is
     await world.press("approver", card, "Break glass", needs, "Who may: oncall.")
     await world.form("oncall", lambda: world.click("oncall", card, "Break glass"))
     known = world.shown("novapulse-alerts")
+    await world.submit("oncall", reason="x")
+    assert "at least 10 characters" in (await world.field_errors())["argument:reason"]
     await world.submit("oncall", reason="customers wait, nobody answers")
     words = ("customers wait", "on call at level 1, acts without a second person")
     await world.new("novapulse-alerts", known, "Break glass", *words)

@@ -30,7 +30,7 @@ WRONG = {
     "/scale-workers": ("/scale-workers many", "replicas has to be a whole number", "Usage"),
     "/set-concurrency": ("/set-concurrency 0", "concurrency", "Usage"),
     "/set-env": ("/set-env api 1NAME", "name", "Usage"),
-    "/set-pool-size": ("/set-pool-size 5 20", "At least 20 is more than at most 5."),
+    "/set-pool-size": ("/set-pool-size 5 20", "A pool cannot keep at least 20 connections open and at most 5."),
     "/silence": ("/silence moon 1h --reason test", "“moon” is no matcher"),
     "/step-down-primary": ("/step-down-primary mongo-1", "“mongo-1”", "Usage"),
     "/test-webhook": ("/test-webhook nonsense", "That is no webhook id"),

@@ -20,7 +20,7 @@ ANSWERS = {
     "/morning-checklist": ("viewer", "/morning-checklist", "Since"),
     "/queue-stats": ("viewer", "/queue-stats", "Numbers by the NovaPulse API, checked against Redis."),
     "/rollout-status": ("viewer", "/rollout-status worker", "Image"),
-    "/runbook": ("viewer", "/runbook", "21 more need roles that you do not have"),
+    "/runbook": ("viewer", "/runbook", "20 more need roles that you do not have"),
     "/runs": ("viewer", "/runs", "un"),
     "/scale-workers": ("operator", "/scale-workers 3", "Scale novapulse-worker from 2 to 3"),
     "/cache": ("operator", "/cache keys cache:user:*:profile", "no such keys here"),

@@ -9,12 +9,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sandbox.slack_gate import RESPONSE_URL
 from tests.scenarios.bot import Record
 from tests.scenarios.world import QUIET, UNTESTED, Edit, World, opened, text
 
 # In the loop of the other scenarios: their world must not stand still meanwhile.
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 EVERY_SECOND: Edit = (UNTESTED[1], 'self_test_every = "1s"')
+EVERY_4_SECONDS: Edit = (UNTESTED[1], 'self_test_every = "4s"')  # of which two may pass until a test is overdue
 DEAF = "Slack has not delivered an event of the bot's own"
 PATIENCE = 60.0
 
@@ -76,6 +78,10 @@ def is_deaf(status: int, slack: str) -> bool:
     return status == 503 and slack.startswith(DEAF)
 
 
+def is_overdue(status: int, slack: str) -> bool:
+    return status == 503 and "self-test has not come back within 2 s" in slack
+
+
 def is_replaced_for_deafness(record: Record) -> bool:
     return record["event"] == "the socket is replaced" and "it is deaf" in record["why"]
 
@@ -100,6 +106,29 @@ async def test_a_deaf_socket_is_noticed_said_and_made_anew(tmp_path: Path) -> No
             await health(world, is_well)
         tests = [message for message in world.page.messages("novapulse-alerts") if "still delivers" in text(message)]
         assert len(tests) == 1
+
+
+async def test_what_was_typed_to_a_deaf_socket_is_said_to_be_lost_once(tmp_path: Path) -> None:
+    outside = Outside()
+    edits = (QUIET, EVERY_4_SECONDS)
+    async with outside.listening(), opened(tmp_path, parts={"slack"}, edits=edits, started=False) as world:
+        world.bot.environment["DEADMAN_URL"] = outside.url
+        await world.start()
+        await health(world, is_well)
+        await outside.pinged()
+        known, after = world.shown("novapulse-alerts"), len(world.bot.records)
+        async with world.fault("slack-deaf-socket"):
+            await world.page.command("operator", "ops", "/runbook")
+            await health(world, is_overdue)
+            await world.bot.wait_log(is_replaced_for_deafness, after=after)
+            said = await world.new("novapulse-alerts", known, "Slack delivered nothing from", "Please do it again")
+        assert [call for call in world.calls(RESPONSE_URL) if "/queue-stats" in call.body] == []
+        await world.ask("operator", "/runbook", "/queue-stats")
+        await world.restart()
+        await health(world, is_well)
+        await world.delivered()
+        lost = [one for one in world.page.messages("novapulse-alerts") if "Slack delivered nothing" in text(one)]
+        assert [one["ts"] for one in lost] == [said["ts"]]
 
 
 async def test_over_http_requests_that_do_not_come_are_noticed(tmp_path: Path) -> None:

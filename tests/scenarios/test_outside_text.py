@@ -51,7 +51,7 @@ async def test_what_a_person_typed_is_said_back_harmless(either: World) -> None:
     await world.ask("viewer", "/queue-stats <!channel>", "There is no queue")
     await world.ask("viewer", "/<!channel>", "There is no command")
     await world.ask("operator", "/scale-workers token=hunter2", "That was not understood")
-    await world.ask("viewer", "/queue-stats " + "<@U0ONCALL>" * 400, "not understood")
+    await world.ask("viewer", "/queue-stats " + "<@U0ONCALL>" * 400, "Not found")
     await world.delivered()
     assert_harmless(since(world, number))
     audit = text(await world.ask("approver", "/audit 6", "on record"))

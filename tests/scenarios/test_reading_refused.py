@@ -30,6 +30,7 @@ WRONG = {
     "/changes": ("/changes soon", "“soon” is no time", "30m"),
     "/error-logs": ("/error-logs api soon", "not “soon”", "15m"),
     "/failed-jobs": ("/failed-jobs reprot", "There is no queue “reprot”", "Did you mean report?"),
+    "/freeze": ("/freeze moon", "There is nothing called “moon” to freeze", "all, "),
     "/health": ("/health now", "“now”", "Usage"),
     "/index-stats": ("/index-stats webhooklog", "no such collection", "Did you mean webhooklogs?"),
     "/metrics": (

@@ -131,12 +131,14 @@ async def test_in_a_freeze_nothing_is_planned_and_nothing_approved_before_it_sta
     waits = await world.plan("/scale-workers 3")
     before = len(world.scaled())
     await world.ask("operator", "/freeze workers 30m", "Refused", "freeze:set")
+    await world.ask("approver", "/freeze", "Nothing is frozen", "/freeze all 1h")
     known = world.shown("novapulse-alerts")
     frozen = await world.ask("approver", "/freeze workers 30m", "Done after")
     announced = await world.new(
         "novapulse-alerts", known, "Frozen: changes of workers", "It ends by itself", "/restart"
     )
     await world.ask("operator", "/scale-workers 4", "workers is frozen by approver until", "/freeze off")
+    await world.ask("viewer", "/freeze", "1 freeze is in force", "workers", "by approver since")
     await world.click("approver", waits, "Approve")
     await world.becomes(waits, "nothing was changed", "frozen by approver until")
     assert len(world.scaled()) == before

@@ -13,7 +13,7 @@ from sandbox.ports import free_port
 from schedules.api_watch import api_watch
 from tests.clients.kubernetes_server import PODS, status
 from tests.clients.pretend_api import EMAIL, PASSWORD, wrapped
-from tests.schedules.conftest import NOW, Systems, as_declared, log
+from tests.schedules.conftest import NOW, Systems, api_pod, as_declared, log
 
 TICK = timedelta(seconds=30)
 Found = dict[str, Observation]
@@ -72,7 +72,7 @@ async def test_without_a_sample_the_rate_is_unknown_and_the_log_stands_in(system
     assert "carry no sample" in found["api_error_percent/metrics"].reason
     assert found["api_metrics_readable"].value == 0
     assert found["api_error_percent/log"].value is None
-    assert found["api_error_percent/log"].reason == "the API has no pods"
+    assert found["api_error_percent/log"].reason == "no pod of the API runs"
 
 
 async def test_4xx_entries_of_the_log_do_not_count(systems: Systems) -> None:
@@ -87,6 +87,18 @@ async def test_4xx_entries_of_the_log_do_not_count(systems: Systems) -> None:
         "From the log of 2 pods: 2 of 3 entries are 5xx, those of 4xx left out. Of fewer than 20"
     )
     assert error.summary == "API: share of 5xx entries in its log (its metrics carry no sample)"
+
+
+async def test_a_pod_that_was_evicted_is_asked_for_nothing(systems: Systems) -> None:
+    systems.api_server.answers["/metrics"] = wrapped("# TYPE http_requests_total counter\n")
+    gone = api_pod("api-c")
+    gone["status"] |= {"phase": "Failed", "reason": "Evicted", "containerStatuses": []}
+    systems.kubernetes.answers[f"GET {PODS}"] = {"items": [api_pod("api-a"), gone]}
+    log(systems.kubernetes, "api-a", '\x1b[32minfo\x1b[39m: ok {"timestamp":"x"}\n')
+    error = (await watch(systems))["api_error_percent/log"]
+    assert error.value == 0
+    assert "api-c" not in error.reason
+    assert not [one for one in systems.kubernetes.asked if "/api-c/" in one.path]
 
 
 async def test_an_api_that_cannot_be_read_is_unknown_with_the_reason(systems: Systems) -> None:

@@ -97,12 +97,22 @@ async def test_a_run_that_failed_is_critical_and_says_which_and_why(systems: Sys
         "the run of mongo-backup at 2026-07-01 07:10 UTC (Job mongo-backup-77) failed: "
         "BackoffLimitExceeded: Job has reached the specified backoff limit"
     )
+    title = "Backup of MongoDB: the last run failed; the last good one is 5 h 56 min old"
     assert {name: (alert.severity, alert.summary) for name, alert in seen.firing.items()} == {
-        "backup-failed": ("critical", f"Backup of MongoDB: {said}")
+        "backup-failed": ("critical", title)
     }
+    assert seen.of("backup_ok").reason == f"mongo-backup last succeeded at 2026-07-01 02:04 UTC; {said}"
     line = seen.lines["Backup of MongoDB"]
     assert line.level is Level.CRITICAL
     assert line.value == f"{said}; mongo-backup last succeeded at 2026-07-01 02:04 UTC"
+
+
+async def test_a_run_that_failed_before_any_has_succeeded_says_that(systems: Systems, watch: Watch) -> None:
+    systems.kubernetes.answers[f"GET {JOBS}"] = {"items": [job("mongo-backup-77", failed="2026-07-01T07:10:00Z")]}
+    never = cronjob("mongo-backup") | {"status": {}}
+    systems.kubernetes.answers[f"GET {CRONJOBS}/mongo-backup"] = never
+    alert = (await watch()).firing["backup-failed"]
+    assert alert.summary == "Backup of MongoDB: the last run failed; none has succeeded yet"
 
 
 async def test_no_success_for_longer_than_the_policy_expects_is_said(watch: Watch) -> None:

@@ -297,6 +297,21 @@ async def test_the_logs_of_pods_that_are_younger_than_a_day_are_no_all_clear(cal
     assert (line.level, line.value) == (Level.UNKNOWN, said)
 
 
+async def test_a_pod_that_was_evicted_is_no_trouble_of_todays(calm: Systems, catalog: Catalog) -> None:
+    evicted = api_pod("api-c", restarts=7)
+    evicted["status"] |= {"phase": "Failed", "reason": "Evicted", "containerStatuses": []}
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": "2026-06-25T05:00:00Z"}
+    evicted["status"]["conditions"] = [ready]
+    calm.kubernetes.answers[f"GET {PODS}"] = {"items": [evicted, api_pod("api-a"), api_pod("api-b")]}
+    found = lines(await run(calm, catalog))
+    assert (found["API pods"].level, found["API pods"].value) == (Level.OK, "2 of 2 ready, 0 restarts")
+    gone = "1 pod that ended at 06-25 05:00:00 UTC (Evicted) has no log any more: api-c"
+    said = f"no errors in the last day, 2 pods read; {gone}"
+    assert (found["API error log"].level, found["API error log"].value) == (Level.OK, said)
+    ready["lastTransitionTime"] = "2026-07-01T05:00:00Z"
+    assert lines(await run(calm, catalog))["API error log"].level is Level.UNKNOWN
+
+
 async def test_pods_that_are_missing_or_restarted_are_seen(calm: Systems, catalog: Catalog) -> None:
     calm.kubernetes.answers[f"GET {PODS}"] = {"items": [api_pod("api-a"), api_pod("api-b", ready=False)]}
     line = lines(await run(calm, catalog))["API pods"]

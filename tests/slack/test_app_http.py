@@ -16,6 +16,8 @@ from bot.request import Decision, Request
 from bot.settings import SlackSettings
 from bot.slack.app import EVENTS_PATH, SlackRoom
 from bot.slack.forms import command_form, reason_form
+from bot.slack.self_test import SelfTest
+from bot.stores.database import Database
 from bot.stores.outbox import Outbox
 from tests.slack.declared import CATALOG, FixedPolicy, Remembering, scale_workers
 from tests.slack.stand_in import SlackStandIn
@@ -95,6 +97,28 @@ def submitted(view: dict[str, Any], user: str = "U0OPERATOR", **fields: dict[str
     values = {f"argument:{name}": {"value": field} for name, field in fields.items()}
     shown = view | {"id": "V1", "hash": "h1", "state": {"values": values}}
     return {"type": "view_submission", "user": {"id": user, "name": "olga"}, "view": shown}
+
+
+class Ear(SelfTest):
+    """Counts what it is told of."""
+
+    payloads = 0
+
+    def on_payload(self) -> None:
+        self.payloads += 1
+
+
+async def test_whatever_slack_delivers_is_taken_note_of(
+    bot: Slack, room: SlackRoom, database: Database, outbox: Outbox
+) -> None:
+    stores = (database, outbox)
+    room.self_test = ear = Ear(stores, FixedPolicy(), room.pace, name="one", channel="#alerts", clock=clock)
+    await bot.post(slash("/queue-stats"))
+    await bot.payload(pressed("run", "/queue-stats"))
+    event = {"type": "message", "channel": "C1", "user": "U1", "text": "hello", "ts": "1.1"}
+    await bot.post({"type": "event_callback", "event": event, "event_id": "Ev1"}, as_json=True)
+    await bot.post(slash("/queue-stats"), secret="wrong")
+    assert ear.payloads == 3
 
 
 async def test_a_command_is_recorded_then_acknowledged_then_handled(bot: Slack, dispatcher: Remembering) -> None:

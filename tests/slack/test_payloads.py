@@ -41,6 +41,14 @@ def test_a_slash_command_is_read(prefix: str, typed: str, text: str, expected: t
     assert (request.actor.name, request.channel, request.source) == ("ana", "C1", "slash")
 
 
+def test_somebody_who_is_mentioned_has_the_policys_name() -> None:
+    known = {"U0ONCALL": "Ola On-call"}
+    named = Reader("", lambda user, called: known.get(user, called or user), lambda: NOW)
+    text = "2 <@U0ONCALL> <@U0ONCALL|ola> <@U2|bo> <@U3> see <#C1|ops>"
+    request = named.command(slash("/page", text))
+    assert request.text == "2 <@U0ONCALL|Ola On-call> <@U0ONCALL|Ola On-call> <@U2|bo> <@U3> see <#C1|ops>"
+
+
 def test_the_same_payload_has_the_same_id_and_another_one_has_not() -> None:
     one, two = reader().command(slash("/x")), reader().command(slash("/x"))
     assert one.id == two.id

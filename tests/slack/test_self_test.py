@@ -1,86 +1,12 @@
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.pace import EDIT_BURST, Pace
-from bot.slack.self_test import SelfTest
+from bot.slack.pace import EDIT_BURST
 from bot.stores.database import Database
-from bot.stores.self_tests import SelfTests
-from tests.slack.declared import FixedPolicy
+from tests.slack.hearing import BOT, EVERY, START, Bench
 from tests.slack.stand_in import SlackStandIn
-
-START = datetime(2026, 7, 1, 9, tzinfo=UTC)
-EVERY = timedelta(minutes=1)
-BOT = "U0BOT"
-
-
-@dataclass
-class Clock:
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def seconds(self) -> float:
-        return self.now.timestamp()
-
-
-@dataclass
-class Socket:
-    distrusted: list[str] = field(default_factory=list)
-
-    def distrust(self, why: str) -> None:
-        self.distrusted.append(why)
-
-
-def held(**changed: Any) -> FixedPolicy:
-    policy = FixedPolicy()
-    policy.current = policy.current.model_copy(update=changed)
-    return policy
-
-
-@dataclass
-class Replica:
-    test: SelfTest
-    socket: Socket
-    pace: Pace
-
-    async def hears(self, slack: SlackStandIn, user: str = BOT) -> None:
-        """Deliver Slack's event about the newest edit, which names nobody at its top."""
-        message = {"type": "message", "user": user, "text": slack.messages[-1]["text"]}
-        await self.test.on_message({"event": {"type": "message", "subtype": "message_changed", "message": message}})
-
-
-@dataclass
-class Bench:
-    slack: SlackStandIn
-    client: AsyncWebClient
-    database: Database
-    clock: Clock = field(default_factory=Clock)
-
-    def replica(self, name: str = "one", *, socket: bool = True, **policy: Any) -> Replica:
-        pace, way_in = Pace(self.clock.seconds), Socket()
-        store = SelfTests(self.database)
-        test = SelfTest(store, held(**policy), pace, name=name, channel="#alerts", clock=self.clock)
-        test.connect(self.client, way_in if socket else None, lambda: BOT)
-        return Replica(test, way_in, pace)
-
-    async def minute(self, *replicas: Replica, heard_by: Replica | None = None) -> None:
-        """Let the next minute begin, its test come back to one replica or to none, and half of the minute pass."""
-        self.clock.now = START + ((self.clock.now - START) // EVERY + 1) * EVERY
-        for one in replicas:
-            await one.test.tick(self.clock.now)
-        if heard_by is not None:
-            await heard_by.hears(self.slack)
-        self.clock.now += EVERY * 0.6
-        for one in replicas:
-            await one.test.tick(self.clock.now)
-
-    async def problem(self, replica: Replica) -> str:
-        return await replica.test.problem(self.clock.now)
 
 
 @pytest.fixture
@@ -110,13 +36,46 @@ async def test_three_tests_that_do_not_come_back_make_it_unwell_and_replace_the_
     one = bench.replica()
     await bench.minute(one, heard_by=one)
     for _ in range(3):
-        assert await bench.problem(one) == ""
         assert one.socket.distrusted == []
         await bench.minute(one)
+        assert await bench.problem(one) != ""
     assert "has not delivered an event of the bot's own for 216 s" in await bench.problem(one)
     assert one.socket.distrusted == ["it is deaf: 3 self-tests did not come back"]
     await bench.minute(one, heard_by=one)
     assert await bench.problem(one) == ""
+
+
+async def test_a_test_that_is_overdue_makes_it_unwell_at_once_until_one_comes_back(bench: Bench) -> None:
+    one = bench.replica()
+    await bench.minute(one, heard_by=one)
+    await bench.minute(one)
+    overdue = bench.clock.now.replace(second=30)
+    assert await one.test.problem(overdue - timedelta(seconds=1)) == ""
+    assert await one.test.problem(overdue) == "1 self-test has not come back within 30 s, since 09:02:00 UTC"
+    bench.clock.now = START + 3 * EVERY
+    await one.test.tick(bench.clock.now)
+    assert await bench.problem(one) != ""
+    await one.hears(bench.slack)
+    assert await bench.problem(one) == ""
+
+
+async def test_what_a_process_before_has_heard_proves_nothing_of_this_one(bench: Bench) -> None:
+    before = bench.replica()
+    await bench.minute(before, heard_by=before)
+    bench.clock.now += timedelta(seconds=1)
+    assert "has not delivered an event of the bot's own yet" in await bench.problem(bench.replica())
+
+
+async def test_the_first_test_is_sent_at_once_and_the_next_at_their_moments(bench: Bench) -> None:
+    bench.clock.now += timedelta(seconds=20)
+    one = bench.replica(self_test_every=timedelta(minutes=10))
+    sent = []
+    for _ in range(1200):
+        await one.test.tick(bench.clock.now)
+        sent.append(bench.slack.count("chat.postMessage") + bench.slack.count("chat.update"))
+        bench.clock.now += timedelta(seconds=1)
+    assert [sent.index(number) + 20 for number in (1, 2, 3)] == [20, 600, 1200]
+    assert sent[-1] == 3
 
 
 async def test_where_new_sockets_help_nothing_the_next_one_takes_longer(bench: Bench) -> None:
@@ -212,7 +171,7 @@ async def test_the_replica_that_swallows_its_share_is_found_and_not_the_other(be
     for number in range(8):
         await bench.minute(deaf, well, heard_by=well if number % 2 else None)
     assert await bench.problem(well) == ""
-    assert "4 self-tests have come back to no replica, and none to this one" in await bench.problem(deaf)
+    assert "4 self-tests have not come back" in await bench.problem(deaf)
     assert len(deaf.socket.distrusted) == 1
     assert well.socket.distrusted == []
 

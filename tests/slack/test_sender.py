@@ -7,12 +7,13 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.reply import Button, Buttons, Log, Reply, say
+from bot.slack.calls import SlackTrouble, call, retry_after
 from bot.slack.channels import Channels
 from bot.slack.delivery import Carrier, marker
 from bot.slack.pace import Pace
 from bot.slack.sender import LEASE, Sender
 from bot.stores.database import Database
-from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
+from bot.stores.outbox import ANSWER, CARD, CRITICAL, Delivery, Message, Outbox
 from tests.slack.stand_in import SlackStandIn
 
 
@@ -96,7 +97,7 @@ async def test_urgent_first_and_only_the_newest_version(
 
 
 @pytest.mark.usefixtures("sender")
-@pytest.mark.parametrize("trouble", ["500", "503", "hang", "cut", "invalid_auth", "internal_error"])
+@pytest.mark.parametrize("trouble", ["500", "503", "403", "200", "hang", "cut", "invalid_auth", "internal_error"])
 async def test_trouble_that_passes_is_outlived(outbox: Outbox, slack: SlackStandIn, trouble: str) -> None:
     slack.trouble("chat.postMessage", trouble, trouble)
     done = await delivered(outbox, message())
@@ -152,9 +153,12 @@ async def test_a_lost_answer_does_not_make_a_second_message(outbox: Outbox, slac
 
 
 @pytest.mark.usefixtures("sender")
-async def test_the_search_itself_is_repeated_until_it_answers(outbox: Outbox, slack: SlackStandIn) -> None:
+@pytest.mark.parametrize("troubles", [("500", "cut"), ("429", "invalid_auth", "403")])
+async def test_the_search_itself_is_repeated_until_it_answers(
+    outbox: Outbox, slack: SlackStandIn, troubles: tuple[str, ...]
+) -> None:
     slack.trouble("chat.postMessage", "lose")
-    slack.trouble("conversations.history", "500", "cut")
+    slack.trouble("conversations.history", *troubles)
     await delivered(outbox, message())
     assert len(slack.messages) == 1
 
@@ -192,6 +196,29 @@ async def test_429_is_waited_out_before_the_next_call(outbox: Outbox, slack: Sla
     assert len(slack.messages) == 1
 
 
+async def test_a_call_that_hangs_ends_by_itself_and_nobody_knows_what_it_did() -> None:
+    with pytest.raises(SlackTrouble) as trouble:
+        await call(asyncio.Event().wait(), 0.01)
+    assert (trouble.value.kind, trouble.value.error) == ("doubtful", "no answer within 0.01 s")
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("30", 30), ("0", 1), ("", 1), ("soon", 1), ("inf", 1), ("nan", 1), ("-5", 1)]
+)
+def test_a_wait_that_is_no_number_of_seconds_is_a_second(told: str, seconds: float) -> None:
+    assert retry_after({"Retry-After": told}) == seconds
+
+
+@pytest.mark.usefixtures("sender")
+async def test_429_of_a_response_url_is_waited_out_too(outbox: Outbox, slack: SlackStandIn) -> None:
+    slack.trouble("chat.postMessage", "not_in_channel", "not_in_channel")
+    slack.trouble("hook", "429")
+    done = await delivered(outbox, message(response_url=f"{slack.url}/hook"))
+    assert (done.state, len(slack.responses)) == ("sent", 1)
+    (first, second) = [at for name, at in slack.calls if name == "chat.postMessage"]
+    assert second - first >= 1.0
+
+
 @pytest.mark.usefixtures("sender")
 async def test_429_on_edits_does_not_hold_up_new_messages(outbox: Outbox, slack: SlackStandIn) -> None:
     await delivered(outbox, message())
@@ -224,6 +251,22 @@ async def test_what_a_closed_channel_does_not_take_waits_and_is_visible(
     assert (waiting.error, waiting.sent_version) == (error, 0)
     assert [late.key for late in await outbox.undelivered(now())] == ["reply:1"]
     assert (await delivered(outbox, message("reply:2"))).state == "sent"
+
+
+@pytest.mark.usefixtures("sender")
+@pytest.mark.parametrize("error", ["restricted_action_read_only_channel", "a_word_of_tomorrow", "invalid_blocks"])
+@pytest.mark.parametrize("priority", [CRITICAL, CARD, ANSWER])
+async def test_whatever_slack_has_against_an_alert_it_waits_and_only_an_answer_is_dropped(
+    outbox: Outbox, slack: SlackStandIn, error: str, priority: int
+) -> None:
+    slack.trouble("chat.postMessage", error, error)
+    await outbox.put(message(priority=priority), now())
+    refused = await settled(outbox, states=("due", "dropped"), failed=True)
+    assert (refused.state, refused.error) == ("dropped" if priority == ANSWER else "due", error)
+    if priority < ANSWER:
+        slack.troubles.clear()
+        await outbox.failed(refused, error, retry_at=now(), certain=True)
+        assert (await settled(outbox)).state == "sent"
 
 
 @pytest.mark.usefixtures("sender")
@@ -324,6 +367,56 @@ async def test_stopping_sends_what_is_due_first(outbox: Outbox, client: AsyncWeb
         await outbox.put(message(f"reply:{number}"), now())
     await sender.stop(grace=30)
     assert len(slack.messages) == 3
+
+
+class Held(Carrier):
+    """Remembers in which order it was given what, and carries nothing to the channel C1 before it is let."""
+
+    def __init__(self, outbox: Outbox, client: AsyncWebClient) -> None:
+        super().__init__(outbox, client, Channels(client), clock=now)
+        self.begun: list[str] = []
+        self.let = asyncio.Event()
+
+    async def carry(self, delivery: Delivery) -> None:
+        self.begun.append(delivery.key)
+        if delivery.channel == "C1":
+            await self.let.wait()
+        await super().carry(delivery)
+
+
+async def test_a_channels_messages_go_one_after_the_other_and_hold_up_no_other_channel(
+    outbox: Outbox, client: AsyncWebClient, slack: SlackStandIn
+) -> None:
+    carrier = Held(outbox, client)
+    for number in range(60):  # more than are looked at in one go
+        await outbox.put(message(f"reply:{number}", priority=CARD), now())
+    await outbox.put(message("other:1", channel="C2"), now())
+    sender = Sender(outbox, carrier, Pace(post_burst=100), clock=now)
+    await sender.start(alone=True)
+    await settled(outbox, "other:1")
+    await delivered(outbox, message("other:2", channel="C2"))
+    assert carrier.begun == ["reply:0", "other:1", "other:2"]
+    carrier.let.set()
+    await slack.wait(lambda: len(slack.messages) >= 6)
+    await sender.stop(grace=0)
+    assert [key for key in carrier.begun if key.startswith("reply:")][:4] == [f"reply:{n}" for n in range(4)]
+
+
+async def test_a_card_under_way_is_not_carried_twice_however_often_it_changes(
+    outbox: Outbox, client: AsyncWebClient, slack: SlackStandIn
+) -> None:
+    carrier = Held(outbox, client)
+    sender = Sender(outbox, carrier, Pace(), clock=now)
+    await sender.start(alone=True)
+    await outbox.put(message(), now())
+    await settled(outbox, states=("posting",))
+    await outbox.put(message(title="Changed"), now())
+    await delivered(outbox, message("other:1", channel="C2"))
+    assert carrier.begun == ["reply:1", "other:1"]
+    carrier.let.set()
+    assert (await settled(outbox)).sent_version == 2
+    await sender.stop()
+    assert [header(shown) for shown in slack.messages if shown["channel"] == "C1"] == ["Changed"]
 
 
 class HeldUp(Outbox):

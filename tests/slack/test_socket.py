@@ -112,6 +112,24 @@ async def test_a_connection_counts_once_it_greets(sockets: Sockets) -> None:
     await socket.stop()
 
 
+async def test_its_age_counts_from_its_greeting_and_ends_where_it_is_no_longer_trusted(sockets: Sockets) -> None:
+    clock = Clock()
+    socket = make(sockets, clock)
+    await socket.start()
+    clock.now += 60
+    await greeted(socket)
+    clock.now += 5
+    assert socket.age == 5
+    clock.now += REPLACE_EVERY
+    socket.distrust("it is deaf")
+    assert socket.age == 0
+    await sockets.wait(2)
+    await greeted(socket)
+    clock.now += 1
+    assert socket.age == 1
+    await socket.stop()
+
+
 async def test_a_connection_that_never_greets_is_a_problem_and_is_replaced(sockets: Sockets) -> None:
     sockets.greets_from = 2
     clock = Clock()

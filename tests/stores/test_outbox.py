@@ -95,6 +95,31 @@ async def test_only_one_sender_gets_a_delivery(outbox: Outbox, database: Databas
     assert sorted(claims) == [False, True]
 
 
+async def test_what_has_changed_since_it_was_looked_at_is_not_claimed(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    old = await state(outbox)
+    await outbox.put(message(title="Changed"), NOW)
+    assert not await outbox.posting(old, NOW, until=LEASE)
+
+
+async def test_what_another_sender_has_tried_meanwhile_is_looked_at_again_before_it_is_claimed(outbox: Outbox) -> None:
+    await outbox.put(message(), NOW)
+    untried = await state(outbox)
+    await outbox.failed(await claim(outbox), "no answer", retry_at=NOW, certain=False)
+    assert not await outbox.posting(untried, NOW, until=LEASE), "it would be posted without a look for it"
+
+
+async def test_what_becomes_urgent_while_it_waits_goes_first(outbox: Outbox) -> None:
+    await outbox.put(message("incident:1", priority=CARD), NOW)
+    await outbox.put(message("incident:2", priority=CARD), NOW)
+    await outbox.put(message("incident:3", priority=CARD), NOW)
+    await outbox.put(message("incident:2", "Worse", priority=CRITICAL), LEASE)
+    async with outbox._database.transaction() as connection:
+        worst = [message("incident:3", "Worse", priority=CRITICAL)]
+        await outbox.put_all(worst, LEASE, connection=connection)
+    assert [one.key for one in await outbox.due(LEASE)] == ["incident:2", "incident:3", "incident:1"]
+
+
 async def test_a_delivery_left_in_posting_is_due_when_its_lease_is_over(outbox: Outbox) -> None:
     await outbox.put(message(), NOW)
     await claim(outbox)
@@ -159,10 +184,33 @@ async def test_a_dropped_message_stays_visible_and_a_newer_version_is_tried(outb
 async def test_undelivered_names_what_is_late_and_urgent(outbox: Outbox) -> None:
     await outbox.put(message("incident:old", priority=CRITICAL), NOW)
     await outbox.put(message("incident:new", priority=CRITICAL), NOW + timedelta(minutes=1))
-    await outbox.put(message("reply:old"), NOW)
+    await outbox.put(message("reply:old"), NOW - timedelta(minutes=1))
     late = await outbox.undelivered(NOW)
     assert [delivery.key for delivery in late] == ["incident:old", "reply:old"]
     assert await outbox.count_undelivered(NOW) == {"due": 2, "posting": 0, "dropped": 0}
+
+
+async def test_what_was_never_sent_is_late_however_often_it_has_changed_since(outbox: Outbox) -> None:
+    await outbox.put(message("incident:1"), NOW)
+    await outbox.put(message("incident:1", title="Changed"), NOW + timedelta(minutes=1))
+    assert [delivery.key for delivery in await outbox.undelivered(NOW)] == ["incident:1"]
+    assert await outbox.count_undelivered(NOW) == {"due": 1, "posting": 0, "dropped": 0}
+
+
+async def test_what_changes_while_it_waits_waits_since_its_first_change(outbox: Outbox, database: Database) -> None:
+    minute = timedelta(minutes=1)
+    await outbox.put(message(), NOW)
+    await outbox.sent(await claim(outbox), NOW + minute, channel="C1", ts="1.1")
+    assert await outbox.undelivered(NOW + 9 * minute) == []
+    await outbox.put(message(title="One"), NOW + 2 * minute)
+    async with database.transaction() as connection:
+        await outbox.put_all([message(title="Two")], NOW + 5 * minute, connection=connection)
+    (late,) = await outbox.undelivered(NOW + 2 * minute)
+    assert (late.unsent_since, late.changed_at) == (NOW + 2 * minute, NOW + 5 * minute)
+    assert (await outbox.count_undelivered(NOW + 2 * minute))["due"] == 1
+    await outbox.put(message(title="Three"), NOW + 6 * minute)
+    await outbox.sent(late, NOW + 7 * minute)
+    assert (await state(outbox)).unsent_since == NOW + 7 * minute, "version three; it came while two was carried"
 
 
 async def test_a_rolled_back_transaction_takes_the_message_with_it(outbox: Outbox, database: Database) -> None:
@@ -211,6 +259,14 @@ async def test_a_sender_is_given_what_goes_its_way_only(outbox: Outbox) -> None:
     (mail,) = await outbox.due_via("mail", NOW)
     assert (mail.channel, mail.page, mail.incident) == ("a@b.c", None, "i1")
     assert all(bell.is_set() for bell in outbox.waiting.values())
+
+
+async def test_pages_and_mails_go_by_priority_and_then_by_age(outbox: Outbox) -> None:
+    for minute, (incident, severity) in enumerate((("i1", "warning"), ("i2", "critical"), ("i3", "critical"))):
+        page = page_of("trigger", incident, say("Down"), severity)  # type: ignore[arg-type]
+        await outbox.put(page, NOW + timedelta(minutes=minute))
+    due = await outbox.due_via("pagerduty", NOW + timedelta(hours=1))
+    assert [one.incident for one in due] == ["i2", "i3", "i1"]
 
 
 async def test_a_page_that_is_to_do_something_else_is_a_new_version_though_its_words_are_the_same(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dispatch.world import AMIR, OLGA, SANA, World, buttons_of, opened
+from bot.plan import Step
+from tests.dispatch.world import AMIR, OLGA, SANA, World, buttons_of, opened, until
 
 
 @pytest.fixture
@@ -45,3 +46,30 @@ async def test_a_plan_runs_to_its_end(running: World) -> None:
     assert await running.locks.held() == []
     await running.engine.start(stored.id)
     assert running.cluster.calls == ["scale", "restart"]
+
+
+async def test_the_same_asked_for_at_once_is_one_plan(running: World) -> None:
+    for number in range(5):
+        asked = await asyncio.gather(*(running.say(f"/scale 1{number}", actor) for actor in (OLGA, SANA, AMIR)))
+        made = [plan for plan in [await running.plans.of_request(one) for one in asked] if plan is not None]
+        assert len(made) == 1
+        await running.click("deny", made[0].id, SANA if made[0].requester == AMIR else AMIR, "enough")
+
+
+async def test_who_ends_a_watching_at_the_moment_it_ends_by_itself(running: World) -> None:
+    running.moods.extra = (Step(title="Watch", kind="wait", operation="cluster.watched", watches=True, interval=0.05),)
+    stored = await running.propose("/scale 5")
+    await running.click("approve", stored.id, AMIR)
+    await running.shown(stored.id, "jobs that end fell")
+    running.cluster.calm.set()
+    await asyncio.gather(*(running.click("stop_watching", stored.id, actor) for actor in (OLGA, SANA, AMIR)))
+    run = await running.ended(stored.id)
+    assert run.status == "succeeded"
+    assert {step.status for step in run.steps} <= {"done", "skipped"}
+
+    async def has_noticed() -> bool:
+        return stored.id not in running.engine._active
+
+    await until(has_noticed)
+    assert await running.runs.get(stored.id) == run
+    assert await running.locks.held() == []

@@ -106,8 +106,8 @@ async def test_a_lock_has_one_holder_and_is_released_by_it_only(database: Databa
         assert await locks.take(connection, first) == first
         assert await locks.take(connection, second) == first
         await locks.release(connection, "r2")
-    assert await locks.on(["t"]) == first
-    assert await locks.on(["other"]) is None
+    assert await locks.on(["t"]) == [first]
+    assert await locks.on(["other"]) == []
     async with database.transaction() as connection:
         await locks.release(connection, "r1")
         assert await locks.take(connection, second) == second

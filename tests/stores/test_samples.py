@@ -1,11 +1,15 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.stores.database import Database
-from bot.stores.samples import Sample, Samples, series_of
+from bot.stores.samples import AT_ONCE, Sample, Samples, series_of
 from tests.own_database import with_tables
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -57,8 +61,8 @@ async def test_the_series_of_one_kind_may_go_earlier(samples: Samples) -> None:
     assert len(await samples.series("ab", NOW)) == 1
 
 
-def look(at: datetime, **values: float | None) -> list[Sample]:
-    return [Sample(f"queue/{name}/waiting", at, value) for name, value in values.items()]
+def look(**values: float | None) -> dict[str, float | None]:
+    return {f"queue/{name}/waiting": value for name, value in values.items()}
 
 
 async def values(samples: Samples, name: str, since: datetime = NOW) -> list[tuple[int, float | None]]:
@@ -70,7 +74,7 @@ async def values(samples: Samples, name: str, since: datetime = NOW) -> list[tup
 async def many(samples: Samples, number: int, **more: float | None) -> None:
     """Look at more queues than are all written at every tick, at the tick of this number."""
     at = NOW + number * timedelta(seconds=30)
-    await samples.look(look(at, **{f"q{one}": 0.0 for one in range(1_500)}, **more), at)
+    await samples.look(look(**{f"q{one}": 0.0 for one in range(1_500)}, **more), at)
 
 
 async def test_what_was_not_written_again_is_read_at_every_moment_somebody_looked(samples: Samples) -> None:
@@ -96,6 +100,59 @@ async def test_a_queue_that_nobody_looks_at_any_longer_has_no_more_values(sample
     await many(samples, 3)
     assert await values(samples, "last") == [(0, 5.0), (1, 5.0)]
     assert [number for number, _ in await values(samples, "q1499")] == [0, 1, 2, 3]
+
+
+@contextmanager
+def before_inserting(do: Callable[[list[Any]], None]) -> Iterator[None]:
+    """Call with the rows before many are inserted with one statement."""
+
+    def asked(*words: Any) -> None:
+        if words[2].startswith("INSERT") and words[5]:
+            do(words[3])
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", asked)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", asked)
+
+
+async def test_much_is_written_in_parts_and_others_write_in_between(samples: Samples) -> None:
+    written, begun = list[int](), asyncio.Event()
+
+    def count(rows: list[Any]) -> None:
+        written.append(len(rows))
+        begun.set()
+
+    with before_inserting(count):
+        looking = asyncio.create_task(samples.look({f"queue/{n}/waiting": 0.0 for n in range(3 * AT_ONCE)}, NOW))
+        await begun.wait()
+        await samples.add([Sample("other", NOW, 1.0), Sample("another", NOW, 1.0)])  # not after all of it
+        assert not looking.done()
+        await looking
+    assert written == [AT_ONCE, 2, AT_ONCE, AT_ONCE]  # the last statement says that everything was looked at
+    assert len(await samples.series("queues/looked", NOW)) == 1
+
+
+class _DiskFullError(Exception):
+    pass
+
+
+async def test_what_was_written_only_in_part_is_all_written_at_the_next_look(samples: Samples) -> None:
+    left = {f"queue/{number}/waiting": 0.0 for number in range(2 * AT_ONCE)}
+    await samples.look(left, NOW)
+    parts = list[int]()
+
+    def refuse(rows: list[Any]) -> None:
+        parts.append(len(rows))
+        if len(parts) > 1:
+            raise _DiskFullError
+
+    with before_inserting(refuse), pytest.raises(_DiskFullError):
+        await samples.look(dict.fromkeys(left, 1.0), NOW + timedelta(seconds=30))
+    await samples.look(left, NOW + timedelta(seconds=60))
+    assert await values(samples, str(AT_ONCE - 1)) == [(0, 0.0), (1, 1.0), (2, 0.0)]
+    assert await values(samples, str(2 * AT_ONCE - 1)) == [(0, 0.0), (2, 0.0)]
 
 
 async def test_the_last_known_value_is_found_however_long_ago(samples: Samples) -> None:

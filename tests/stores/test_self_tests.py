@@ -32,16 +32,17 @@ async def test_a_test_that_nobody_heard_is_lost_and_one_that_slack_never_took_is
     for minute in range(2):
         await store.sent(NOW + minute * MINUTE, NOW + minute * MINUTE, PLACE)
     await store.heard(NOW, NOW, "one")
-    assert await store.lost(NOW - MINUTE, NOW + 10 * MINUTE) == 1
-    assert await store.lost(NOW - MINUTE, NOW) == 0
-    assert await store.last_heard() == NOW
+    assert await store.lost(NOW - MINUTE, NOW + 10 * MINUTE) == [NOW + MINUTE]
+    assert await store.lost(NOW - MINUTE, NOW) == []
+    assert await store.last_heard(NOW) == NOW
+    assert await store.last_heard(NOW + MINUTE) is None
 
 
 async def test_a_test_that_comes_twice_was_heard_when_it_came_first(store: SelfTests) -> None:
     await store.claim(NOW, "#alerts")
     await store.heard(NOW, NOW, "one")
     await store.heard(NOW, NOW + MINUTE, "other")
-    assert await store.last_heard() == NOW
+    assert await store.last_heard(NOW) == NOW
 
 
 async def test_the_messages_place_is_remembered_for_its_channel_until_it_is_gone(store: SelfTests) -> None:
@@ -58,5 +59,5 @@ async def test_old_tests_are_forgotten_and_the_place_is_not(store: SelfTests) ->
         await store.claim(NOW + minute * MINUTE, "#alerts")
         await store.sent(NOW + minute * MINUTE, NOW, PLACE)
     await store.claim(NOW + 2 * KEEP, "#alerts")
-    assert await store.lost(NOW - MINUTE, NOW) == 1
+    assert await store.lost(NOW - MINUTE, NOW) == [NOW + MINUTE]
     assert await store.place("#alerts") == PLACE

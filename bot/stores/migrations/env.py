@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from bot.stores import change_tables, oncall_tables, tables  # noqa: F401 - importing them declares the tables
+from bot.stores import change_tables, hearing_tables, oncall_tables, tables  # noqa: F401 - importing them declares the tables
 from bot.stores.columns import metadata
 
 connection = context.config.attributes["connection"]

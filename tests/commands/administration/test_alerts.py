@@ -58,6 +58,18 @@ async def test_what_was_said_this_moment_is_on_its_way_and_nothing_to_wonder_abo
     assert "One of the bot's messages has not arrived" in str(await asked(alert_world))
 
 
+async def test_what_was_said_this_moment_is_no_warning_in_the_list_either(alert_world: AlertWorld) -> None:
+    await alert_world.outbox.put(Message("reply:1", "C1", say("Hello")), alert_world.now)
+    reply = await asked(alert_world, "undelivered")
+    assert (reply.title, reply.level, reply.parts) == ("1 message is on its way, none is late", Level.OK, ())
+    alert_world.now += timedelta(minutes=1)
+    for number in (2, 3):
+        await alert_world.outbox.put(Message(f"reply:{number}", "C1", say("Hello")), alert_world.now)
+    reply = await asked(alert_world, "undelivered")
+    assert (reply.title, reply.level) == ("1 message has not arrived", Level.WARNING)
+    assert "2 more are on their way." in str(reply.parts[-1])
+
+
 async def test_what_has_not_arrived_is_listed_with_where_to_since_when_and_why(alert_world: AlertWorld) -> None:
     assert (await asked(alert_world, "undelivered")).title == "All that was said has arrived"
     body = say("Redis is unreachable", level=Level.CRITICAL)

@@ -8,12 +8,13 @@ from bot.reply import Buttons, Reply
 from bot.request import Actor
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan, Vote
+from bot.stores.runs import Lock, Locks
 from commands.administration.approvals import SHOWN, approvals
 from tests.commands.said import said
 
 
 async def ask(plans: Plans, policy: PolicyFile, actor: Actor, now: datetime) -> Reply:
-    reply = await approvals.handler(plans=plans, policy=policy, actor=actor, now=now)
+    reply = await approvals.handler(plans=plans, locks=Locks(plans._database), policy=policy, actor=actor, now=now)
     assert isinstance(reply, Reply)
     assert reply.private
     return reply
@@ -65,6 +66,28 @@ async def test_an_approved_one_waits_for_its_turn(
     reply = await ask(plans, policy, approver, now)
     assert "Approved by approver, waits for its turn: run abc holds the target." in said(reply)
     assert buttons(reply) == []
+
+
+async def test_why_it_waits_ends_with_one_full_stop_and_who_started_it_is_said(
+    database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    alone = replace(stored_plan, status="approved", reason="It starts when that has ended.", break_glass=True)
+    nobody = replace(alone, id="another", request_id="r2", needed=0, break_glass=False)
+    await add(database, plans, alone, nobody)
+    shown = said(await ask(plans, policy, approver, now))
+    assert "Started alone, waits for its turn: It starts when that has ended. " in shown
+    assert "Needs no approval, waits for its turn: It starts when that has ended. " in shown
+
+
+async def test_a_run_for_the_same_target_is_named(
+    database: Database, plans: Plans, policy: PolicyFile, approver: Actor, now: datetime, stored_plan: StoredPlan
+) -> None:
+    await add(database, plans, stored_plan)
+    assert "has not ended" not in said(await ask(plans, policy, approver, now))
+    async with database.transaction() as connection:
+        await Locks(database).take(connection, Lock(stored_plan.plan.target, "m4w2", "/scale-workers 3", now))
+    shown = said(await ask(plans, policy, approver, now))
+    assert "A run for the same target has not ended: m4w2. The plan's card says what that means." in shown
 
 
 async def test_what_has_expired_or_ended_is_left_out(

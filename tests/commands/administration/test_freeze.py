@@ -8,15 +8,19 @@ import pytest
 
 from bot.catalog import Catalog
 from bot.dispatch.operations import Operations
+from bot.dispatch.parse import bind, parse
 from bot.errors import UsageError, UserError
 from bot.plan import Plan
+from bot.reply import Level, Reply
 from bot.request import Actor, Request
 from bot.stores.database import Database
 from bot.stores.freezes import Freezes
 from bot.stores.runs import Runs
 from commands.administration.freeze import freeze
+from tests.commands.said import said
 
 Ask = Callable[..., Awaitable[Plan]]
+Look = Callable[[], Awaitable[Reply]]
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def freezes(database: Database) -> Freezes:
 @pytest.fixture
 def ask(freezes: Freezes, runs: Runs, catalog: Catalog, approver: Actor, now: datetime) -> Ask:
     async def asked(*arguments: str, **more: Any) -> Plan:
-        values = {"scope": "all", "duration": "1h"} | dict(zip(("scope", "duration"), arguments, strict=False))
+        values = {"scope": "", "duration": ""} | dict(zip(("scope", "duration"), arguments, strict=False))
         request = Request(id=more.get("id", "r1"), actor=approver, command="/freeze", received_at=now)
         at = more.get("at", now)
         plan = await freeze.handler(**values, freezes=freezes, runs=runs, catalog=catalog, request=request, now=at)
@@ -37,6 +41,18 @@ def ask(freezes: Freezes, runs: Runs, catalog: Catalog, approver: Actor, now: da
     return asked
 
 
+@pytest.fixture
+def look(freezes: Freezes, runs: Runs, catalog: Catalog, approver: Actor, now: datetime) -> Look:
+    async def looked() -> Reply:
+        request = Request(id="r0", actor=approver, command="/freeze", received_at=now)
+        given = bind(freeze, parse(freeze, ""))
+        reply = await freeze.handler(**given, freezes=freezes, runs=runs, catalog=catalog, request=request, now=now)
+        assert isinstance(reply, Reply)
+        return reply
+
+    return looked
+
+
 async def carried_out(plan: Plan, freezes: Freezes) -> None:
     operations = Operations({"freezes": freezes})
     for step in plan.steps:
@@ -44,7 +60,7 @@ async def carried_out(plan: Plan, freezes: Freezes) -> None:
 
 
 async def test_everything_for_an_hour(ask: Ask, freezes: Freezes, now: datetime) -> None:
-    plan = await ask()
+    plan = await ask("all")
     assert plan.title == "Freeze every changing command for 1 h"
     assert plan.changes[0].after == "refused until 2026-07-01 10:00 UTC, by approver"
     assert await freezes.in_force(now) == []
@@ -57,6 +73,8 @@ async def test_everything_for_an_hour(ask: Ask, freezes: Freezes, now: datetime)
     ("arguments", "title"),
     [
         (("2h",), "Freeze every changing command for 2 h"),
+        (("all", "2h"), "Freeze every changing command for 2 h"),
+        (("", "2h"), "Freeze every changing command for 2 h"),
         (("workers", "30m"), "Freeze changing commands of workers for 30 min"),
         (("Workers",), "Freeze changing commands of workers for 1 h"),
     ],
@@ -71,7 +89,28 @@ async def test_a_scope_says_which_commands_it_refuses_and_which_it_does_not(ask:
     assert refused == "Refused: /scale-workers, /set-concurrency"
     assert {"/restart", "/rollback", "/force-restart-workers", "/clear-failed"} <= set(allowed.split(", "))
     assert not {"/silence", "/freeze", "/scale-workers"} & set(allowed.split(", "))
-    assert len((await ask()).blast_radius) == 1
+    assert len((await ask("all")).blast_radius) == 1
+
+
+async def test_the_bare_command_freezes_nothing_and_says_how(look: Look, freezes: Freezes, now: datetime) -> None:
+    reply = await look()
+    assert (reply.title, reply.level) == ("Nothing is frozen", Level.OK)
+    assert "/freeze all 1h" in said(reply)
+    assert "What can be frozen: all, " in said(reply)
+    assert await freezes.in_force(now) == []
+
+
+async def test_the_bare_command_shows_what_is_frozen_by_whom_and_until_when(
+    look: Look, ask: Ask, freezes: Freezes
+) -> None:
+    await carried_out(await ask("workers", "2h"), freezes)
+    reply = await look()
+    assert (reply.title, reply.level) == ("1 freeze is in force", Level.WARNING)
+    assert "workers" in said(reply).splitlines()
+    assert "by approver since 2026-07-01 09:00 UTC, until 2026-07-01 11:00 UTC (2 h from now)" in said(reply)
+    assert "/freeze off" in said(reply)
+    await carried_out(await ask("all", id="r2"), freezes)
+    assert (await look()).title == "2 freezes are in force"
 
 
 async def test_planned_again_a_little_later_it_is_the_same(ask: Ask, now: datetime) -> None:
@@ -80,7 +119,7 @@ async def test_planned_again_a_little_later_it_is_the_same(ask: Ask, now: dateti
 
 
 async def test_a_second_one_says_what_it_replaces(ask: Ask, freezes: Freezes, now: datetime) -> None:
-    await carried_out(await ask(), freezes)
+    await carried_out(await ask("all"), freezes)
     plan = await ask("4h", id="r2")
     assert plan.changes[0].before == "refused until 2026-07-01 10:00 UTC, by approver"
     await carried_out(plan, freezes)
@@ -112,7 +151,7 @@ async def test_undo_lifts_this_freeze_and_no_other(ask: Ask, freezes: Freezes) -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "words"),
     [
         (("workrs",), "nothing called “workrs” to freeze: there are all, "),
         (("workers", "soon"), "such as 30m, 4h or 2d"),
@@ -121,8 +160,8 @@ async def test_undo_lifts_this_freeze_and_no_other(ask: Ask, freezes: Freezes) -
         (("9999999999999d",), "at most 14d"),
     ],
 )
-async def test_bad_input(ask: Ask, arguments: tuple[str, ...], said: str) -> None:
-    with pytest.raises(UsageError, match="^.*" + said) as raised:
+async def test_bad_input(ask: Ask, arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(UsageError, match="^.*" + words) as raised:
         await ask(*arguments)
     if "workrs" in arguments:
         assert raised.value.nearest == "workers"

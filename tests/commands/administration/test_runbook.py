@@ -25,7 +25,7 @@ async def test_only_what_this_person_may_run(
     assert "/queue-stats [queue]" in shown
     assert "/scale-workers" not in shown
     assert "more need roles that you do not have." in shown
-    assert "2 more need roles that you do not have." in said(await ask(catalog, policy, operator))
+    assert "1 more needs a role that you do not have." in said(await ask(catalog, policy, operator))
     assert "/scale-workers <replicas>" in said(await ask(catalog, policy, operator))
     everything = said(await ask(catalog, policy, approver))
     assert all(command.usage in everything for command in catalog.commands.values())

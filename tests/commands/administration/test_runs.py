@@ -76,8 +76,8 @@ async def test_a_plan_that_never_ran_says_how_it_ended(
     database: Database, runs: Runs, plans: Plans, now: datetime, stored_plan: StoredPlan
 ) -> None:
     async with database.transaction() as connection:
-        await plans.add(connection, replace(stored_plan, status="denied", reason="not now"))
-    with pytest.raises(UserError, match="has not run: it is denied, not now"):
+        await plans.add(connection, replace(stored_plan, status="denied", reason="Not now."))
+    with pytest.raises(UserError, match=r"has not run: it is denied, Not now\.$"):
         await ask(runs, plans, now, stored_plan.id)
 
 

@@ -1,6 +1,7 @@
 """What the commands that change failed jobs need, and a way to run their plans."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,8 +16,10 @@ from bot.request import Actor, Request
 from bot.settings import RedisSettings
 from bot.stores.archive import Archive
 from bot.stores.database import Database
+from bot.stores.plans import Plans, StoredPlan
 
 Run = Callable[[Plan], Awaitable[list[str]]]
+Keep = Callable[[Plan], Awaitable[None]]
 
 
 @pytest.fixture
@@ -51,12 +54,23 @@ def run(changes: QueueChanges) -> Run:
 
 
 @pytest.fixture
-async def ages(raw: Redis, now: datetime) -> Callable[..., Awaitable[None]]:
-    """Write failed jobs of a queue, each so many minutes old, with its reason and name."""
+def keep(plans: Plans, database: Database, stored_plan: StoredPlan) -> Keep:
+    """Put a plan on record as the one that the request led to."""
 
-    async def filled(queue: str, *jobs: tuple[float, str, str]) -> None:
+    async def kept(plan: Plan) -> None:
+        async with database.transaction() as connection:
+            assert await plans.add(connection, replace(stored_plan, plan=plan))
+
+    return kept
+
+
+@pytest.fixture
+async def ages(raw: Redis, now: datetime) -> Callable[..., Awaitable[None]]:
+    """Write failed jobs of a queue, each so many minutes old, with its reason and name; ``first`` is an id."""
+
+    async def filled(queue: str, *jobs: tuple[float, str, str], first: int = 1) -> None:
         key = f"bull:nova-{queue}"
-        for number, (minutes, reason, name) in enumerate(jobs, 1):
+        for number, (minutes, reason, name) in enumerate(jobs, first):
             at = (now - timedelta(minutes=minutes)).timestamp() * 1000
             await raw.zadd(f"{key}:failed", {str(number): at})
             await raw.hset(f"{key}:{number}", mapping={"name": name, "failedReason": reason, "finishedOn": int(at)})

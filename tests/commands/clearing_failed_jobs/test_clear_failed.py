@@ -15,18 +15,21 @@ from bot.request import Request
 from bot.settings import RedisSettings
 from bot.stores.archive import Archive
 from bot.stores.database import Database
+from bot.stores.plans import Plans
 from commands.clearing_failed_jobs.clear_failed import clear_failed
 
 Ages = Callable[..., Awaitable[None]]
 Ask = Callable[..., Awaitable[Plan]]
 Run = Callable[[Plan], Awaitable[list[str]]]
+Keep = Callable[[Plan], Awaitable[None]]
 TWO = ((5, "it broke 1", "sendEmail"), (90, "it broke 2", "sendEmail"))
 
 
 @pytest.fixture
-def ask(queues: Queues, changes: QueueChanges, archive: Archive, request_: Request, now: datetime) -> Ask:
+def ask(queues: Queues, changes: QueueChanges, archive: Archive, plans: Plans, request_: Request, now: datetime) -> Ask:
     async def asked(queue: str = "", **other: Any) -> Plan:
-        needed = {"queues": queues, "changes": changes, "archive": archive, "request": request_, "now": now}
+        needed = {"queues": queues, "changes": changes, "archive": archive, "plans": plans}
+        needed |= {"request": request_, "now": now}
         plan = await clear_failed.handler(queue, **needed | other)
         assert isinstance(plan, Plan)
         return plan
@@ -35,20 +38,21 @@ def ask(queues: Queues, changes: QueueChanges, archive: Archive, request_: Reque
 
 
 async def test_the_plan_says_what_goes_and_how_it_comes_back(ask: Ask, ages: Ages) -> None:
-    await ages("email", *TWO, (-5, "later", "sendEmail"))
+    await ages("email", *TWO)
     plan = await ask("email")
     assert plan.title == "Clear 2 failed jobs of email"
     (change,) = plan.changes
-    assert change.what == "email: failed up to 2026-07-01 09:00:00 UTC"
-    assert plan.notes[0] == "email: 2 of 3 failed jobs, from 2026-07-01 07:30 to 2026-07-01 08:55 UTC"
+    assert change.what == "email: failed up to 2026-07-01 08:55:00 UTC"
+    assert plan.notes[0] == "email: 2 of 2 failed jobs, from 2026-07-01 07:30 to 2026-07-01 08:55 UTC"
     assert plan.undo is not None
     assert plan.undo.arguments == {"restore": plan.facts["archive"]}
     assert (await ask("email")).digest("/clear-failed", {}) == plan.digest("/clear-failed", {})
 
 
 async def test_its_undo_brings_everything_back(ask: Ask, ages: Ages, run: Run, raw: Redis) -> None:
-    await ages("email", *TWO, (-5, "later", "sendEmail"))
+    await ages("email", *TWO)
     plan = await ask("email")
+    await ages("email", (-5, "later", "sendEmail"), first=3)
     name = plan.facts["archive"]
     assert await run(plan) == [f"2 jobs removed, kept for 7 days as archive {name}"]
     assert await raw.zrange("bull:nova-email:failed", 0, -1) == ["3"]
@@ -63,8 +67,9 @@ async def test_its_undo_brings_everything_back(ask: Ask, ages: Ages, run: Run, r
 
 
 async def test_without_an_archive_they_are_gone_for_good(ask: Ask, ages: Ages, run: Run, raw: Redis) -> None:
-    await ages("email", *TWO, (-5, "later", "sendEmail"))
+    await ages("email", *TWO)
     plan = await ask("email", no_archive=True)
+    await ages("email", (-5, "later", "sendEmail"), first=3)
     assert (plan.title, plan.undo) == ("Clear 2 failed jobs of email for good", None)
     assert plan.no_undo == "No copy is kept."
     assert await run(plan) == ["2 jobs removed, none of them kept"]
@@ -154,12 +159,50 @@ async def test_what_is_meant_is_found_among_very_many(ask: Ask, ages: Ages, run:
     assert await raw.zcard("bull:nova-email:failed") == 10_500
 
 
-async def test_nothing_to_clear_is_said(ask: Ask, ages: Ages) -> None:
+async def test_nothing_to_clear_is_said(ask: Ask, ages: Ages, keep: Keep, raw: Redis) -> None:
     with pytest.raises(UserError, match="No job has failed in email"):
         await ask("email")
-    await ages("email", (-5, "later", "sendEmail"))
-    with pytest.raises(UserError, match="before this was asked; 1 did since"):
+    await ages("email", *TWO)
+    await keep(await ask("email"))
+    await raw.delete("bull:nova-email:failed")
+    await ages("email", (-5, "later", "sendEmail"), first=3)
+    with pytest.raises(UserError, match="None of the jobs that this meant is left in email; 1 failed since"):
         await ask("email")
+
+
+@pytest.mark.parametrize("ahead", [-7, 0, 7])
+@pytest.mark.parametrize("chosen", [{}, {"job": "sendEmail"}, {"older_than": "1m"}, {"no_archive": True}])
+async def test_only_what_was_counted_goes_whatever_the_workers_clock_says(
+    ask: Ask, ages: Ages, run: Run, raw: Redis, ahead: int, chosen: dict[str, Any]
+) -> None:
+    older = [(minutes + 9 - ahead, reason, name) for minutes, reason, name in TWO]
+    await ages("email", *older)
+    plan = await ask("email", **chosen)
+    assert plan.title.startswith("Clear 2 failed jobs of email")
+    await ages("email", (-0.1 - ahead, "later", "sendEmail"), first=3)
+    await run(plan)
+    assert await raw.zrange("bull:nova-email:failed", 0, -1) == ["3"]
+
+
+async def test_a_clock_that_is_ahead_is_said(ask: Ask, ages: Ages) -> None:
+    await ages("email", *TWO, (-7, "from a clock that is ahead", "sendEmail"))
+    plan = await ask("email")
+    assert plan.title == "Clear 3 failed jobs of email"
+    assert plan.warnings[0].startswith("email: the newest failure is dated 7 min after this was asked. A clock is wro")
+
+
+async def test_planned_again_the_same_is_meant_and_no_queue_besides(
+    ask: Ask, ages: Ages, keep: Keep, raw: Redis
+) -> None:
+    await ages("email", *TWO)
+    plan = await ask("all", no_archive=True)
+    await keep(plan)
+    await ages("email", (-5, "later", "sendEmail"), first=3)
+    await ages("report", *TWO)
+    await raw.zrem("bull:nova-email:failed", "1")  # the newest of those that were counted
+    again = await ask("all", no_archive=True)
+    assert (again.title, again.facts, again.steps) == ("Clear 1 failed job of email for good", plan.facts, plan.steps)
+    assert again.digest("/clear-failed", {}) == plan.digest("/clear-failed", {})
 
 
 async def test_plain_lists_go_as_a_whole(ask: Ask, run: Run, raw: Redis) -> None:

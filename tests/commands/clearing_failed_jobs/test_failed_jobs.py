@@ -11,7 +11,7 @@ from bot.catalog import Catalog
 from bot.clients.api import NovaPulseApi
 from bot.clients.queue_changes import QueueChanges
 from bot.clients.queues import Queues
-from bot.errors import UsageError, UserError
+from bot.errors import Incomplete, UsageError, UserError
 from bot.next_steps import next_steps
 from bot.plan import Plan
 from bot.policy_file import PolicyFile
@@ -19,6 +19,7 @@ from bot.reply import Buttons, Code, Level, Log, Reply, Text, When
 from bot.request import Request
 from bot.slack.blocks import render
 from bot.slack.limits import problems
+from bot.stores.plans import Plans
 from bot.stores.samples import Sample, Samples
 from commands.clearing_failed_jobs.failed_jobs import failed_jobs
 from commands.clearing_failed_jobs.retry_failed import retry_failed
@@ -103,13 +104,25 @@ async def test_no_failed_jobs(ask: Ask) -> None:
     assert line(reply, "report").value == "0 failed"
 
 
-async def test_a_thousand_are_a_thousand_or_more_and_the_policy_judges(ask: Ask, raw: Redis) -> None:
+async def test_as_many_as_are_kept_may_be_more(ask: Ask, raw: Redis) -> None:
+    await fill(raw, ["it broke"] * 1000)
+    reply = await ask("email")
+    assert reply.title == "1,000 or more failed jobs in email"
+    said_of = line(reply, "email").value
+    assert said_of.startswith("1,000 or more failed (the newest 1,000 are kept, older ones are dropped) · ")
+    await raw.hset("bull:nova-email:1000", "opts", '{"removeOnFail":{"count":5000}}')
+    assert line(await ask("email"), "email").value.startswith("1,000 failed · "), "the newest says that more are kept"
+    await raw.hset("bull:nova-email:1000", "opts", '{"removeOnFail":100}')
+    assert "1,000 failed (the next failure drops the oldest: 100 are kept)" in line(await ask("email"), "email").value
+
+
+async def test_more_than_workers_keep_are_counted_and_the_policy_judges(ask: Ask, raw: Redis) -> None:
     await fill(raw, ["it broke"] * 1005)
     await fill(raw, ["it broke too"] * 101, "nova-report")
     reply = await ask()
-    assert (reply.title, reply.level) == ("1,106 or more failed jobs in all 4 queues", Level.CRITICAL)
+    assert (reply.title, reply.level) == ("1,106 failed jobs in all 4 queues", Level.CRITICAL)
     assert line(reply, "email").value == (
-        "1,005 or more failed (workers keep no more) · 1 kind of error · only the newest 1,000 of them were looked at"
+        "1,005 failed · 1 kind of error · only the newest 1,000 of them were looked at"
     )
     assert (line(reply, "report").level, line(reply, "webhook").level) == (Level.WARNING, Level.OK)
     assert texts(reply)[0].startswith("1,000x it broke\nemail")
@@ -118,7 +131,7 @@ async def test_a_thousand_are_a_thousand_or_more_and_the_policy_judges(ask: Ask,
 
 
 async def test_what_is_counted_is_what_the_plans_count(
-    ask: Ask, raw: Redis, queues: Queues, changes: QueueChanges, request_: Request
+    ask: Ask, raw: Redis, queues: Queues, changes: QueueChanges, plans: Plans, request_: Request
 ) -> None:
     reasons = [f"{kind} after {number} ms" for number in range(20) for kind in ("Timeout", "Refused")[: 1 + number % 2]]
     await fill(raw, [*reasons, "x" * 100_000, "token=hunter2 for jane@example.org", ""])
@@ -127,7 +140,9 @@ async def test_what_is_counted_is_what_the_plans_count(
     counted = {span.text: _word(spans[0]) for spans in shown for span in spans if isinstance(span, Code)}
     assert sorted(counted.values()) == ["10x", "1x", "1x", "1x", "20x"]
     for cluster, count in counted.items():
-        plan = await retry_failed.handler("email", cluster=cluster, queues=queues, changes=changes, request=request_)
+        plan = await retry_failed.handler(
+            "email", cluster=cluster, queues=queues, changes=changes, plans=plans, request=request_
+        )
         assert isinstance(plan, Plan)
         assert plan.notes[0].startswith(f"email: {count.strip('x ')} of 33 failed jobs")
 
@@ -293,3 +308,9 @@ async def test_plain_lists_and_missing_queues_have_no_single_jobs(ask: Ask, raw:
         await ask("email", "1")
     with pytest.raises(UserError, match="The job is unknown"):
         await ask("webhook", "1")
+
+
+@pytest.mark.parametrize("queue", ["", "all", "email,webhook"])
+async def test_a_job_is_looked_for_in_the_queue_that_is_said(ask: Ask, queue: str) -> None:
+    with pytest.raises(Incomplete, match="Say in which queue the job is: email, webhook"):
+        await ask(queue, "1042")

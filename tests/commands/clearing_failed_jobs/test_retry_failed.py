@@ -12,6 +12,7 @@ from bot.clients.queues import Queues
 from bot.errors import Refused, UsageError, UserError
 from bot.plan import Plan
 from bot.request import Request
+from bot.stores.plans import Plans
 from commands.clearing_failed_jobs.retry_failed import retry_failed
 from tests.servers import NodeQueues
 
@@ -22,10 +23,10 @@ TWO = ((5, "it broke 1", "sendEmail"), (90, "it broke 2", "sendEmail"))
 
 
 @pytest.fixture
-def ask(queues: Queues, changes: QueueChanges, request_: Request) -> Ask:
+def ask(queues: Queues, changes: QueueChanges, plans: Plans, request_: Request) -> Ask:
     async def asked(queue: str, **other: Any) -> Plan:
         plan = await retry_failed.handler(
-            queue, **{"pause": 0, "queues": queues, "changes": changes, "request": request_, **other}
+            queue, **{"pause": 0, "queues": queues, "changes": changes, "plans": plans, "request": request_, **other}
         )
         assert isinstance(plan, Plan)
         return plan
@@ -34,7 +35,7 @@ def ask(queues: Queues, changes: QueueChanges, request_: Request) -> Ask:
 
 
 async def test_the_plan_says_what_happens(ask: Ask, ages: Ages) -> None:
-    await ages("email", *TWO, (-5, "later", "sendEmail"))
+    await ages("email", *TWO)
     plan = await ask("email", wave=50, pause=10)
     assert plan.title == "Retry 2 failed jobs of email"
     assert "50 at once with 10 s between" in plan.blast_radius[0]
@@ -72,9 +73,23 @@ async def test_waves_count_the_jobs_that_are_meant_and_not_those_looked_at(ask: 
 
 
 async def test_the_oldest_wait_first_and_later_ones_stay(ask: Ask, ages: Ages, run: Run, raw: Redis) -> None:
-    await ages("email", *TWO, (-5, "later", "sendEmail"))
-    assert await run(await ask("email")) == ["2 jobs wait again"]
+    await ages("email", *TWO)
+    plan = await ask("email")
+    await ages("email", (-5, "later", "sendEmail"), first=3)
+    assert await run(plan) == ["2 jobs wait again"]
     assert await raw.lrange("bull:nova-email:wait", 0, -1) == ["1", "2"]
+    assert await raw.zrange("bull:nova-email:failed", 0, -1) == ["3"]
+
+
+@pytest.mark.parametrize("ahead", [-7, 0, 7])
+async def test_a_clock_of_the_workers_that_is_wrong_retries_no_other_jobs(
+    ask: Ask, ages: Ages, run: Run, raw: Redis, ahead: int
+) -> None:
+    await ages("email", *((minutes - ahead, reason, name) for minutes, reason, name in TWO))
+    plan = await ask("email")
+    assert plan.title == "Retry 2 failed jobs of email"
+    await ages("email", (-0.1 - ahead, "later", "sendEmail"), first=3)
+    assert await run(plan) == ["2 jobs wait again"]
     assert await raw.zrange("bull:nova-email:failed", 0, -1) == ["3"]
 
 

@@ -189,9 +189,13 @@ def ask_after(ask: Ask, kubernetes: KubernetesServer) -> Ask:
     """Ask after worker-a was restarted, with a log ``before`` that."""
 
     async def asked(
-        before: str | web.Response, at: str = "2026-07-01T08:55:00Z", now: str = FINE, **more: Any
+        before: str | web.Response,
+        at: str = "2026-07-01T08:55:00Z",
+        now: str = FINE,
+        pods: list[dict[str, Any]] | None = None,
+        **more: Any,
     ) -> Reply:
-        given = {"items": [restarted("worker-a", at, **more), steady("worker-b")]}
+        given = {"items": pods or [restarted("worker-a", at, **more), steady("worker-b")]}
         kubernetes.answers |= {f"GET {PODS}": given, LOG.format("a"): logs(now, before)}
         kubernetes.answers[LOG.format("b")] = web.Response(text=FINE)
         return await ask()
@@ -243,13 +247,92 @@ async def test_a_container_that_waits_for_its_restart_is_not_read_twice(
     assert not [one for one in kubernetes.asked if "previous" in one.query]
 
 
-async def test_pods_that_are_younger_than_the_time_asked_for_say_so(ask: Ask, kubernetes: KubernetesServer) -> None:
+async def test_pods_that_are_younger_than_the_time_asked_for_are_well_since_then(
+    ask: Ask, kubernetes: KubernetesServer
+) -> None:
     young = steady("worker-a", "2026-07-01T08:50:00Z")
     kubernetes.answers |= {f"GET {PODS}": {"items": [young]}, LOG.format("a"): web.Response(text=FINE)}
     reply = await ask()
-    assert reply.title == "novapulse-api: no error since 07-01 08:50:00 UTC, when the oldest pod started"
+    assert (reply.title, reply.level) == (
+        "novapulse-api: no error since the pods started at 07-01 08:50:00 UTC",
+        Level.OK,
+    )
+    assert "Started since: worker-a (07-01 08:50:00 UTC); what pods wrote that are gone is not known" in said(reply)
+
+
+async def test_young_pods_that_crashed_are_not_well(ask_after: Ask) -> None:
+    crashed = restarted("worker-a", "2026-07-01T08:55:00Z", reason="Error")
+    crashed["status"]["startTime"] = "2026-07-01T08:50:00Z"
+    reply = await ask_after(NOT_FOUND, pods=[crashed])
+    assert reply.title == "novapulse-api: no error since the pods started at 07-01 08:50:00 UTC"
+    assert reply.level is Level.WARNING
+    del crashed["status"]["containerStatuses"][1]["lastState"]
+    reply = await ask_after(NOT_FOUND, pods=[crashed])
     assert reply.level is Level.UNKNOWN
-    assert "Started since: worker-a (07-01 08:50:00 UTC); what pods wrote that are gone is not in it" in said(reply)
+
+
+def ended(name: str, at: str = "", reason: str = "Evicted", start: str = "2026-06-12T07:00:00Z") -> dict[str, Any]:
+    """Return a pod that has ended and whose object stays; an older Kubernetes does not say when."""
+    conditions = [{"type": "Ready", "status": "False", "lastTransitionTime": at}] if at else []
+    how: dict[str, Any] = {"phase": "Failed", "reason": reason, "conditions": conditions, "startTime": start}
+    return pod(name, status={**pod(name)["status"], **how, "containerStatuses": []})
+
+
+@pytest.fixture
+def ask_beside(ask: Ask, kubernetes: KubernetesServer) -> Ask:
+    """Ask where these pods have ended, beside one that runs and is well."""
+
+    async def asked(*gone: dict[str, Any]) -> Reply:
+        kubernetes.answers[f"GET {PODS}"] = {"items": [*gone, steady("worker-a")]}
+        kubernetes.answers[LOG.format("a")] = web.Response(text=FINE)
+        return await ask()
+
+    return asked
+
+
+async def test_pods_that_were_evicted_long_ago_are_named_and_leave_nothing_unknown(
+    ask_beside: Ask, kubernetes: KubernetesServer
+) -> None:
+    kubernetes.answers[LOG.format("b")] = status(500, "no such container")
+    reply = await ask_beside(ended("worker-b", "2026-06-12T08:00:00Z"))
+    assert (reply.title, reply.level) == ("novapulse-api: no error in the last 1 h", Level.OK)
+    assert "Read: 1 lines of 1 of 1 pod" in said(reply)
+    assert "1 pod that ended at 06-12 08:00:00 UTC (Evicted) has no log any more: worker-b" in said(reply)
+    assert not [one for one in kubernetes.asked if one.path.endswith("worker-b/log")]
+    others = [ended(f"worker-{number}", f"2026-06-1{number}T08:00:00Z") for number in range(1, 6)]
+    reply = await ask_beside(ended("worker-b"), *others)
+    assert reply.level is Level.OK
+    assert "6 pods that have ended (Evicted), the last known at 06-15 08:00:00 UTC, have no log any more" in said(reply)
+    assert "worker-b, worker-1, worker-2 and 3 more" in said(reply)
+
+
+@pytest.mark.parametrize("when", [{"at": "2026-07-01T08:30:00Z"}, {"start": "2026-07-01T08:20:00Z"}])
+async def test_a_pod_that_was_evicted_lately_is_a_warning(ask_beside: Ask, when: dict[str, str]) -> None:
+    reply = await ask_beside(ended("worker-b", **when))
+    assert (reply.title, reply.level) == ("novapulse-api: no error in the last 1 h", Level.WARNING)
+    at = "at 07-01 08:30:00 UTC" if "at" in when else "at a time that the cluster does not tell"
+    assert line(reply, "worker-b").value == f"ended {at} (Evicted); it has no log any more"
+
+
+async def test_the_log_of_a_pod_that_ended_is_read_while_its_node_has_it(
+    ask_beside: Ask, kubernetes: KubernetesServer
+) -> None:
+    kubernetes.answers[LOG.format("b")] = web.Response(text=FIRST)
+    gone = ended("worker-b", "2026-07-01T08:30:00Z", reason="NodeShutdown")
+    reply = await ask_beside(gone)
+    assert (reply.title, reply.level) == ("novapulse-api: 1 error in the last 1 h", Level.WARNING)
+    assert line(reply, "worker-b").value == "ended at 07-01 08:30:00 UTC (NodeShutdown)"
+    assert "of 2 of 2 pods" in said(reply)
+    kubernetes.answers[LOG.format("b")] = status(404, "its node is gone")
+    reply = await ask_beside(gone)
+    assert line(reply, "worker-b").value == "ended at 07-01 08:30:00 UTC (NodeShutdown); it has no log any more"
+
+
+async def test_where_every_pod_has_ended_nothing_is_known(ask: Ask, kubernetes: KubernetesServer) -> None:
+    kubernetes.answers[f"GET {PODS}"] = {"items": [ended("worker-b", "2026-06-12T08:00:00Z")]}
+    reply = await ask()
+    assert (reply.title, reply.level) == ("novapulse-api: 0 pods run, so there is no log", Level.UNKNOWN)
+    assert "1 pod that ended at 06-12 08:00:00 UTC (Evicted) has no log any more: worker-b" in said(reply)
 
 
 async def test_a_log_that_has_more_says_so(ask: Ask) -> None:

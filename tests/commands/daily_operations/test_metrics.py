@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.clients.api import NovaPulseApi
 from bot.clients.cluster import Cluster
 from bot.clients.replica_metrics import MetricsReader
-from bot.errors import Unavailable, UsageError
+from bot.errors import NotFound, Unavailable, UsageError
 from bot.reply import Level, Reply, Table
 from bot.schedule import Observation
 from bot.settings import ApiSettings
@@ -220,3 +220,15 @@ async def test_a_label_that_no_sample_has_is_said_with_what_there_is(ask: Ask, l
     reply = await ask(label=label)
     assert (reply.title, reply.level) == (f"No sample has {label}", Level.UNKNOWN)
     assert line(reply, "There is instead").value == instead
+
+
+@pytest.mark.parametrize("pattern", ["(((", " | ", "()"])
+async def test_a_pattern_that_names_nothing_is_not_taken_for_none(ask: Ask, pattern: str) -> None:
+    with pytest.raises(UsageError, match="pattern is a part of a metric's name") as caught:
+        await ask(pattern)
+    assert caught.value.headline == "That was not understood"
+
+
+async def test_a_metric_that_is_not_there_is_not_found(ask: Ask) -> None:
+    with pytest.raises(NotFound, match="No metric has “nova” in its name"):
+        await ask("nova")

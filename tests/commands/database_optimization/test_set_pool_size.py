@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import UsageError, UserError
+from bot.errors import Conflicting, UserError
 from commands.database_optimization.set_pool_size import set_pool_size
 from tests.commands.performing import perform, planned
 
@@ -22,6 +22,7 @@ async def test_changes_both_and_restarts_both(systems: Systems) -> None:
     said = await perform(plan, systems, leave_out=("queues",))
     assert [step.operation for step in plan.steps][:2] == ["effects.baseline", "configuration.set_keys"]
     assert [step.arguments["role"] for step in plan.steps if step.operation == "effects.seen"] == ["api", "worker"]
+    assert [step.arguments["role"] for step in plan.steps if step.watches] == ["api", "worker"]
     assert "the API says that it is healthy" in said[-2]
     assert "connections to MongoDB: unknown, the API gives no sample of it" in said[-2]
     assert "waiting: email 0 (was 0)" in said[-1]
@@ -35,6 +36,6 @@ async def test_changes_both_and_restarts_both(systems: Systems) -> None:
 
 
 async def test_at_least_is_not_more_than_at_most(systems: Systems) -> None:
-    with pytest.raises(UsageError, match="At least 9 is more than at most 5") as caught:
+    with pytest.raises(Conflicting, match="cannot keep at least 9 connections open and at most 5") as caught:
         await planned(set_pool_size, systems, maximum=5, minimum=9)
     assert caught.value.argument == "minimum"

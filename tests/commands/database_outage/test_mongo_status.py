@@ -46,6 +46,30 @@ async def test_who_lags_and_what_is_slow(data: Data) -> None:
     assert "ann@example.com" not in said(reply)
 
 
+LATE = "novapulse-mongo-2:27017"
+
+
+async def test_who_is_delayed_on_purpose_is_not_behind(data: Data) -> None:
+    data.commands.replica_set.delays[LATE] = 3600
+    reply = await ask(data.mongo)
+    assert (reply.level, reply.title) == (Level.OK, "MongoDB is well")
+    assert line(reply, "Delayed on purpose").value == f"{LATE} by about 1 h"
+    assert f"{LATE} | SECONDARY | up | 3,601 s, 3,600 s of it on purpose" in said(reply)
+    data.commands.replica_set.lag = 42.0
+    assert LATE in line(await ask(data.mongo), "Behind").value
+
+
+async def test_who_may_be_delayed_on_purpose_is_said_to_be_where_nothing_tells(data: Data) -> None:
+    data.commands.replica_set.delays[LATE] = 3600
+    data.commands.replica_set.hides_config = True
+    reply = await ask(data.mongo)
+    assert reply.level is Level.WARNING
+    assert line(reply, "Behind").value == (
+        f"more than 10 s: {LATE}; perhaps delayed on purpose: the set's configuration could not be read "
+        "(role clusterMonitor)"
+    )
+
+
 async def test_down_is_critical_and_the_rest_unknown(data: Data) -> None:
     await data.mongo.ping()
     await data.mongo_server.down(on=True)

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -71,6 +72,29 @@ async def test_nobody_who_has_caught_up(data: Data, replica_set: ReplicaSet) -> 
         await ask(replica_set)
     with pytest.raises(PermanentError, match="no secondary caught up in time"):
         await perform(replica_set, plan, 0)
+
+
+async def test_who_is_delayed_on_purpose_is_nobodys_successor(data: Data, replica_set: ReplicaSet) -> None:
+    data.commands.replica_set.delays["novapulse-mongo-2:27017"] = 5
+    assert (await ask(replica_set)).facts["successors"] == SECONDARY
+    data.commands.replica_set.delays[SECONDARY] = 5
+    with pytest.raises(Refused, match="No secondary is up, electable and within 10 s"):
+        await ask(replica_set)
+
+
+@pytest.mark.parametrize("name", ["secondaryDelaySecs", "slaveDelay"])
+async def test_a_delay_counts_under_either_name_and_with_any_priority(server: PretendMongo, name: str) -> None:
+    members = [member("a", "PRIMARY"), member("b", "SECONDARY")]
+    written = datetime(2026, 7, 1, tzinfo=UTC)
+    status = {"ok": 1.0, "set": "rs0", "term": 4, "members": [one | {"optimeDate": written} for one in members]}
+    config = {"members": [{"host": "a", "priority": 1}, {"host": "b", "priority": 1, name: 3600}]}
+    server.answers |= {"replSetGetStatus": status, "replSetGetConfig": {"ok": 1.0, "config": config}}
+    mongo = mongo_at(server.url)
+    state = await ReplicaSet(mongo).state()
+    await mongo.close()
+    assert state is not None
+    assert [one.delay_seconds for one in state.members] == [0, 3600]
+    assert state.successors == []
 
 
 @pytest.fixture

@@ -124,6 +124,24 @@ async def test_what_cannot_be_drained(plan: Callable[..., Any], raw: Redis, kube
         await plan(how="scale")
 
 
+async def test_plain_lists_are_worked_off_as_far_as_they_can_be_seen(plan: Callable[..., Any], raw: Redis) -> None:
+    await raw.delete("bull:nova-email:meta")
+    await raw.rpush("nova:email:waiting", "1")
+    found = await plan(how="scale")
+    assert found.warnings[0] == (
+        "email is kept in plain lists: it is waited for until nothing waits there. Which of its jobs are in work then "
+        "is unknown; one that takes longer than a worker is given to end is broken off."
+    )
+    assert len([warning for warning in found.warnings if "plain lists" in warning]) == 1
+    with pytest.raises(Refused, match="email is kept in plain lists, which know no pause"):
+        await plan(queue="email")
+    await raw.delete("nova:email:waiting")
+    await raw.set("nova:email:waiting", "no list")
+    await raw.rpush("nova:email:failed", "1")
+    with pytest.raises(Refused, match=r"could not be seen\. What is in nova:email:waiting is no list"):
+        await plan(how="scale")
+
+
 @pytest.mark.parametrize("within", ["soon", "13h", "0s"])
 async def test_how_long_has_to_be_sensible(plan: Callable[..., Any], within: str) -> None:
     with pytest.raises(UsageError, match="no time to wait"):

@@ -58,7 +58,7 @@ async def test_all_means_those_that_can_be_paused(queues: Queues, raw: Redis) ->
 async def test_a_queue_that_was_paused_meanwhile_is_another_plan(queues: Queues, raw: Redis) -> None:
     first = await planned(pause_queue, queues, queue="email,report")
     await raw.hset("bull:nova-email:meta", "paused", "1")
-    assert "email paused was False, is now True" in differences(
+    assert "email paused was no, is now yes" in differences(
         first, await planned(pause_queue, queues, queue="email,report")
     )
 

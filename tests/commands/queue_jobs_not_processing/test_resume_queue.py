@@ -82,9 +82,10 @@ async def test_what_is_paused_is_resumed_besides(
     ask: Ask, raw: Redis, database: Database, stored_plan: StoredPlan
 ) -> None:
     await raw.hset("bull:nova-email:meta", "paused", "1")
-    await drained(database, stored_plan, "email", "report")
-    plan = await ask("email")
+    await drained(database, stored_plan, "report")
+    plan = await ask("email,report")
     assert plan.title.endswith(" and Resume email")
+    assert plan.targets == ("abort of drain d1", "queue/email")
     assert [step.operation for step in plan.steps] == ["drains.abort", "queue_pause.resume", "queue_pause.seen_paused"]
     assert plan.undo is not None
 

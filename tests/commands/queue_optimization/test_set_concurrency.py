@@ -28,6 +28,7 @@ async def test_changes_it_restarts_and_watches(systems: Systems) -> None:
         "queues.workers_connected",
         "effects.seen",
     ]
+    assert [step.operation for step in plan.steps if step.watches] == ["effects.seen"]
     before = {pod.uid for pod in await systems["pods"].of("worker")}
     said = await perform(plan, systems, leave_out=("queues",))
     assert "waiting: email 0 (was 0), webhook 0 (was 0), workflow 0 (was 0), report 0 (was 0)" in said[-1]
@@ -41,17 +42,29 @@ async def test_changes_it_restarts_and_watches(systems: Systems) -> None:
     assert undo.expects.items() <= back.facts.items()
 
 
+QUEUES = ("email", "webhook", "workflow", "report")
+
+
+async def nothing_yet(samples: Samples) -> None:
+    """Have it on record that no job had been added, four minutes before what the systems take for now."""
+    at = datetime.now(UTC) + timedelta(minutes=6)
+    names = [f"queue/{queue}/{what}" for queue in QUEUES for what in ("added", "unfinished")]
+    await samples.add([Sample(name, at, 0.0) for name in names])
+
+
+async def test_paused_queues_do_not_speak_for_undo(systems: Systems, samples: Samples, raw: Redis) -> None:
+    await nothing_yet(samples)
+    for queue in QUEUES:
+        await raw.hset(f"bull:nova-{queue}:meta", "paused", "1")
+    watch = (await planned(set_concurrency, systems, concurrency=8)).steps[-1]
+    said = (await systems["effects"].seen(**watch.arguments)).message
+    assert said.startswith("no job is begun: the queues are paused, which is no reason for undo; nothing else")
+
+
 async def test_the_rate_before_is_read_before_the_patch_and_kept_for_any_process(
     systems: Systems, samples: Samples, raw: Redis
 ) -> None:
-    clock = datetime.now(UTC) + timedelta(minutes=10)
-    await samples.add(
-        [
-            Sample(f"queue/{queue}/{what}", clock - timedelta(minutes=4), 0.0)
-            for queue in ("email", "webhook", "workflow", "report")
-            for what in ("added", "unfinished")
-        ]
-    )
+    await nothing_yet(samples)
     await raw.set("bull:nova-email:id", 240)
     baseline, *rest = (await planned(set_concurrency, systems, concurrency=8)).steps
     watch = rest[-1]

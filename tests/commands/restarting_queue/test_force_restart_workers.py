@@ -29,6 +29,7 @@ async def test_ends_exactly_the_pods_shown_and_counts_what_stalled(systems: Syst
         "queues.workers_connected",
         "aftermath.stalls_counted",
     ]
+    assert [step.operation for step in plan.steps if step.watches] == ["aftermath.stalls_counted"]
     await _stalled(raw, "8", RUN_BEGAN - timedelta(seconds=1))
     await _stalled(raw, "9", RUN_BEGAN + timedelta(seconds=1))
     said = await perform(plan, systems, leave_out=("queues",))

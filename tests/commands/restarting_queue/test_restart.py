@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from bot.errors import Forbidden, Refused
+from bot.errors import Forbidden, Refused, Unavailable
 from bot.plan import Plan
 from commands.restarting_queue.restart import restart
 from tests.clients.any_cluster import AnyCluster
@@ -48,6 +48,18 @@ async def test_redis_ends_with_the_workers_connected_again(systems: Systems, wor
     assert said[-1] == "redis: 1 of 1 pods restarted, 1 ready"
     assert "No queue works" in plan.blast_radius[0]
     assert plan.no_undo
+
+
+async def test_redis_is_restarted_also_where_the_workers_cannot_be_read(systems: Systems, world: AnyCluster) -> None:
+    await world.sandbox.wait_ready("redis", 1)
+    world.sandbox.store.remove("deployments", "novapulse", "novapulse-worker")
+    plan = await planned(restart, systems, workload="redis")
+    (warning,) = plan.warnings
+    assert warning.startswith("What the workers do is unknown, and nobody looks whether they are connected again. The ")
+    assert warning.endswith("could not be read: there is no deployment novapulse-worker in namespace novapulse.")
+    assert [step.operation for step in plan.steps] == ["restarts.restart", "restarts.stateful_restarted"]
+    with pytest.raises(Unavailable):
+        await planned(restart, systems, workload="worker")
 
 
 async def test_jobs_in_flight_are_named(systems: Systems, raw: Redis) -> None:
