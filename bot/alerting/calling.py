@@ -103,12 +103,13 @@ def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) ->
         return None
     owners = [person for person, entry in policy.people.items() if entry.name == incident.acknowledged_by]
     whom: tuple[Span, ...] = people(policy, owners) if owners else (incident.acknowledged_by,)
-    title, goes_on = (
-        ("Still open", "is still open") if incident.id.startswith(PREFIX) else ("Still firing", "still fires")
-    )
+    title, goes_on = "Still firing", "still fires."
+    if incident.id.startswith(PREFIX):
+        end = f"/page end {incident.id.removeprefix(PREFIX)}"
+        title, goes_on = "Still open", f"is still open. {end} says that it is over."
     body = say(
         f"{title}: {incident.alert.summary}",
-        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it {goes_on}."),
+        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it {goes_on}"),
         level=Level.CRITICAL if incident.severity == "critical" else Level.WARNING,
     )
     key = f"incident:{incident.id}:remind:{since:%Y%m%dT%H%M%S}:{number}"
