@@ -44,6 +44,25 @@ async def problems(made: Watch) -> dict[str, str]:
     return {vital.name: vital.problem for vital in await made.vitals()}
 
 
+async def test_a_tick_that_does_not_go_well_is_trouble(database: Database) -> None:
+    moments = iter([NOW, NOW + timedelta(minutes=5)])
+    pulse = Pulse({"engine": broken}, lambda: next(moments))
+    pulse.start()
+    await pulse.stop()
+    stores = (Outbox(database), Plans(database), Runs(database))
+    made = Watch(stores, pulse, {}, CollectorRegistry(), lambda: NOW)
+    assert await problems(made) == {"engine": "did not go well for 300 s", "outbox": ""}
+
+
+async def test_what_is_being_posted_for_long_is_late_too(database: Database) -> None:
+    outbox = Outbox(database)
+    await outbox.put(Message("one", "C1", say("Hello")), NOW)
+    waiting = await outbox.posted("one")
+    assert waiting is not None
+    await outbox.failed(waiting, "no answer within 10 s", retry_at=NOW, certain=False)
+    assert await problems(watch(database, CollectorRegistry())) == {"outbox": "1 messages are older than 0:02:00"}
+
+
 async def test_a_part_that_cannot_be_asked_is_not_well(database: Database) -> None:
     made = watch(database, CollectorRegistry(), slack=well, schedules=broken)
     assert await problems(made) == {"slack": "", "schedules": "cannot be asked: OSError", "outbox": ""}

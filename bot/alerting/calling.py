@@ -107,11 +107,13 @@ def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) ->
         return None
     owners = [person for person, entry in policy.people.items() if entry.name == incident.acknowledged_by]
     whom: tuple[Span, ...] = people(policy, owners) if owners else (incident.acknowledged_by,)
-    is_page = incident.id.startswith(PREFIX)
-    title, stands = ("Still open", "is still open") if is_page else ("Still firing", "still fires")
+    title, stands = "Still firing", "still fires."
+    if incident.id.startswith(PREFIX):
+        end = f"/page end {incident.id.removeprefix(PREFIX)}"
+        title, stands = "Still open", f"is still open. {end} says that it is over."
     body = say(
         f"{title}: {incident.alert.summary}",
-        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it {stands}."),
+        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it {stands}"),
         level=Level.CRITICAL,
     )
     key = f"incident:{incident.id}:remind:{since:%Y%m%dT%H%M%S}:{number}"

@@ -26,7 +26,7 @@ class News:
     ``finding`` stands for it, None where nothing watches it any longer; ``members`` are all that share its card and
     fire. ``alert`` is what its card shows now; the incident's own is what the card showed last. ``ahead`` says where
     its trend leads, ``had_card`` whether it had a card of its own before this is said,
-    ``shares_page`` whether PagerDuty is told of it together with others.
+    ``shares_page`` whether PagerDuty is told of it together with others, ``was_muted`` what muted it up to this tick.
     """
 
     kind: Kind
@@ -37,6 +37,7 @@ class News:
     ahead: str = ""
     had_card: bool = False
     shares_page: bool = False
+    was_muted: str = ""
 
 
 def dedupe(
@@ -109,7 +110,7 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
     if _has_worsened(alert, before):
         # Whoever has it in hand has a warning in hand.
         incident = replace(incident, acknowledged_by="", acknowledged_at=None)
-    return News(kind, incident, group.lead, group.firing, alert)
+    return News(kind, incident, group.lead, group.firing, alert, was_muted="" if muted else before.muted)
 
 
 def _kind(group: Group, before: Incident, now: datetime) -> Kind:

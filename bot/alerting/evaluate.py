@@ -25,13 +25,14 @@ __all__ = ["AlertState", "Finding", "Machine", "advance", "evaluate", "filled", 
 class Finding:
     """One rule about one thing at one tick: the alert to show, the rule, and the state to remember.
 
-    ``muted`` says why it rings nobody, empty where it may.
+    ``muted`` says why it rings nobody, empty where it may; ``silence`` is the id of the silence that says so.
     """
 
     alert: Alert
     rule: AlertRule
     state: AlertState
     muted: str = ""
+    silence: str = ""
 
     @cached_property
     def labels(self) -> dict[str, str]:

@@ -56,12 +56,15 @@ def _equal(inhibition: Inhibition, finding: Finding) -> tuple[str, ...]:
 
 def silence(findings: list[Finding], silences: Sequence[Silence]) -> list[Finding]:
     """Mute what somebody has silenced; ``silences`` are those in force."""
-    return [one if one.muted else _muted(one, _silenced(one, silences)) for one in findings]
+    return [one if one.muted else _silenced(one, silences) for one in findings]
 
 
-def _silenced(finding: Finding, silences: Sequence[Silence]) -> str:
+def _silenced(finding: Finding, silences: Sequence[Silence]) -> Finding:
     covering = (one for one in silences if one.covers(finding.labels, finding.alert.since))
-    return next((one.sentence() for one in covering), "")
+    first = next(covering, None)
+    if first is None:
+        return finding
+    return replace(finding, muted=f"{first.sentence()} (silence {first.id})", silence=first.id)
 
 
 def in_question(incidents: Iterable[Incident], rules: Iterable[AlertRule]) -> list[Labelled]:

@@ -94,8 +94,9 @@ class Gate:
             return
         self._not_before.pop(stored.id, None)
         if digest != stored.digest:
-            proposal = await self._renewal.proposal(stored, now)
-            await self._stale(stored, differences(stored.plan, fresh), now, proposal)
+            run = await self._renewal.overtaken_by(stored)
+            moved = [*differences(stored.plan, fresh), *([f"{run} ran on the same meanwhile"] if run else [])]
+            await self._stale(stored, moved, now, await self._renewal.proposal(stored, now) if run else None)
         elif await self._start(stored, now):
             await self._checkpoint.reached("run row written")
             await self._starter.start(stored.id)

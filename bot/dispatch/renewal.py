@@ -24,17 +24,19 @@ class Renewal:
         self._planner = planner
         self._approvals = approvals
 
-    async def proposal(self, stored: StoredPlan, now: datetime) -> Proposal | None:
-        """Return what to propose in the plan's place, in the name of who asked for it; None where that is not wanted.
+    async def overtaken_by(self, stored: StoredPlan) -> str | None:
+        """Return the newest run on the plan's targets since it was made, or None."""
+        async with self._database.reading() as connection:
+            return await touched.meanwhile(connection, stored)
 
-        It is only where a run of the bot came between, where somebody has to approve it, and where nobody has asked
-        for the same meanwhile; an undo that something came between is no longer one.
+    async def proposal(self, stored: StoredPlan, now: datetime) -> Proposal | None:
+        """Return what to propose in an overtaken plan's place, in the name of who asked for it, or None.
+
+        It is only where somebody has to approve it and nobody has asked for the same meanwhile; an undo that something
+        came between is no longer one.
         """
         if not stored.needed or stored.undo_of:
             return None
-        async with self._database.reading() as connection:
-            if not await touched.meanwhile(connection, stored):
-                return None
         request = Request(
             id=AGAIN + stored.id,
             actor=stored.requester,

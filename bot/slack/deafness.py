@@ -11,7 +11,7 @@ from bot.stores.executors import Executors
 from bot.stores.message import CARD, Message
 from bot.stores.missed_tests import MissedTests, Window
 from bot.stores.outbox import Outbox
-from bot.stores.self_tests import SelfTests
+from bot.stores.self_tests import KEEP, SelfTests
 
 MISSED: Final = 3  # so many tests that do not come back are no accident
 ANSWER_WITHIN: Final = timedelta(seconds=30)  # Slack delivers within a second or two; what takes longer is late
@@ -70,7 +70,8 @@ class Deafness:
 
     async def _keep(self, now: datetime, within: timedelta, opened: datetime) -> None:
         since = max(self._heard or opened, opened)
-        if now - since <= within:
+        # Where no test has come back for a day, the set-up is not done: the bot is not in the channel, say.
+        if now - since <= within or await self._tests.last_heard(now - KEEP) is None:
             return
         for at in await self._tests.lost(since, now - within):
             if self._newest is None or at > self._newest:

@@ -17,6 +17,9 @@ from bot.stores.pages import PREFIX
 # A level that was called for a page less than this ago is not called for it again because somebody asks again.
 LATELY: Final = timedelta(minutes=10)
 
+# A statement takes only so many values.
+_AT_ONCE: Final = 500
+
 
 @dataclass(frozen=True)
 class Call:
@@ -69,18 +72,21 @@ class Escalations:
 
     async def over(self, incidents: Collection[str], at: datetime, connection: AsyncConnection) -> None:
         """End the rounds of these incidents at this moment, which may be to come; those that end before do so."""
-        if not incidents:
-            return
         ends_later = sa.or_(escalations.c.over_at.is_(None), escalations.c.over_at > at)
-        mine = (escalations.c.incident.in_(incidents), ends_later)
-        await connection.execute(sa.update(escalations).where(*mine).values(over_at=at))
+        await _set_end(incidents, ends_later, at, connection)
 
     async def goes_on(self, incidents: Collection[str], now: datetime, connection: AsyncConnection) -> None:
         """Let the rounds of these incidents that were to end go on."""
-        if not incidents:
-            return
-        mine = (escalations.c.incident.in_(incidents), escalations.c.over_at > now)
-        await connection.execute(sa.update(escalations).where(*mine).values(over_at=None))
+        await _set_end(incidents, escalations.c.over_at > now, None, connection)
+
+
+async def _set_end(
+    incidents: Collection[str], which: sa.ColumnElement[bool], at: datetime | None, connection: AsyncConnection
+) -> None:
+    names = sorted(incidents)
+    for start in range(0, len(names), _AT_ONCE):
+        mine = (escalations.c.incident.in_(names[start : start + _AT_ONCE]), which)
+        await connection.execute(sa.update(escalations).where(*mine).values(over_at=at))
 
 
 def round_of(calls: Sequence[Call]) -> list[Call]:

@@ -32,8 +32,8 @@ async def before(connection: AsyncConnection, run: StoredRun, plan: StoredPlan) 
 
 
 async def meanwhile(connection: AsyncConnection, plan: StoredPlan) -> str | None:
-    """Return the newest run on the plan's targets that has ended or begun since it was made, or None."""
-    since = sa.or_(runs.c.started_at >= plan.created_at, runs.c.finished_at >= plan.created_at)
+    """Return the newest run on the plan's targets that was not over when it was made, or None."""
+    since = sa.or_(runs.c.status == "running", runs.c.finished_at >= plan.created_at)
     query = _joined().where(since, runs.c.id != plan.id).order_by(runs.c.started_at.desc()).limit(_LOOKED_BACK)
     wanted = plan.plan.touched | set(plan.plan.targets)
     rows = (await connection.execute(query)).all()

@@ -10,6 +10,7 @@ from bot.command import command
 from bot.elapsed import elapsed
 from bot.reply import Button, Buttons, Level, Note, Part, Reply, Table, Text, say
 from bot.silence import Silence
+from bot.stores.escalations import Call, Escalations
 from bot.stores.incidents import SHORT_ID, Incident, Incidents
 from bot.stores.message import CRITICAL, Delivery, Via
 from bot.stores.outbox import Outbox
@@ -27,12 +28,13 @@ _COLUMNS: Final = ("alert", "severity", "age", "owner", "state", "id")
 
 
 @command("/alerts", permission="alerts:read", section="Administration", examples=("/alerts", "/alerts undelivered"))
-async def alerts(
+async def alerts(  # noqa: PLR0913 - one argument of the command, six things it needs
     show: Annotated[Show, Field(description="What fires, or what has not arrived")] = "firing",
     *,
     incidents: Incidents,
     silences: Silences,
     pages: Pages,
+    calls: Escalations,
     outbox: Outbox,
     now: datetime,
 ) -> Reply:
@@ -50,7 +52,8 @@ async def alerts(
     parts: list[Part] = [_table(firing, now)] if firing else []
     if counts.total() > len(firing):
         parts.append(Note.of(f"{counts.total() - len(firing):,} more; the worst and oldest are shown."))
-    parts += [Text.of(_page(one, now)) for one in paged[:SHOWN]]
+    called = await calls.of([one.page.incident for one in paged[:SHOWN]]) if paged else {}
+    parts += [Text.of(_page(one, called.get(one.page.incident, []), now)) for one in paged[:SHOWN]]
     parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
     if undelivered:
         one = "One of the bot's messages has"
@@ -123,10 +126,11 @@ def _state(incident: Incident) -> str:
     return f"{standing}, on and off" if incident.flapping else standing
 
 
-def _page(one: Paged, now: datetime) -> str:
-    owner = f"{one.acknowledged_by} has it" if one.acknowledged_at else "nobody has it"
-    called = f"{one.page.by.name} called level {one.page.level} {elapsed(now - one.page.at)} ago"
-    return f"Page {one.page.incident}: {one.page.reason}; {called}, {owner}. /page end {one.page.id} ends it."
+def _page(one: Paged, calls: list[Call], now: datetime) -> str:
+    page, owner = one.page, f"{one.acknowledged_by} has it" if one.acknowledged_at else "nobody has it"
+    called = f"{page.by.name} called level {calls[0].level if calls else page.level} {elapsed(now - page.at)} ago"
+    last = f", level {calls[-1].level} was called {elapsed(now - calls[-1].at)} ago" if len(calls) > 1 else ""
+    return f"Page {page.incident}: {page.reason}; {called}{last}, {owner}. /page end {page.id} ends it."
 
 
 def _title(firing: Counter[str], silent: list[Silence], paged: int) -> str:

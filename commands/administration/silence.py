@@ -25,12 +25,23 @@ from bot.stores.silences import Silences
 
 LONGEST: Final = timedelta(days=7)
 UNTIL_RESOLVED: Final = "resolved"
+_OFFERED: Final = {UNTIL_RESOLVED: "Until resolved", "30m": "30 minutes", "4h": "4 hours"}
 # A silence until something is resolved ends by itself at the latest after this.
 RESOLVED_WITHIN: Final = timedelta(days=1)
 _LIST, _END = "list", "end"
 _NAMED: Final = 10
 # Every tick of the alerts reads all that are in force, and nobody keeps more than this in mind.
 MOST: Final = 100
+_Duration = Annotated[
+    str,
+    Field(
+        description="30m, 4h, 2d, or resolved; with end the silence's id", json_schema_extra={"offered": {**_OFFERED}}
+    ),
+]
+_Reason = Annotated[
+    str,
+    Field(max_length=200, description="Why; everybody sees it", json_schema_extra={"rest": True, "form": "required"}),
+]
 
 
 @command(
@@ -52,10 +63,8 @@ async def silence(  # noqa: PLR0913 - four arguments of the command, five things
             json_schema_extra={"matchers": True},
         ),
     ],
-    duration: Annotated[str, Field(description="30m, 4h, 2d, or resolved; with end the silence's id")] = UNTIL_RESOLVED,
-    reason: Annotated[
-        str, Field(max_length=200, description="Why; everybody sees it", json_schema_extra={"rest": True})
-    ] = "",
+    duration: _Duration = UNTIL_RESOLVED,
+    reason: _Reason = "",
     maintenance: Annotated[bool, Field(description="Leave audible what fired before it began")] = False,
     *,
     incidents: Incidents,

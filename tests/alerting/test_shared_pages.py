@@ -135,6 +135,18 @@ async def test_pagerduty_takes_what_two_thousand_alerts_come_to_in_one_event_eac
     assert len(json.dumps(pagerduty.log[0])) < 10_000
 
 
+async def test_two_thousand_that_the_policy_groups_are_one_page_that_names_the_worst(database: Database) -> None:
+    bot = Bot(database, [{"receivers": ["oncall"], "group_by": ["alert"]}])
+    await bot.tick(0, *([600.0] * 1_995), *([1200.0] * 5))
+    (page,), (mail,) = await bot.due("pagerduty"), await bot.due("mail")
+    for body in (page.body, mail.body):
+        text = as_text(body)
+        assert text.count("CRITICAL Jobs") == text.count("critical above") == 5
+        assert text.index("critical above") < text.index("warning above")
+        assert "and 1,985 more" in text
+        assert len(text.encode()) < 5_000
+
+
 async def test_what_pagerduty_takes_at_once_has_a_page_each(database: Database) -> None:
     bot = Bot(database, TO_ALL)
     await bot.tick(0, *([1200.0] * ALONE))

@@ -1,7 +1,8 @@
+from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import Refused
-from bot.plan import Progress
+from bot.plan import Progress, Step
 from bot.stores.plans import StoredPlan
 from tests.dispatch.world import AMIR, OLGA, SANA, World, buttons_of, opened, text_of, words_of
 
@@ -29,10 +30,11 @@ async def renewed(world: World, stored: StoredPlan) -> StoredPlan:
 
 
 async def test_what_a_run_overtook_is_planned_again_in_its_place_for_a_fresh_approval(running: World) -> None:
-    _, second = await overtaken(running)
+    first, second = await overtaken(running)
     await running.clocks.tick(running.clock())
     stale, fresh = await running.plan(second.id), await renewed(running, second)
     assert (stale.status, stale.reason.splitlines()[0]) == ("stale", "replicas was 2, is now 5")
+    assert stale.reason.endswith(f"\n{first} ran on the same meanwhile")
     assert (fresh.status, fresh.requester, fresh.channel) == ("waiting", OLGA, second.channel)
     assert (fresh.plan.facts, fresh.arguments) == ({"replicas": 5}, {"replicas": 6})
     card = await running.card(second.id)
@@ -48,6 +50,24 @@ async def test_what_a_run_overtook_is_planned_again_in_its_place_for_a_fresh_app
     assert (await running.ended(fresh.id)).status == "succeeded"
     assert (await running.record(fresh.request_id)).outcome == "succeeded"
     assert running.cluster.replicas == 6
+
+
+async def test_a_run_that_had_begun_before_and_watches_still_has_overtaken_it(world: World) -> None:
+    world.moods.extra = (Step(title="Watch", kind="wait", operation="cluster.watched", watches=True),)
+    first = await world.propose("/scale 5")
+    await world.click("approve", first.id, AMIR)
+    world.clock.forward(seconds=1)
+    second = await world.propose("/scale 6")
+    await world.click("approve", second.id, AMIR)
+    world.cluster.set(5)
+    run = await world.runs.get(first.id)
+    assert run is not None
+    async with world.database.transaction() as connection:
+        for step in run.steps[:-1]:
+            await world.runs.begin_step(connection, first.id, step.number, run.executor, world.clock())
+            await world.runs.end_step(connection, first.id, replace(step, status="done"))
+    await world.clocks.tick(world.clock())
+    assert (await renewed(world, second)).plan.facts == {"replicas": 5}
 
 
 async def test_its_place_is_taken_once_also_after_a_crash_and_by_several_replicas(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -175,6 +175,15 @@ async def test_a_page_survives_a_restart_while_pagerduty_is_away(outbox: Outbox,
         found = await until(outbox, "pagerduty:i1", lambda one: bool(one.error))
         assert (found.error, sender.problem) == ("connection refused", "connection refused")
     await pagerduty.down(False)
+    async with paging(outbox, pagerduty):
+        await delivered(outbox, "pagerduty:i1")
+    assert pagerduty.actions("i1") == ["trigger"]
+
+
+async def test_what_a_killed_process_had_claimed_is_taken_up_at_the_start(outbox: Outbox, pagerduty: PagerDuty) -> None:
+    await page(outbox, "trigger")
+    claimed = await until(outbox, "pagerduty:i1", lambda _: True)
+    assert await outbox.posting(claimed, clock(), until=clock() + timedelta(days=1))
     async with paging(outbox, pagerduty):
         await delivered(outbox, "pagerduty:i1")
     assert pagerduty.actions("i1") == ["trigger"]

@@ -51,6 +51,7 @@ class World:
         self.calls: list[datetime] = []
         self.observed: list[tuple[list[Observation], datetime]] = []
         self.do: Callable[[], Awaitable[Reply]] = self.usual
+        self.rules_fail = False
         self.chores: list[datetime] = []
         self.catalog = self._catalog()
 
@@ -81,6 +82,8 @@ class World:
 
     def replica(self, name: str = "a") -> Scheduler:
         async def observe(observations: list[Observation], now: datetime) -> None:
+            if self.rules_fail:
+                raise ArithmeticError
             self.observed.append((observations, now))
 
         async def chore(now: datetime) -> None:
@@ -249,6 +252,19 @@ async def test_a_schedule_that_observes_is_missed_in_the_vitals_and_not_in_the_c
     with capture_logs():
         await scheduler.wake("threshold-alerts")
     assert await world.posted() == []
+    assert await scheduler.problem(DUE + timedelta(seconds=150)) == "threshold-alerts has had no result for 2 min 30 s"
+
+
+async def test_rules_that_cannot_be_evaluated_are_missed_in_the_vitals_though_all_was_read(world: World) -> None:
+    world.rules = {"threshold-alerts": {"every": "30s"}}
+    scheduler = world.replica()
+    await scheduler.wake("threshold-alerts")
+    world.rules_fail = True
+    for seconds in (30, 60, 90, 120):
+        world.now = DUE + timedelta(seconds=seconds)
+        with capture_logs():
+            await scheduler.wake("threshold-alerts")
+    assert len(world.calls) == 5
     assert await scheduler.problem(DUE + timedelta(seconds=150)) == "threshold-alerts has had no result for 2 min 30 s"
 
 

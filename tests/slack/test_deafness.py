@@ -121,6 +121,14 @@ async def test_a_bot_that_was_down_says_nothing_of_it(bench: Bench) -> None:
     assert await bench.said() == []
 
 
+async def test_before_the_first_test_has_ever_come_back_the_set_up_is_not_done(bench: Bench) -> None:
+    one = bench.replica()
+    for _ in range(4):
+        await bench.minute(one)
+    await heard_again(bench, one)
+    assert await bench.said() == []
+
+
 async def test_two_windows_are_two_messages(bench: Bench) -> None:
     one = bench.replica()
     await bench.minute(one, heard_by=one)

@@ -7,7 +7,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.reply import Button, Buttons, Log, Reply, say
-from bot.slack.calls import retry_after
+from bot.slack.calls import SlackTrouble, call, retry_after
 from bot.slack.channels import Channels
 from bot.slack.delivery import Carrier, marker
 from bot.slack.pace import Pace
@@ -196,6 +196,12 @@ async def test_429_is_waited_out_before_the_next_call(outbox: Outbox, slack: Sla
     assert len(slack.messages) == 1
 
 
+async def test_a_call_that_hangs_ends_by_itself_and_nobody_knows_what_it_did() -> None:
+    with pytest.raises(SlackTrouble) as trouble:
+        await call(asyncio.Event().wait(), 0.01)
+    assert (trouble.value.kind, trouble.value.error) == ("doubtful", "no answer within 0.01 s")
+
+
 @pytest.mark.parametrize(
     ("told", "seconds"), [("30", 30), ("0", 1), ("", 1), ("soon", 1), ("inf", 1), ("nan", 1), ("-5", 1)]
 )
@@ -361,6 +367,39 @@ async def test_stopping_sends_what_is_due_first(outbox: Outbox, client: AsyncWeb
         await outbox.put(message(f"reply:{number}"), now())
     await sender.stop(grace=30)
     assert len(slack.messages) == 3
+
+
+class Forgetful(Outbox):
+    """Cannot record what became of the first delivery."""
+
+    is_away = True
+
+    async def sent(self, delivery: Delivery, now: datetime, *, channel: str = "", ts: str = "") -> None:
+        if self.is_away:
+            raise OSError
+        await super().sent(delivery, now, channel=channel, ts=ts)
+
+    async def failed(self, delivery: Delivery, error: str, *, retry_at: datetime, certain: bool) -> None:
+        if self.is_away:
+            self.is_away = False
+            raise OSError
+        await super().failed(delivery, error, retry_at=retry_at, certain=certain)
+
+
+async def test_what_could_not_be_recorded_is_said_and_looked_for_when_its_lease_is_over(
+    database: Database, client: AsyncWebClient, slack: SlackStandIn
+) -> None:
+    outbox, times = Forgetful(database), [now()]
+    carrier = Carrier(outbox, client, Channels(client), clock=lambda: times[-1])
+    sender = Sender(outbox, carrier, Pace(), clock=lambda: times[-1])
+    await sender.start(alone=True)
+    await outbox.put(message(), times[0])
+    while "recorded" not in sender.problem:  # noqa: ASYNC110 - it is a state, not an event
+        await asyncio.sleep(0.01)
+    times.append(times[0] + LEASE)
+    await settled(outbox)
+    await sender.stop()
+    assert (sender.problem, len(slack.messages)) == ("", 1)
 
 
 class Held(Carrier):

@@ -159,5 +159,4 @@ async def test_what_pagerduty_holds_as_acknowledged_is_known_of_pages_from_befor
             await connection.execute(query, {"now": NOW, "key": key, "page": page})
     await did(database, (_MESSAGE.format("card", ""),))
     await moved(database, "0020")
-    query = "SELECT key FROM messages WHERE acknowledged ORDER BY key"
-    assert await rows(database, query) == [("held",)]
+    assert await rows(database, "SELECT key FROM messages WHERE acknowledged ORDER BY key") == [("held",)]

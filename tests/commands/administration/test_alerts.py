@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from bot.reply import Buttons, Level, Note, Reply, Table, say
+from bot.stores.escalations import Escalations
 from bot.stores.message import Message, mails_of, page_of
 from commands.administration.alerts import alerts
 from tests.commands.administration.alert_world import AlertWorld
@@ -14,6 +15,7 @@ async def asked(world: AlertWorld, show: str = "firing") -> Reply:
         incidents=world.incidents,
         silences=world.silences,
         pages=world.pages,
+        calls=Escalations(world.database),
         outbox=world.outbox,
         now=world.now,
     )

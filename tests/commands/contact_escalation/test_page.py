@@ -6,6 +6,7 @@ import pytest
 
 from bot.alerting.notify import Ways
 from bot.alerting.oncall_actions import OnCallActions
+from bot.alerting.paging import Paging
 from bot.errors import Refused, UsageError, UserError
 from bot.plan import Plan
 from bot.reply import Buttons, Level, Link, Reply, Text, When
@@ -136,6 +137,11 @@ async def test_open_pages_are_listed_until_they_are_ended(world: OnCallWorld) ->
     shown = await world.shown("/alerts")
     assert (shown.title, shown.level) == ("No alert is firing, 1 page is open", Level.CRITICAL)
     assert f"Page page-{name}: the app is slow; Olga Operator called level 2 5 min ago, nobody has it" in str(shown)
+    world.now += timedelta(minutes=5)
+    await Paging(world.database, lambda: world.policy.current, ways=Ways("C1")).tick(world.now)
+    world.now += timedelta(minutes=1)
+    words = "Olga Operator called level 2 11 min ago, level 3 was called 1 min ago, nobody has it"
+    assert words in str(await world.shown("/alerts"))
     await world.do(f"/ack page-{name}", actor="U0APPROVER")
     assert (await world.shown("/alerts")).level is Level.WARNING
     with pytest.raises(UserError, match=f"There is no page “nothing”; open are: {name}"):
