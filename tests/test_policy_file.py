@@ -103,6 +103,9 @@ match = { queue = "email" }
 critical = 500
 summary = "failed"
 next_steps = ["/scale 5"]
+
+[schedules.look]
+every = "30s"
 """
 
 
@@ -186,7 +189,7 @@ def test_a_good_file_is_read() -> None:
         ),
         ('["/scale 5"]', '["/sacle 5"]', 56, "there is no command '/sacle'"),
         ('["/scale 5"]', '[" "]', 56, "there is no command ''"),
-        ("next_steps = [", "next_steps = [[", 56, ""),
+        ("next_steps = [", "next_steps = [[", 58, ""),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int, said: str) -> None:

@@ -1,5 +1,6 @@
 """Bad input to the policy that comes with the bot: refused at the start with its line; on reload the old one stays."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from bot.policy_file import PolicyFile
 DEFAULT = (Path(__file__).parents[1] / "policy.toml").read_text(encoding="utf-8")
 CATALOG = catalog.load()
 QUEUES = ("email", "webhook", "workflow", "report")
+NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 
 ROTATION = """
 [[oncall.rotations]] # again
@@ -132,6 +134,102 @@ BAD = {
         'after = ["10m", "20m", "30m", "40m"]',
         "the escalation calls level 5, where oncall names nobody",
     ),
+    "an escalation to a rotation that ended long ago": (
+        'zone = "Europe/Berlin"\n',
+        'zone = "Europe/Berlin"\nto = 2026-06-01T09:00:00\n',
+        "[[oncall.rotations]]",
+        "the escalation calls level 1, where nobody is on call any more",
+    ),
+    "an escalation to a rotation that begins in some years": (
+        'zone = "Europe/Berlin"\n',
+        'zone = "Europe/Berlin"\nfrom = 2030-01-07T09:00:00\n',
+        "[[oncall.rotations]]",
+        "the escalation calls level 1, where nobody is on call before 2030-01-07 08:00 UTC",
+    ),
+    "an escalation to somebody who had it until last month": (
+        '[[oncall.levels]]\ntitle = "CTO"\n',
+        '[[oncall.levels]] # once\ntitle = "CTO"\nuntil = 2026-06-01T09:00:00Z\n',
+        "[[oncall.levels]] # once",
+        "the escalation calls level 4, where nobody is on call any more",
+    ),
+    "a threshold that is no number": (
+        "warning = 500",
+        "warning = nan",
+        "warning = nan",
+        "alerts.0.warning: it has to be a number that is not nan or inf",
+    ),
+    "a threshold beyond every number": (
+        "critical = 2000",
+        "critical = inf",
+        "critical = inf",
+        "alerts.1.critical: it has to be a number that is not nan or inf",
+    ),
+    "a threshold that nothing is below": (
+        '[[alerts]]\nname = "no-workers"\nmetric = "queue_workers"\nbelow = true\ncritical = 1',
+        '[[alerts]] # workers\nname = "no-workers"\nmetric = "queue_workers"\nbelow = true\ncritical = 0',
+        "[[alerts]] # workers",
+        "alerts.8: nothing that is counted is below 0, so a rule with below needs more than that",
+    ),
+    "a limit that is no number": (
+        "maximum = 10",
+        "maximum = inf",
+        "maximum = inf",
+        "limits.worker.maximum: it has to be a number that is not nan or inf",
+    ),
+    "rules whose readings no schedule makes": (
+        '[schedules.threshold-alerts]\nevery = "30s"\n',
+        "",
+        'metric = "queue_waiting"',
+        "the rule 'email-queue' never fires: 'queue_waiting' is read by [schedules.threshold-alerts], which is missing",
+    ),
+    "rules whose readings are a day apart": (
+        '[schedules.threshold-alerts]\nevery = "30s"',
+        '[schedules.threshold-alerts]\nevery = "1d"',
+        'every = "1d"',
+        "alert rules need what threshold-alerts reads: every is 1h at most",
+    ),
+    "a rule that leaves out all it takes": (
+        'match = { queue = "email" }',
+        'match = { queue = "email" }\nunless = { queue = "email" }',
+        'metric = "queue_waiting"',
+        "the rule 'email-queue' never fires: its unless leaves out all that its match takes",
+    ),
+    "a summary with a label that there is not": (
+        'summary = "Queue {queue}: no workers connected"',
+        'summary = "Queue {queu}: no workers connected"',
+        'summary = "Queue {queu}: no workers connected"',
+        "summary of the rule 'no-workers' has {queu}, which stands for nothing; did you mean {queue}?",
+    ),
+    "an end in words with a label that there is not": (
+        'resolved = "Queue {queue} has workers again"',
+        'resolved = "Queue {pod} has workers again"',
+        'resolved = "Queue {pod} has workers again"',
+        "resolved of the rule 'no-workers' has {pod}, which stands for nothing; there are {alert}, {queue}",
+    ),
+    "a next step with a label that there is not": (
+        'next_steps = ["/failed-jobs {queue}", "/queue-stats {queue}"]',
+        'next_steps = ["/failed-jobs {queue}", "/queue-stats {queu}"]',
+        'next_steps = ["/failed-jobs {queue}", "/queue-stats {queu}"]',
+        "next_steps of the rule 'failed-jobs' has {queu}, which stands for nothing; did you mean {queue}?",
+    ),
+    "a next step about a queue that there is not": (
+        'next_steps = ["/scale-workers +2", "/queue-stats email"]',
+        'next_steps = ["/scale-workers +2", "/queue-stats emial"]',
+        'next_steps = ["/scale-workers +2", "/queue-stats emial"]',
+        "the next step '/queue-stats emial' names the queue 'emial', which QUEUES does not name; did you mean 'email'?",
+    ),
+    "a next step that restarts what there is not": (
+        '"/restart worker"]',
+        '"/restart wroker"]',
+        'next_steps = ["/queue-stats {queue}", "/restart wroker"]',
+        "the next step '/restart wroker' names the workload 'wroker', which it does not take; did you mean 'worker'?",
+    ),
+    "a next step that is no command": (
+        'next_steps = ["/top-pods"]',
+        'next_steps = ["/top-pod"]',
+        'next_steps = ["/top-pod"]',
+        "there is no command '/top-pod'; did you mean '/top-pods'?",
+    ),
 }
 
 
@@ -145,11 +243,11 @@ def test_it_is_refused_at_the_start_and_on_reload_the_old_one_stays(
     path = tmp_path / "policy.toml"
     path.write_text(bad, encoding="utf-8")
     with pytest.raises(InvalidPolicy) as at_start:
-        PolicyFile(path, CATALOG, QUEUES)
+        PolicyFile(path, CATALOG, QUEUES, clock=lambda: NOW)
     assert (str(at_start.value), at_start.value.line) == (f"line {line}: {sentence}", line)
 
     path.write_text(DEFAULT, encoding="utf-8")
-    file = PolicyFile(path, CATALOG, QUEUES)
+    file = PolicyFile(path, CATALOG, QUEUES, clock=lambda: NOW)
     before = file.current
     path.write_text(bad, encoding="utf-8")
     with pytest.raises(InvalidPolicy) as on_reload:
