@@ -87,9 +87,9 @@ BAD = {
         "there is no receiver 'pager'; there are room, oncall",
     ),
     "a route that matches no alert": (
-        '["alert=~high-.*", "severity=critical"]',
-        '["alert=~hihg-.*", "severity=critical"]',
-        'matchers = ["alert=~hihg-.*", "severity=critical"]',
+        '["alert=~high-.*"]',
+        '["alert=~hihg-.*"]',
+        'matchers = ["alert=~hihg-.*"]',
         "“alert=~hihg-.*” names the alert “hihg-.*”, which no alert has; did you mean 'high-cpu'?",
     ),
     "an inhibition by no alert": (

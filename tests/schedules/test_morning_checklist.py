@@ -152,11 +152,11 @@ async def test_what_is_not_watched_is_counted_apart_and_no_failure(
     assert (reply.title, reply.level) == ("Morning checklist: green, 1 not measured, 1 not watched", Level.OK)
 
 
-async def test_a_backup_that_failed_is_red(calm: Systems, catalog: Catalog) -> None:
+async def test_a_backup_that_failed_is_amber(calm: Systems, catalog: Catalog) -> None:
     calm.kubernetes.answers[f"GET {JOBS}"] = {"items": [job("mongo-backup-77", failed="2026-07-01T07:10:00Z")]}
     reply = await run(calm, catalog)
-    assert lines(reply)["Backup of MongoDB"].level is Level.CRITICAL
-    assert reply.title.startswith("Morning checklist: 1 red")
+    assert lines(reply)["Backup of MongoDB"].level is Level.WARNING
+    assert reply.title.startswith("Morning checklist: 1 amber")
 
 
 async def test_the_sizes_that_the_api_measures_are_judged_queue_by_queue(calm: Systems, catalog: Catalog) -> None:
