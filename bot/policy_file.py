@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from bot.backup import backup_problems
 from bot.catalog import Catalog
@@ -17,6 +16,7 @@ from bot.errors import InvalidPolicy
 from bot.labels import KnownLabels, known_labels, label_problems
 from bot.oncall_check import Problem, oncall_problems
 from bot.policy import ApprovalRule, Policy
+from bot.policy_words import fault
 from bot.routing import routing_problems
 from bot.rule_check import rule_problems, step_problems
 
@@ -82,9 +82,8 @@ def read(text: str, catalog: Catalog, queues: Collection[str] = (), *, now: date
     try:
         policy = Policy.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = tuple(part for part in first["loc"] if part != "[key]")
-        raise InvalidPolicy(_sentence(first, where), line=line_of(text, where)) from error
+        sentence, where = fault(error.errors(include_url=False), data)
+        raise InvalidPolicy(sentence, line=line_of(text, where)) from error
     found = (
         _problems(policy, catalog, now),
         rule_problems(policy, catalog),
@@ -95,19 +94,6 @@ def read(text: str, catalog: Catalog, queues: Collection[str] = (), *, now: date
     for location, problem in chain(*found):
         raise InvalidPolicy(problem, line=line_of(text, location))
     return policy
-
-
-def _sentence(error: ErrorDetails, where: tuple[str | int, ...]) -> str:
-    path = ".".join(str(part) for part in where)
-    match error["type"]:
-        case "extra_forbidden":
-            return f"{path} is not a key that the policy knows"
-        case "missing":
-            return f"{path} is missing"
-        case "finite_number":
-            return f"{path}: it has to be a number that is not nan or inf"
-        case _:
-            return f"{path}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _problems(policy: Policy, catalog: Catalog, now: datetime | None) -> Iterator[Problem]:
