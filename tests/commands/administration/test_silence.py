@@ -166,7 +166,7 @@ async def test_what_is_wrong_is_said_beside_the_field(
 async def test_what_no_alert_can_have_is_said_beside_the_plan(
     alert_world: AlertWorld, operator: Actor, catalog: Catalog, what: str, warnings: tuple[str, ...]
 ) -> None:
-    policy = PolicyFile(ROOT / "policy.toml", catalog, ("email", "report"))
+    policy = PolicyFile(ROOT / "policy.toml", catalog, ("email", "report", "webhook"))
     plan = await silence.handler(
         what, "1h", "load test", incidents=alert_world.incidents, silences=alert_world.silences, policy=policy,
         request=alert_world.request("/silence", operator), now=alert_world.now,
