@@ -28,6 +28,7 @@ RINGS: Final[dict[Kind, str]] = {
     "repeated": "Still firing",
 }
 _SHOWN_MEMBERS: Final = 15
+_SHOWN_REASONS: Final = 3
 _POINTS: Final = 60
 
 
@@ -60,14 +61,27 @@ def _now(news: News) -> list[Part]:
     if len(news.members) < 2:  # noqa: PLR2004 - one needs no list
         now = line(incident, finding.rule, "Now")
         return [now if incident.calm_since is None else now.model_copy(update={"level": Level.OK})]
-    lines: list[Part] = [line_of(member, member.alert.summary) for member in news.members[:_SHOWN_MEMBERS]]
+    lines: list[Part] = [_member(one, incident) for one in news.members[:_SHOWN_MEMBERS]]
     more = len(news.members) - _SHOWN_MEMBERS
-    return [*lines, *([Note.of(f"and {more} more")] if more > 0 else [])]
+    notes = [f"and {more:,} more"] if more > 0 else []
+    if not incident.muted:  # else the whole card says why
+        why = list(dict.fromkeys(one.muted for one in news.members if one.muted))
+        notes += [f"Muted: {words}" for words in why[:_SHOWN_REASONS]]
+        notes += [f"and for {len(why) - _SHOWN_REASONS} more reasons"] if len(why) > _SHOWN_REASONS else []
+    return [*lines, *(Note.of(words) for words in notes)]
+
+
+def _member(finding: Finding, incident: Incident) -> Line:
+    """Say how one of those that share the card stands, and that it rings nobody where the others do."""
+    shows = line_of(finding, finding.alert.summary)
+    is_alone = bool(finding.muted) and not incident.muted
+    return shows.model_copy(update={"value": f"{shows.value}, muted"}) if is_alone else shows
 
 
 def _title(news: News) -> str:
-    others = len(news.members) - 1
-    return f"{news.incident.alert.summary}, and {others} more" if others > 0 else news.incident.alert.summary
+    heard = [one for one in news.members if not one.muted]
+    others = len(heard or news.members) - 1
+    return f"{news.incident.alert.summary}, and {others:,} more" if others > 0 else news.incident.alert.summary
 
 
 def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend: list[float | None]) -> Reply:

@@ -96,7 +96,6 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
     kind = _kind(group, before, now)
     is_same = before.alert.labels == alert.labels
     peak = _worse(group.lead.rule, before.peak, alert.value) if is_same else alert.value
-    calm_since = group.lead.state.clear_since
     # Who has left and joins again is to be heard again; who has joined is heard only with a ring.
     members = group.audible if kind in LOUD else group.audible & set(before.members)
     incident = replace(
@@ -104,7 +103,7 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
         severity=alert.severity,
         peak=peak,
         muted=muted,
-        calm_since=calm_since,
+        calm_since=group.calm_since,
         members=tuple(sorted(members)),
         rung_at=now if kind in LOUD else before.rung_at,
     )
@@ -125,7 +124,7 @@ def _kind(group: Group, before: Incident, now: datetime) -> Kind:
         return "worsened"
     if not muted and (loud := _of_time(group, before, now)):
         return loud
-    if _is_to_be_said(group, before) or before.calm_since != group.lead.state.clear_since:
+    if _is_to_be_said(group, before) or before.calm_since != group.calm_since:
         return "changed"
     # Without a card of its own (it came in a digest) only what a person would notice makes one.
     is_time = before.notified_at is not None and now - before.notified_at >= EDIT_EVERY
@@ -134,11 +133,14 @@ def _kind(group: Group, before: Incident, now: datetime) -> Kind:
 
 
 def _of_time(group: Group, before: Incident, now: datetime) -> Kind | None:
-    """Say what rings because its time has come: who joined the group, or the repetition."""
+    """Say what rings because its time has come: who joined the group, or the repetition; not while it is calm."""
+    if group.calm_since is not None:
+        return None
     silent_for = now - (before.rung_at or before.opened_at)
     if before.members and group.audible - set(before.members) and silent_for >= group.rules.group_interval:
         return "joined"
-    if before.acknowledged_at is None and not before.flapping and silent_for >= group.rules.repeat_interval:
+    every = group.rules.repeat_interval
+    if before.acknowledged_at is None and every and silent_for >= every:
         return "repeated"
     return None
 

@@ -8,7 +8,7 @@ version 5 a paused queue's jobs lie in ``paused``, from version 6 on they stay i
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from redis.exceptions import NoPermissionError, RedisError
 
@@ -125,8 +125,7 @@ class MissingQueue:
         return f"{self.short}: no such keys in Redis ({', '.join(self.looked_for)}); {found}"
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """One queue as the first round of answers shows it; ``ends`` are ids of jobs that may be the oldest."""
 
     name: str
@@ -246,5 +245,4 @@ def _layout(version: str | None) -> Layout:
 
 def _total(*numbers: int | None) -> int | None:
     """Add up; a sum without one of its numbers is unknown, because that one may be any."""
-    known = [number for number in numbers if number is not None]
-    return sum(known) if len(known) == len(numbers) else None
+    return None if None in numbers else sum(filter(None, numbers))

@@ -8,7 +8,7 @@ import pytest
 
 from bot.alert import Alert
 from bot.alert_rule import AlertRule, Flapping, Inhibition, Notifications
-from bot.alerting.alert_state import Machine
+from bot.alert_state import Machine
 from bot.alerting.dedupe import EDIT_EVERY, News, dedupe
 from bot.alerting.escalate import wants_somebody
 from bot.alerting.evaluate import AlertState, Finding

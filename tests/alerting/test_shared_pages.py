@@ -21,6 +21,7 @@ from bot.receivers.sender import Sender, Way
 from bot.receivers.text import as_text
 from bot.schedule import Observation
 from bot.settings import PagingSettings
+from bot.silence import Silence
 from bot.slack.blocks import render
 from bot.stores.database import Database
 from bot.stores.incidents import Incidents
@@ -134,6 +135,18 @@ async def test_pagerduty_takes_what_two_thousand_alerts_come_to_in_one_event_eac
     assert len(json.dumps(pagerduty.log[0])) < 10_000
 
 
+async def test_two_thousand_that_the_policy_groups_are_one_page_that_names_the_worst(database: Database) -> None:
+    bot = Bot(database, [{"receivers": ["oncall"], "group_by": ["alert"]}])
+    await bot.tick(0, *([600.0] * 1_995), *([1200.0] * 5))
+    (page,), (mail,) = await bot.due("pagerduty"), await bot.due("mail")
+    for body in (page.body, mail.body):
+        text = as_text(body)
+        assert text.count("CRITICAL Jobs") == text.count("critical above") == 5
+        assert text.index("critical above") < text.index("warning above")
+        assert "and 1,985 more" in text
+        assert len(text.encode()) < 5_000
+
+
 async def test_what_pagerduty_takes_at_once_has_a_page_each(database: Database) -> None:
     bot = Bot(database, TO_ALL)
     await bot.tick(0, *([1200.0] * ALONE))
@@ -154,6 +167,18 @@ async def test_many_that_get_worse_at_once_share_a_page_to_their_end(database: D
     assert await bot.pages() == [Page(PAGE, "acknowledge", "critical")]
     await bot.tick(4, *([0.0] * many))
     assert await bot.pages() == [Page(PAGE, "resolve", "critical")]
+
+
+async def test_what_is_silenced_together_is_resolved_there_and_triggered_anew(database: Database) -> None:
+    bot, many = Bot(database, TO_ALL), ALONE + 1
+    await bot.tick(0, *([1200.0] * many))
+    words = {"id": "s1", "matchers": ["queue=~.+"], "owner": {"id": "U1", "name": "Ann"}, "reason": "r"}
+    new = Silence.model_validate(words | {"since": NOW, "until": NOW + 5 * TICK})
+    await Silences(database).start(new)
+    await bot.tick(1, *([1200.0] * many))
+    assert await bot.pages() == [Page(PAGE, "resolve", "critical")]
+    await bot.tick(5, *([1200.0] * many))
+    assert await bot.pages() == [Page(PAGE, "trigger", "critical")]
 
 
 async def test_many_calls_at_once_share_a_page_where_the_policy_has_no_routes(database: Database) -> None:

@@ -117,6 +117,16 @@ async def test_until_resolved_ends_with_the_alert(alert_world: AlertWorld, ask: 
     assert (await alert_world.firing())["email"].muted == ""
 
 
+async def test_until_resolved_lasts_for_a_day_at_the_longest(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.waiting(email=700)
+    await alert_world.carry_out(await ask("queue=email"))
+    began = alert_world.now
+    for hours, is_muted in ((23.9, True), (24, False)):
+        alert_world.now = began + timedelta(hours=hours)
+        await alert_world.waiting(email=700)
+        assert bool((await alert_world.firing())["email"].muted) is is_muted
+
+
 async def test_a_maintenance_leaves_audible_what_fired_before(alert_world: AlertWorld, ask: Ask) -> None:
     await alert_world.waiting(email=700)
     alert_world.now += timedelta(minutes=1)
