@@ -8,6 +8,7 @@ from bot.alert_rule import SEVERITIES, labels_of
 from bot.elapsed import elapsed
 from bot.errors import UsageError
 from bot.matchers import Matcher, matches
+from bot.muting import firing
 from bot.plain_text import one_line
 from bot.policy import Policy
 from bot.reply import Log, Note, Part, Table
@@ -31,12 +32,19 @@ def conditions(text: str) -> tuple[Matcher, ...]:
 
 
 async def narrowed(incidents: Incidents, only: tuple[Matcher, ...], policy: Policy) -> list[Incident]:
-    """Return those that fire and meet the conditions, the critical ones in front, of each kind the oldest first."""
+    """Return the open cards of which an alert that shares them meets the conditions.
+
+    The critical ones stand in front, of each kind the oldest first.
+    """
     rules = {rule.name: rule for rule in policy.alerts}
+    meeting = {
+        one.fingerprint for one in firing((await incidents.states()).values(), (), policy) if matches(only, one.labels)
+    }
     found = [
         one
         async for one in incidents.each_firing()
-        if matches(only, labels_of(one.alert, rules.get(one.alert.labels.get("alert", ""))))
+        if meeting.intersection(one.members)
+        or matches(only, labels_of(one.alert, rules.get(one.alert.labels.get("alert", ""))))
     ]
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.opened_at, one.id))
 
@@ -45,7 +53,7 @@ def firing_table(firing: Iterable[Incident], now: datetime) -> Table:
     """Show how each stands, since when, and who has it."""
     rows = [
         (
-            one.alert.summary,
+            _name(one),
             one.severity,
             elapsed(now - one.alert.since),
             one.acknowledged_by or "nobody",
@@ -83,6 +91,11 @@ def every_line(lines: Sequence[str], name: str) -> list[Part]:
     if len(lines) <= FEW:
         return [Note.of(line) for line in lines]
     return [Log(text="\n".join(map(one_line, lines)), name=name)]
+
+
+def _name(incident: Incident) -> str:
+    others = len(incident.members) - 1
+    return f"{incident.alert.summary}, and {others:,} more" if others > 0 else incident.alert.summary
 
 
 def _state(incident: Incident) -> str:

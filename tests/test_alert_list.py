@@ -23,6 +23,7 @@ def incident(**changes: object) -> Incident:
     [
         ({}, "firing"),
         ({"muted": "silenced"}, "muted"),
+        ({"members": ("3fa91c02",)}, "firing"),
         ({"flapping": True}, "firing, on and off"),
         ({"flapping": True, "calm_since": NOW}, "calm, on and off"),
     ],

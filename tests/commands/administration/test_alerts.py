@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.alert_list import LISTED
+from bot.alert_rule import Notifications
 from bot.errors import UsageError
 from bot.reply import Buttons, Level, Note, Reply, Table, say
 from bot.request import Actor
@@ -174,3 +175,14 @@ async def test_of_many_silences_none_is_left_out(alert_world: AlertWorld, operat
     assert reply.title == "No alert is firing, 60 silences are in force"
     (file,) = render(reply, files=True).files
     assert (file.name, len(file.text.splitlines())) == ("silences.txt", 60)
+
+
+async def test_a_shared_card_is_listed_where_one_of_those_that_share_it_meets_the_matchers(
+    alert_world: AlertWorld,
+) -> None:
+    share = {"notifications": Notifications.model_validate({"group_by": ["alert"]}), "routes": ()}
+    alert_world.policy.current = alert_world.policy.current.model_copy(update=share)
+    await alert_world.waiting(report=3000, webhook=1500)
+    reply = await asked(alert_world, only="queue=webhook")
+    assert [row[0] for row in rows(reply)] == ["Queue: jobs waiting (report), and 1 more"]
+    assert rows(await asked(alert_world, only="queue=email")) == []
