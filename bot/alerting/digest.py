@@ -7,10 +7,12 @@ from typing import Final
 
 from bot.alert_rule import SEVERITIES
 from bot.alerting.audience import Audience
+from bot.alerting.calling import SUMMARY
 from bot.alerting.card import LEVELS, line, mentions, named
 from bot.alerting.dedupe import Kind, News
 from bot.catalog import Catalog
 from bot.next_steps import next_steps
+from bot.plain_text import shortened
 from bot.reply import Buttons, Level, Line, Note, Part, Reply, Text, When
 from bot.sentence import sentence
 from bot.stores.incidents import Incident
@@ -74,7 +76,7 @@ def _counted(incidents: Iterable[Incident]) -> str:
 
 
 def _line(news: News) -> Line:
-    summary = named(news)
+    summary = shortened(named(news), SUMMARY)
     if news.kind == "resolved" or news.finding is None:
         return Line(level=Level.OK, label=summary, value="resolved")
     return line(news.incident, news.finding.rule, summary)
