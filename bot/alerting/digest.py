@@ -36,7 +36,7 @@ _TITLES: Final[dict[Kind, str]] = {
 def digest(news: list[News], audience: Audience, catalog: Catalog, now: datetime) -> Reply:
     """Render what is new about many, all of one kind, each incident a line."""
     kind = news[0].kind
-    ordered = sorted(news, key=lambda one: (-SEVERITIES.index(one.incident.severity), one.incident.opened_at))
+    ordered = sorted(news, key=_urgency)
     is_over = kind == "resolved"
     worst, words = ordered[0].incident.severity, "were over at " if is_over else _WORDS.get(kind, "as of ")
     parts: list[Part] = [Text.of(f"{_counted(one.incident for one in ordered)} {words}", When(at=now), ".")]
@@ -47,6 +47,20 @@ def digest(news: list[News], audience: Audience, catalog: Catalog, now: datetime
     parts += [Buttons(buttons=steps)] if steps else []
     title = _TITLES[kind].format(f"{len(news):,}")
     return Reply(title=title, level=Level.OK if is_over else LEVELS[worst], parts=tuple(parts))
+
+
+def _urgency(news: News) -> tuple[int, datetime, float]:
+    """Order the critical ones first, of each kind the oldest, of those that began together what is furthest beyond."""
+    incident = news.incident
+    return -SEVERITIES.index(incident.severity), incident.opened_at, -_excess(news)
+
+
+def _excess(news: News) -> float:
+    value, rule = news.incident.alert.value, news.finding.rule if news.finding else None
+    limit = rule.threshold(news.incident.severity) if rule else None
+    if value is None or rule is None or not limit:
+        return 0.0
+    return (limit - value if rule.below else value - limit) / abs(limit)
 
 
 def _more(rest: list[Incident], *, is_over: bool) -> list[Part]:

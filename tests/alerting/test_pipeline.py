@@ -708,3 +708,11 @@ async def test_few_ring_in_the_threads_of_their_cards(bot: Bot) -> None:
     await crowd(bot, 500, 10, 501)
     assert len(await bot.rings()) == 10
     assert len(await bot.cards()) == 10
+
+
+async def test_of_what_begins_together_the_furthest_beyond_its_limit_is_named_first(bot: Bot) -> None:
+    depths = [600.0 + number * 10 for number in range(12)] + [2100.0, 2300.0]
+    await bot.tick(0, *(waiting(f"q{number:02}", depth) for number, depth in enumerate(depths)))
+    labels = [line.label for line in parts((await bot.card()).body, Line)]
+    assert labels[:4] == ["Queue (q13)", "Queue (q12)", "Queue (q11)", "Queue (q10)"]
+    assert labels[-1] == "Queue (q00)"
