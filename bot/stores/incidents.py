@@ -115,6 +115,15 @@ class Incidents:
             rows = (await connection.execute(query.group_by(incidents.c.severity))).all()
         return Counter({row.severity: row.number for row in rows})
 
+    async def resolved_since(self, since: datetime, *, limit: int) -> tuple[list[Incident], int]:
+        """Return so many of those that were resolved since then, the last in front, and how many there are."""
+        mine = (incidents.c.state == "resolved", incidents.c.resolved_at >= since)
+        query = sa.select(incidents).where(*mine).order_by(incidents.c.resolved_at.desc(), incidents.c.id).limit(limit)
+        number = sa.select(sa.func.count()).select_from(incidents).where(*mine)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            return [_incident(row) for row in rows], int((await connection.execute(number)).scalar_one())
+
     async def openings(self, since: datetime, *, connection: AsyncConnection) -> dict[str, int]:
         """Return how often each was opened since then, by fingerprint."""
         query = sa.select(incidents.c.fingerprint, sa.func.count().label("number"))
