@@ -13,8 +13,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 0x6E6F7661  # any numbers that nothing else locks in this database
+# What is locked over all replicas: any numbers that nothing else locks in this database.
+MIGRATION_LOCK = 0x6E6F7661
+TICK_LOCK = MIGRATION_LOCK  # on purpose: while tables are changed no tick holds one of them and waits for another
 PROPOSAL_LOCK = MIGRATION_LOCK + 1
+WINDOWS_LOCK = MIGRATION_LOCK + 2
 BUSY_TIMEOUT = 10_000  # milliseconds a writer waits for another one
 
 

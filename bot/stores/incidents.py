@@ -12,11 +12,9 @@ from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alert import Alert, Severity
-from bot.stores.database import Database
+from bot.stores.database import TICK_LOCK, Database
 from bot.stores.tables import alert_states, incidents
 
-# Any number will do as long as nothing else in the database takes the same advisory lock.
-_TICK_LOCK: Final = 0x6E6F7661
 # A statement takes only so many values.
 _AT_ONCE: Final = 500
 # So many characters of an id tell the alerts that fire apart: it begins with a hash of their labels.
@@ -62,9 +60,7 @@ class Incidents:
 
     async def lock(self, connection: AsyncConnection) -> None:
         """Let one tick at a time read and write, over all replicas, up to the end of the transaction."""
-        # SQLite's transactions take the write lock when they begin.
-        if not self._database.is_sqlite:
-            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TICK_LOCK)))
+        await self._database.one_at_a_time(connection, TICK_LOCK)
 
     async def firing(self, *, connection: AsyncConnection | None = None) -> dict[str, Incident]:
         """Return every incident that is not resolved, by its fingerprint."""
