@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.oncall import OnCall
 from bot.plan import operation
 from bot.request import Actor
-from bot.rota import Override
+from bot.rota import Override, Rota
 from bot.stores.database import Database
 from bot.stores.oncall_tables import overrides
 
@@ -28,6 +29,10 @@ class Overrides:
         async with joined as transaction:
             rows = await transaction.execute(query.order_by(overrides.c.since, overrides.c.id))
             return tuple(_override(row) for row in rows.mappings())
+
+    async def rota(self, rules: OnCall, now: datetime, connection: AsyncConnection | None = None) -> Rota:
+        """Return who is on call by these rules and by those that stand."""
+        return Rota(rules, await self.standing(now, connection))
 
     async def ended_since(self, level: int, moment: datetime) -> bool:
         """Whether somebody has ended an override of this level since then."""

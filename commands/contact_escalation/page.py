@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.command import command
 from bot.elapsed import elapsed
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import Incomplete, NotFound, Refused, UsageError, UserError
 from bot.nearest import nearest, shown
 from bot.plan import Change, Plan, Step
 from bot.policy import Policy
@@ -61,11 +61,11 @@ async def page(  # noqa: PLR0913 - two arguments of the command, six things it n
     why = " ".join(reason.split())
     if level.strip().lower() == _END:
         return await _end(why, pages, request) if why else _which(await pages.open(), now)
-    rota = Rota(policy.current.oncall, await overrides.standing(now))
+    rota = await overrides.rota(policy.current.oncall, now)
     number = _level(level, rota)
     if not why:
         such = f"such as /page {number} customers cannot log in"
-        raise UsageError(f"A page needs a reason, {such}: whoever is called reads it first.", argument="reason")
+        raise Incomplete(f"A page needs a reason, {such}: whoever is called reads it first.", argument="reason")
     new = _page(number, _called(rota, number, request, now), why, request)
     before = await pages.open_for(why)
     if before is None or before.page.id == new.id:
@@ -88,7 +88,7 @@ def _level(text: str, rota: Rota) -> int:
     if word.isdecimal() and int(word) in rota.levels:
         return int(word)
     if word.isdecimal():
-        raise UsageError(f"There is no level {word}: {there}.", argument="level")
+        raise NotFound(f"There is no level {word}: {there}.", argument="level")
     known = " to ".join(dict.fromkeys(("1", str(levels)))) if levels else ""
     takes = f"a level ({known}) or end" if known else "end alone, as the policy has no level"
     raise UsageError(f"level is {takes}, not {shown(text)}.", nearest=nearest(word, (_END,)), argument="level")
