@@ -1,7 +1,6 @@
 """Watches who has level 1, and hands over when it changes."""
 
 import hashlib
-import operator
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,7 +34,7 @@ class Shifts:
         policy: Callable[[], Policy],
         *,
         channel: str,
-        line: Callable[[StoredPlan], str] = operator.attrgetter("command"),
+        line: Callable[[StoredPlan], str],
     ) -> None:
         self._database = database
         self._line = line
