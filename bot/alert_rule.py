@@ -128,7 +128,7 @@ class Notifications(_Section):
 
     Alerts with the same values of the labels in ``group_by`` share a card; ``...`` stands for every label, so that each
     has its own. Who joins a card rings at most every ``group_interval``, and what goes on firing and nobody has
-    acknowledged rings again every ``repeat_interval``.
+    acknowledged rings again every ``repeat_interval``; 0s is never.
     """
 
     group_by: tuple[str, ...] = (EVERY_LABEL,)

@@ -40,6 +40,9 @@ class Parameter:
         False  # Field(json_schema_extra={"rest": True}): all that follows in the line, as people write it
     )
     matchers: bool = False  # Field(json_schema_extra={"matchers": True}) takes every label=value that is no argument
+    needs_form: bool = False  # Field(json_schema_extra={"form": "required"}): a form is not submitted without it
+    # Field(json_schema_extra={"offered": {value: words}}): what a form offers to choose, besides what is typed there
+    offered: tuple[tuple[str, str], ...] = ()
 
     @property
     def word(self) -> str:
@@ -206,7 +209,13 @@ def _parameter(command_name: str, parameter: inspect.Parameter, hints: dict[str,
         secret=extra.get("secret") is True,
         matchers=extra.get("matchers") is True,
         takes_rest=extra.get("rest") is True,
+        needs_form=extra.get("form") == "required",
+        offered=_offered(extra.get("offered")),
     )
+
+
+def _offered(extra: object) -> tuple[tuple[str, str], ...]:
+    return tuple((str(value), str(words)) for value, words in extra.items()) if isinstance(extra, dict) else ()
 
 
 def _check(declared: Command) -> None:

@@ -49,6 +49,8 @@ class PagerDuty(Failing[Trouble]):
         super().__init__()
         self.log: list[dict[str, Any]] = []
         self.incidents: dict[str, dict[str, str]] = {}
+        # The keys for which somebody was rung there: once an incident, when it is opened.
+        self.rung: list[str] = []
         self.calls = 0
         self.arrived = asyncio.Condition()
         self._part = HttpPart(self._application)
@@ -120,6 +122,7 @@ class PagerDuty(Failing[Trouble]):
         is_open = before is not None and before["status"] != "resolved"
         if event["event_action"] == "trigger":
             status = before["status"] if before is not None and is_open else "triggered"
+            self.rung += [] if is_open else [key]
             payload = event["payload"]
             self.incidents[key] = {"summary": payload["summary"], "severity": payload["severity"], "status": status}
         elif before is not None and is_open:

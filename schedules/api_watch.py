@@ -8,6 +8,7 @@ from typing import Final
 from bot.attempt import attempt, is_missing, why
 from bot.clients.platform import Platform
 from bot.clients.replica_metrics import MetricsReader, Replica, ReplicaMetrics
+from bot.elapsed import elapsed
 from bot.errors import BotError
 from bot.increase import risen
 from bot.log_entries import entries
@@ -29,6 +30,8 @@ _MS: Final = 1000
 _PERCENT: Final = 100
 _SERVER_ERRORS: Final = range(500, 600)
 _SILENT: Final = f"NovaPulse's metrics carry no sample of {_REQUESTS}, so nobody knows from them how many requests fail"
+
+QUIET: Final = f"No request reached the API in the last {elapsed(WINDOW)}, so no share of them failed or went well."
 
 Series = Mapping[str, Sequence[Sample]]
 
@@ -85,8 +88,10 @@ def _by_metrics(series: Series, found: ReplicaMetrics, now: datetime) -> list[Ob
     if requests is None or errors is None:
         early = "two readings are needed for a rate, and there is one so far"
         return [_error(None, now, early, expected=False), _said("api_p95_ms", None, now, early, expected=False)]
-    # Where nobody asked for anything, nothing failed either.
-    share = _PERCENT * errors / requests if requests else 0.0
+    if not requests:
+        # No request that went well is no request: an API that nobody reaches any more has not got better.
+        return [_error(None, now, QUIET, expected=False), _said("api_p95_ms", None, now, QUIET, expected=False)]
+    share = _PERCENT * errors / requests
     p95, is_beyond = _percentile(series, since)
     slow = f"{said} It is beyond the largest bucket." if is_beyond else said
     return [_error(share, now, said), _said("api_p95_ms", p95, now, slow, expected=False)]

@@ -94,22 +94,27 @@ def together(calls: Sequence[Call], incidents: Mapping[str, Incident], policy: P
 
 
 def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) -> Message | None:
-    """Return what reminds whoever has it in hand that it goes on, or None while that is not due."""
+    """Return what reminds whoever has it in hand that it goes on, or None while that is not due.
+
+    Nobody is reminded of a warning, nor in a moment in which it does not go on.
+    """
     every, since = policy.escalation.remind_after, incident.acknowledged_at
-    if not every or since is None or incident.muted or incident.state != "firing":
+    goes_on = incident.state == "firing" and incident.severity == "critical" and incident.calm_since is None
+    if not every or since is None or incident.muted or not goes_on:
         return None
     number = (now - since) // every
     if number < 1:
         return None
     owners = [person for person, entry in policy.people.items() if entry.name == incident.acknowledged_by]
     whom: tuple[Span, ...] = people(policy, owners) if owners else (incident.acknowledged_by,)
-    title, goes_on = (
-        ("Still open", "is still open") if incident.id.startswith(PREFIX) else ("Still firing", "still fires")
-    )
+    title, stands = "Still firing", "still fires."
+    if incident.id.startswith(PREFIX):
+        end = f"/page end {incident.id.removeprefix(PREFIX)}"
+        title, stands = "Still open", f"is still open. {end} says that it is over."
     body = say(
         f"{title}: {incident.alert.summary}",
-        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it {goes_on}."),
-        level=Level.CRITICAL if incident.severity == "critical" else Level.WARNING,
+        Text.of(*whom, f" took this {elapsed(number * every)} ago, and it {stands}"),
+        level=Level.CRITICAL,
     )
     key = f"incident:{incident.id}:remind:{since:%Y%m%dT%H%M%S}:{number}"
     return Message(key, channel, body, CARD, thread_of=card_key(incident.id))

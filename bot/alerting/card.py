@@ -28,6 +28,7 @@ RINGS: Final[dict[Kind, str]] = {
     "repeated": "Still firing",
 }
 _SHOWN_MEMBERS: Final = 15
+_SHOWN_REASONS: Final = 3
 _POINTS: Final = 60
 
 
@@ -42,9 +43,14 @@ def card(news: News, audience: Audience, catalog: Catalog, trend: list[float | N
 def again(news: News, audience: Audience) -> Reply:
     """Say in the card's thread what an edit of the card would not tell anybody: Slack rings nobody for one."""
     incident = news.incident
-    parts = (*_now(news), *mentions(incident.severity, audience))
+    parts = (*_now(news), *_until_now(news), *mentions(incident.severity, audience))
     title = f"{RINGS[news.kind]}: {_title(news)}"
     return Reply(title=title, level=LEVELS[incident.severity], parts=parts)
+
+
+def _until_now(news: News) -> list[Part]:
+    """Say what kept it quiet until this tick: which silence is over, whose it was and why."""
+    return [Text.of(f"Until now: {news.was_muted}")] if news.was_muted else []
 
 
 def _now(news: News) -> list[Part]:
@@ -55,13 +61,26 @@ def _now(news: News) -> list[Part]:
     if len(news.members) < 2:  # noqa: PLR2004 - one needs no list
         now = line(incident, finding.rule, "Now")
         return [now if incident.calm_since is None else now.model_copy(update={"level": Level.OK})]
-    lines: list[Part] = [line_of(member, member.alert.summary) for member in news.members[:_SHOWN_MEMBERS]]
+    lines: list[Part] = [_member(one, incident) for one in news.members[:_SHOWN_MEMBERS]]
     more = len(news.members) - _SHOWN_MEMBERS
-    return [*lines, *([Note.of(f"and {more:,} more")] if more > 0 else [])]
+    notes = [f"and {more:,} more"] if more > 0 else []
+    if not incident.muted:  # else the whole card says why
+        why = list(dict.fromkeys(one.muted for one in news.members if one.muted))
+        notes += [f"Muted: {words}" for words in why[:_SHOWN_REASONS]]
+        notes += [f"and for {len(why) - _SHOWN_REASONS} more reasons"] if len(why) > _SHOWN_REASONS else []
+    return [*lines, *(Note.of(words) for words in notes)]
+
+
+def _member(finding: Finding, incident: Incident) -> Line:
+    """Say how one of those that share the card stands, and that it rings nobody where the others do."""
+    shows = line_of(finding, finding.alert.summary)
+    is_alone = bool(finding.muted) and not incident.muted
+    return shows.model_copy(update={"value": f"{shows.value}, muted"}) if is_alone else shows
 
 
 def _title(news: News) -> str:
-    others = len(news.members) - 1
+    heard = [one for one in news.members if not one.muted]
+    others = len(heard or news.members) - 1
     return f"{news.incident.alert.summary}, and {others:,} more" if others > 0 else news.incident.alert.summary
 
 
@@ -72,9 +91,14 @@ def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend
     since = "Firing since " if finding.state.unknown_since else "Since "
     parts.append(Text.of(since, When(at=alert.since), *_peak(incident, rule, ", ")))
     parts += [Text.of(news.ahead)] if news.ahead else []
-    parts += [*_standing(incident, audience.policy), *_chart(rule, trend), *mentions(incident.severity, audience)]
+    parts += [
+        *_standing(incident, audience.policy),
+        *_until_now(news),
+        *_chart(rule, trend),
+        *mentions(incident.severity, audience),
+    ]
     steps = next_steps(rule.next_steps, alert.labels, catalog)
-    buttons = (*_own_buttons(incident, catalog), *steps, *_what_changed(catalog))
+    buttons = (*_own_buttons(incident, finding.silence, catalog), *steps, *_what_changed(catalog))
     if buttons:
         parts.append(Buttons(buttons=buttons))
     parts += _source(finding)
@@ -105,12 +129,14 @@ def _standing(incident: Incident, policy: Policy) -> list[Part]:
     return parts
 
 
-def _own_buttons(incident: Incident, catalog: Catalog) -> tuple[Button, ...]:
-    """Return what can be done about an incident whatever it is."""
+def _own_buttons(incident: Incident, silence: str, catalog: Catalog) -> tuple[Button, ...]:
+    """Return what can be done about an incident whatever it is; ``silence`` is the id of the one that mutes it."""
     acknowledge = Button(label="Acknowledge", action="run", value=f"/ack {incident.id}", style="primary")
-    silence = Button(label="Silence…", action="form", value=f"/silence {incident.id}")
+    quiet = Button(label="Silence…", action="form", value=f"/silence {incident.id}")
+    loud = Button(label="End silence", action="run", value=f"/silence end {silence}")
     wanted = [] if incident.acknowledged_at else [acknowledge]
-    wanted += [] if incident.muted else [silence]
+    wanted += [] if incident.muted else [quiet]
+    wanted += [loud] if incident.muted and silence else []
     return tuple(button for button in wanted if button.value.split()[0] in catalog.commands)
 
 

@@ -26,7 +26,7 @@ class News:
     ``finding`` stands for it, None where nothing watches it any longer; ``members`` are all that share its card and
     fire. ``alert`` is what its card shows now; the incident's own is what the card showed last. ``ahead`` says where
     its trend leads, ``had_card`` whether it had a card of its own before this is said,
-    ``shares_page`` whether PagerDuty is told of it together with others.
+    ``shares_page`` whether PagerDuty is told of it together with others, ``was_muted`` what muted it up to this tick.
     """
 
     kind: Kind
@@ -37,6 +37,7 @@ class News:
     ahead: str = ""
     had_card: bool = False
     shares_page: bool = False
+    was_muted: str = ""
 
 
 def dedupe(
@@ -95,7 +96,6 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
     kind = _kind(group, before, now)
     is_same = before.alert.labels == alert.labels
     peak = _worse(group.lead.rule, before.peak, alert.value) if is_same else alert.value
-    calm_since = group.lead.state.clear_since
     # Who has left and joins again is to be heard again; who has joined is heard only with a ring.
     members = group.audible if kind in LOUD else group.audible & set(before.members)
     incident = replace(
@@ -103,14 +103,14 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
         severity=alert.severity,
         peak=peak,
         muted=muted,
-        calm_since=calm_since,
+        calm_since=group.calm_since,
         members=tuple(sorted(members)),
         rung_at=now if kind in LOUD else before.rung_at,
     )
     if _has_worsened(alert, before):
         # Whoever has it in hand has a warning in hand.
         incident = replace(incident, acknowledged_by="", acknowledged_at=None)
-    return News(kind, incident, group.lead, group.firing, alert)
+    return News(kind, incident, group.lead, group.firing, alert, was_muted="" if muted else before.muted)
 
 
 def _kind(group: Group, before: Incident, now: datetime) -> Kind:
@@ -124,7 +124,7 @@ def _kind(group: Group, before: Incident, now: datetime) -> Kind:
         return "worsened"
     if not muted and (loud := _of_time(group, before, now)):
         return loud
-    if _is_to_be_said(group, before) or before.calm_since != group.lead.state.clear_since:
+    if _is_to_be_said(group, before) or before.calm_since != group.calm_since:
         return "changed"
     # Without a card of its own (it came in a digest) only what a person would notice makes one.
     is_time = before.notified_at is not None and now - before.notified_at >= EDIT_EVERY
@@ -133,11 +133,14 @@ def _kind(group: Group, before: Incident, now: datetime) -> Kind:
 
 
 def _of_time(group: Group, before: Incident, now: datetime) -> Kind | None:
-    """Say what rings because its time has come: who joined the group, or the repetition."""
+    """Say what rings because its time has come: who joined the group, or the repetition; not while it is calm."""
+    if group.calm_since is not None:
+        return None
     silent_for = now - (before.rung_at or before.opened_at)
     if before.members and group.audible - set(before.members) and silent_for >= group.rules.group_interval:
         return "joined"
-    if before.acknowledged_at is None and not before.flapping and silent_for >= group.rules.repeat_interval:
+    every = group.rules.repeat_interval
+    if before.acknowledged_at is None and every and silent_for >= every:
         return "repeated"
     return None
 

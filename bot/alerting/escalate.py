@@ -16,10 +16,14 @@ _BEFORE: Final = "Called before that: "
 UnderWay = Mapping[str, list[Call]]
 
 
+def is_unanswered(incident: Incident) -> bool:
+    """Whether it is open, may ring, and nobody has it in hand: a round of calls about it is not over."""
+    return incident.state == "firing" and not incident.muted and incident.acknowledged_at is None
+
+
 def wants_somebody(incident: Incident) -> bool:
-    """Whether it is critical, may ring, and nobody has it in hand."""
-    is_critical = incident.state == "firing" and incident.severity == "critical"
-    return is_critical and not incident.muted and not incident.calm_since and incident.acknowledged_at is None
+    """Whether somebody may be called about it in this moment: it is unanswered, critical, and not within its limit."""
+    return is_unanswered(incident) and incident.severity == "critical" and incident.calm_since is None
 
 
 def escalate(
@@ -27,8 +31,10 @@ def escalate(
 ) -> list[Call]:
     """Return the calls that are due, in their order.
 
-    Level 1 is called at once, each further level at its time since the round began. After a level where nobody is known
-    the next one is called at once. At last the highest level where somebody is known is called again and again.
+    Level 1 is called at once, each further level at its time since the round began. What falls due while the incident
+    is within its limit, or a warning only, is called as soon as that has passed: such a time counts. After a level
+    where nobody is known the next one is called at once. At last the highest level where somebody is known is called
+    again and again.
     """
     due: list[Call] = []
     for incident in incidents:

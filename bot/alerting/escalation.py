@@ -1,6 +1,7 @@
 """The escalation as a stage of the tick: its calls are recorded and put in the tick's own transaction."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.calling import TOGETHER_ABOVE, call_messages, reminder
 from bot.alerting.dedupe import Kind, News
-from bot.alerting.escalate import called, escalate, wants_somebody
+from bot.alerting.escalate import called, escalate, is_unanswered
 from bot.alerting.notify import Ways
 from bot.alerting.ways import call_elsewhere
 from bot.policy import Policy
@@ -47,18 +48,33 @@ class Escalating:
         self, news: list[News], moment: Moment, connection: AsyncConnection
     ) -> tuple[list[News], list[Call]]:
         """Record the calls that are due; return them, and the news with what the cards say about them."""
-        under_way = await self._calls.under_way(connection)
+        under_way = await self._calls.under_way(moment.now, connection)
         incidents = [one.incident for one in news]
         policy, now = moment.policy, moment.now
         due = escalate(incidents, under_way, moment.rota, policy.escalation, now)
         await self._calls.add(due, connection)
-        lasting = {incident.id for incident in incidents if wants_somebody(incident)}
-        await self._calls.over(under_way.keys() - lasting, now, connection)
+        await self._end_rounds(news, under_way.keys(), moment, connection)
         mine: dict[str, list[Call]] = {}
         for call in due:
             mine.setdefault(call.incident, [*under_way.get(call.incident, [])]).append(call)
         said = {incident: called(calls, policy) for incident, calls in mine.items()}
         return [_with(one, said, alone=len(due) <= TOGETHER_ABOVE) for one in news], due
+
+    async def _end_rounds(
+        self, news: list[News], under_way: AbstractSet[str], moment: Moment, connection: AsyncConnection
+    ) -> None:
+        """End the rounds of what is over, muted or in somebody's hands.
+
+        Of what is a warning only the round ends after the policy's ``calm``, unless it is critical again before: what
+        goes up and down begins no new round each time.
+        """
+        lasting = {one.incident.id: one for one in news if is_unanswered(one.incident)}
+        now, calm = moment.now, moment.policy.flapping.calm
+        await self._calls.over(under_way - lasting.keys(), now, connection)
+        lower = {name for name, one in lasting.items() if one.incident.severity != "critical"}
+        await self._calls.over(under_way & lower, now + calm, connection)
+        again = {name for name, one in lasting.items() if one.kind == "worsened"}
+        await self._calls.goes_on(under_way & again, now, connection)
 
     async def say(
         self,

@@ -14,8 +14,8 @@ from typing import Literal
 
 from bot.alert import Alert, Severity
 from bot.alert_rule import RULE_READABLE, SEVERITIES, AlertRule, labels_of
-from bot.alerting.alert_state import AlertState, Machine, Names, by_rule
-from bot.elapsed import elapsed
+from bot.alert_state import AlertState, Machine, filled, summary
+from bot.alerting.alert_state import Names, by_rule
 from bot.schedule import FOR, Observation
 
 __all__ = ["AlertState", "Finding", "Machine", "advance", "evaluate", "filled", "summary"]
@@ -25,13 +25,14 @@ __all__ = ["AlertState", "Finding", "Machine", "advance", "evaluate", "filled", 
 class Finding:
     """One rule about one thing at one tick: the alert to show, the rule, and the state to remember.
 
-    ``muted`` says why it rings nobody, empty where it may.
+    ``muted`` says why it rings nobody, empty where it may; ``silence`` is the id of the silence that says so.
     """
 
     alert: Alert
     rule: AlertRule
     state: AlertState
     muted: str = ""
+    silence: str = ""
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -187,19 +188,3 @@ def _finding(rule: AlertRule, state: AlertState, now: datetime) -> Finding:
         since=state.since or now,
     )
     return Finding(alert, rule, state)
-
-
-def summary(rule: AlertRule, state: AlertState) -> str:
-    """Say what is wrong: in the observation's own words where it has any, else in the rule's."""
-    return state.summary.replace(FOR, elapsed(rule.first_hold)) or filled(rule.summary, rule, state.labels)
-
-
-def filled(words: str, rule: AlertRule, labels: Mapping[str, str]) -> str:
-    """Fill the labels into a rule's words; those that neither they nor the rule's match names are put behind them."""
-    text = words
-    for name, value in labels.items():
-        text = text.replace(f"{{{name}}}", value)
-    if text != words:
-        return text
-    others = [value for name, value in labels.items() if name != "alert" and name not in rule.match]
-    return f"{text} ({', '.join(others)})" if others else text

@@ -40,6 +40,14 @@ class Group:
         return frozenset(one.fingerprint for one in self.firing if not one.muted)
 
     @property
+    def calm_since(self) -> datetime | None:
+        """Since when all that is as bad as the lead is within its limit and only kept; None where that is not so."""
+        lead = _rank(self.lead)
+        since = [one.state.clear_since for one in self.firing if _rank(one) == lead]
+        known = [moment for moment in since if moment is not None]
+        return max(known) if known and len(known) == len(since) else None
+
+    @property
     def since(self) -> datetime:
         """When the first of those that fire began."""
         return min((one.alert.since for one in self.firing), default=self.lead.alert.since)
@@ -58,7 +66,11 @@ def group(findings: Iterable[Finding], rules_of: Callable[[Mapping[str, str]], N
 
 
 def _urgency(finding: Finding) -> tuple[bool, bool, datetime]:
-    return bool(finding.muted), finding.alert.severity != "critical", finding.alert.since
+    return *_rank(finding), finding.alert.since
+
+
+def _rank(finding: Finding) -> tuple[bool, bool]:
+    return bool(finding.muted), finding.alert.severity != "critical"
 
 
 def _key(finding: Finding, by: tuple[str, ...]) -> str:

@@ -72,9 +72,9 @@ def page(incident: Incident, body: Callable[[], Reply], places: Places, told: It
     before = next((one.page for one in told if one.key == page_key(incident.id)), None)
     if before is None and (not places.pagerduty or incident.muted or incident.state == "resolved"):
         return []
-    # What is muted after it was paged has to call nobody there either.
-    action: Action = "acknowledge" if incident.acknowledged_at or incident.muted else "trigger"
-    if incident.state == "resolved":
+    action: Action = "acknowledge" if incident.acknowledged_at else "trigger"
+    # What is muted calls nobody there either. Acknowledged it would stay so, and ring nobody when the mute ends.
+    if incident.muted or incident.state == "resolved":
         action = "resolve"
     if before == Page(incident.id, action, incident.severity):
         return []

@@ -4,7 +4,7 @@ What was said (the incident's row), what shall be said (the outbox) and what the
 together: after a kill at any moment the next tick finds all of it or none, and announces nothing twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.announce import Announcing, Stores
 from bot.alerting.audience import audience
-from bot.alerting.dedupe import dedupe
+from bot.alerting.dedupe import News, dedupe
 from bot.alerting.escalation import Escalating
 from bot.alerting.evaluate import AlertState, Finding, evaluate
-from bot.alerting.group import group
+from bot.alerting.group import Group, group
 from bot.alerting.notify import Ways
 from bot.alerting.shared_pages import SharedPages
-from bot.alerting.stages import inhibit, matching, over, silence
+from bot.alerting.stages import Labelled, in_question, inhibit, matching, over, silence
 from bot.catalog import Catalog
 from bot.policy import Policy
 from bot.schedule import Observation
@@ -60,7 +60,7 @@ class Alerting:
             firing = await self._stores.incidents.firing(connection=connection)
             shown = {name for one in firing.values() for name in (one.fingerprint, *one.members)}
             findings = evaluate(policy.alerts, observations, states, now, shown)
-            silences = await self._silences(findings, now, connection)
+            silences = await self._silences(findings, in_question(firing.values(), policy.alerts), now, connection)
             judged = silence(inhibit(findings, policy.inhibitions), silences)
             openings = await self._stores.incidents.openings(now - policy.flapping.within, connection=connection)
             groups = group(judged, policy.notified)
@@ -74,20 +74,32 @@ class Alerting:
             incidents = {one.incident.id: one.incident for one in news}
             shared = [one.incident.id for one in news if one.shares_page]
             await self._escalating.say(incidents, calls, moment, connection, shared=shared)
-            active = {one.fingerprint: one.state for one in findings if one.state.is_active}
+            kept = on_and_off(groups, news)
+            active = {one.fingerprint: one.state for one in findings if one.state.is_active or one.fingerprint in kept}
             changed = {name: one.model_dump(mode="json") for name, one in active.items() if one != states.get(name)}
             gone = stored.keys() - active.keys()
             await self._stores.incidents.remember(changed, gone, now, connection=connection)
 
-    async def _silences(self, findings: list[Finding], now: datetime, connection: AsyncConnection) -> list[Silence]:
-        """Return the silences in force; those that are over with what fires now are ended."""
+    async def _silences(
+        self, findings: list[Finding], open_still: list[Labelled], now: datetime, connection: AsyncConnection
+    ) -> list[Silence]:
+        """Return the silences in force; those that are over with what fires now, or is on and off, are ended."""
         silences = await self._stores.silences.active(now, connection)
-        used = matching(silences, findings)
+        used = matching(silences, findings, open_still)
         await self._stores.silences.matched(used, now, connection)
         ended = over(silences, used, now)
         for reason, ones in ended.items():
             await self._stores.silences.end([one.id for one in ones], reason, now, connection)
         return [one for one in silences if not any(one in ones for ones in ended.values())]
+
+
+def on_and_off(groups: Iterable[Group], news: Iterable[News]) -> set[str]:
+    """Return the fingerprints of what shares an open card that is on and off.
+
+    They are remembered though they may be quiet: a tick that looks at other things must not take them for gone.
+    """
+    cards = {one.incident.fingerprint for one in news if one.incident.flapping and one.incident.state == "firing"}
+    return {finding.fingerprint for each in groups if each.key in cards for finding in each.findings}
 
 
 def _read(stored: object) -> AlertState | None:

@@ -1,7 +1,8 @@
 """One page for many incidents that began together, where a page for each would be more than PagerDuty takes.
 
 It takes about 120 events a minute for a routing key, and whoever is called reads no hundreds of pages. A shared page
-stands until none of those that it is about fires and is paged any longer; it is acknowledged once all of them are.
+stands until none of those that it is about fires, is paged and may ring any longer; it is acknowledged once all of them
+are.
 """
 
 from collections.abc import Collection, Iterable
@@ -65,12 +66,12 @@ class SharedPages:
     def _wants(self, one: News, rung: Collection[str], policy: Policy) -> bool:
         """Whether it would be paged by itself in this tick."""
         is_said = one.kind != "quiet" or one.incident.id in rung
-        return is_said and not _in_hand(one.incident) and self._is_paged(one, policy)
+        return is_said and one.incident.acknowledged_at is None and self._is_paged(one, policy)
 
     def _is_paged(self, one: News, policy: Policy) -> bool:
-        """Whether it fires and is for PagerDuty: by the policy's routes, or because people are called about it."""
+        """Whether it fires unmuted and is for PagerDuty: by the policy's routes, or because people are called."""
         incident = one.incident
-        if incident.state != "firing":
+        if incident.state != "firing" or incident.muted:
             return False
         if not policy.routes:
             return incident.severity == "critical"
@@ -81,7 +82,7 @@ class SharedPages:
     ) -> Message | None:
         """Return the page as it is to stand now; None where that is how it stands."""
         paged = [one for one in members if self._is_paged(one, called.policy)]
-        action: Action = "acknowledge" if all(_in_hand(one.incident) for one in paged) else "trigger"
+        action: Action = "acknowledge" if all(one.incident.acknowledged_at for one in paged) else "trigger"
         if not paged:
             action = "resolve"
         severity = max((one.incident.severity for one in paged or members), key=SEVERITIES.index)
@@ -93,8 +94,3 @@ class SharedPages:
 
 def _name(incident: Incident) -> str:
     return f"together-{incident.opened_at:%Y%m%dT%H%M%S}"
-
-
-def _in_hand(incident: Incident) -> bool:
-    """Whether it has to call nobody any longer, because somebody has it or it is muted."""
-    return incident.acknowledged_at is not None or bool(incident.muted)

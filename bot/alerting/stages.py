@@ -1,18 +1,21 @@
 """What keeps an alert from ringing: what another one explains, and what somebody has silenced."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.alert_rule import Inhibition
+from bot.alert_rule import AlertRule, Inhibition, labels_of
 from bot.alerting.evaluate import Finding
 from bot.matchers import matches
 from bot.silence import Silence
+from bot.stores.incidents import Incident
 
 # A silence that mutes nothing any longer ends after this.
 UNUSED: Final = timedelta(minutes=30)
 
+# What matchers look at, and since when it fires.
+Labelled = tuple[Mapping[str, str], datetime]
 # What mutes others, by its equal labels and by whether it is itself what the inhibition is aimed at.
 _Sources = dict[tuple[tuple[str, ...], bool], Finding]
 
@@ -53,18 +56,29 @@ def _equal(inhibition: Inhibition, finding: Finding) -> tuple[str, ...]:
 
 def silence(findings: list[Finding], silences: Sequence[Silence]) -> list[Finding]:
     """Mute what somebody has silenced; ``silences`` are those in force."""
-    return [one if one.muted else _muted(one, _silenced(one, silences)) for one in findings]
+    return [one if one.muted else _silenced(one, silences) for one in findings]
 
 
-def _silenced(finding: Finding, silences: Sequence[Silence]) -> str:
+def _silenced(finding: Finding, silences: Sequence[Silence]) -> Finding:
     covering = (one for one in silences if one.covers(finding.labels, finding.alert.since))
-    return next((one.sentence() for one in covering), "")
+    first = next(covering, None)
+    if first is None:
+        return finding
+    return replace(finding, muted=f"{first.sentence()} (silence {first.id})", silence=first.id)
 
 
-def matching(silences: Sequence[Silence], findings: list[Finding]) -> set[str]:
-    """Return the ids of the silences that something matches which fires."""
-    firing = [one for one in findings if one.alert.state == "firing"]
-    return {one.id for one in silences if any(one.covers(alert.labels, alert.alert.since) for alert in firing)}
+def in_question(incidents: Iterable[Incident], rules: Iterable[AlertRule]) -> list[Labelled]:
+    """Return what is on and off and has an open card, whether it fires in this moment or not."""
+    known = {rule.name: rule for rule in rules}
+    alerts = [one.alert for one in incidents if one.flapping]
+    return [(labels_of(alert, known.get(alert.labels.get("alert", ""))), alert.since) for alert in alerts]
+
+
+def matching(silences: Sequence[Silence], findings: Iterable[Finding], others: Iterable[Labelled] = ()) -> set[str]:
+    """Return the ids of the silences that something matches which fires, or one of the others."""
+    firing = [(one.labels, one.alert.since) for one in findings if one.alert.state == "firing"]
+    there = [*firing, *others]
+    return {one.id for one in silences if any(one.covers(labels, since) for labels, since in there)}
 
 
 def over(silences: Sequence[Silence], used: set[str], now: datetime) -> dict[str, list[Silence]]:

@@ -14,7 +14,8 @@ _NOTHING: Final = "a page without its page"
 class Pages:
     """Brings PagerDuty to where the row's newest version is, from wherever it was.
 
-    What it may never have heard of is triggered before it is acknowledged, and need not be resolved.
+    What it may never have heard of is triggered before it is acknowledged, and need not be resolved. What it may hold
+    as acknowledged is resolved before it is triggered again: it rings nobody for an incident that somebody has.
     """
 
     def __init__(self, pagerduty: PagerDuty) -> None:
@@ -31,6 +32,8 @@ class Pages:
             if is_known:
                 await self._pagerduty.resolve(page.dedup_key)
             return
+        if page.action == "trigger" and delivery.acknowledged:
+            await self._pagerduty.resolve(page.dedup_key)
         if page.action == "trigger" or not delivery.sent_version:
             await self._trigger(delivery, page)
         if page.action == "acknowledge":

@@ -112,6 +112,10 @@ class Sender:
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._flying.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # Its claim ends by itself, and whoever takes it up then sends it again under the same name.
+            self.problem = "what became of a message cannot be recorded"
+            self._log.error(self.problem, key=task.get_name(), error=type(error).__name__)
         self._bell.set()
 
     async def _fly(self, delivery: Delivery) -> None:

@@ -20,6 +20,9 @@ _TITLE: Final = 24
 _LABEL: Final = 100
 _HINT: Final = 500
 _OPTION: Final = 75
+# A choice among what is offered may be something else, which is typed in the field below it.
+_CUSTOM: Final = "custom"
+_OWN: Final = f":{_CUSTOM}"
 _INITIAL: Final = 1_000
 _METADATA: Final = 3_000
 _REASONS: Final = {
@@ -45,7 +48,7 @@ def command_form(command: Command, filled: Mapping[str, JsonValue], kept: Mappin
         "private_metadata": _metadata(kept, {"command": command.name, "needed": needed}),
         "blocks": [
             _intro(command),
-            *(_input(p, known.get(p.name, p.default)) for p in command.parameters if p.in_form),
+            *(block for p in command.parameters if p.in_form for block in _inputs(p, known.get(p.name, p.default))),
         ],
     }
 
@@ -73,7 +76,10 @@ def reason_form(action: str, subject: str, channel: str) -> Block:
 
 
 def arguments(view: Block) -> dict[str, JsonValue]:
-    """Return what was filled in, by argument name; what was left empty is left out."""
+    """Return what was filled in, by argument name; what was left empty is left out.
+
+    What was typed instead of what is offered counts, whatever was chosen.
+    """
     kept = json.loads(view.get("private_metadata") or "{}")
     # A required field is never submitted empty, except by a client that leaves out what it had been filled in with.
     found: dict[str, JsonValue] = dict(kept.get("needed") or {})
@@ -82,7 +88,17 @@ def arguments(view: Block) -> dict[str, JsonValue]:
         value = _value(fields.get(_FIELD) or {})
         if name and value is not None:
             found[name] = value
-    return found
+    typed = {name.removesuffix(_OWN): value for name, value in found.items() if name.endswith(_OWN)}
+    return {name: value for name, value in found.items() if not name.endswith(_OWN)} | typed
+
+
+def lacking(view: Block) -> dict[str, str]:
+    """Return the error beside a field that was to hold what is not among the offered, and is empty."""
+    values = (view.get("state") or {}).get("values", {})
+    chosen = {str(block) for block, fields in values.items() if _value(fields.get(_FIELD) or {}) == _CUSTOM}
+    own = {f"{block}{_OWN}" for block in chosen} & {block.get("block_id") for block in view["blocks"]}
+    empty = [block for block in own if _value((values.get(block) or {}).get(_FIELD) or {}) is None]
+    return dict.fromkeys(empty, "Write it here, or choose another one above.")
 
 
 def reason(view: Block) -> str:
@@ -126,16 +142,31 @@ def _intro(command: Command) -> Block:
     return {"type": "section", "text": _plain(command.description, _HINT)}
 
 
-def _input(parameter: Parameter, value: JsonValue) -> Block:
-    label = parameter.word.replace("_", " ")
-    return {
+def _inputs(parameter: Parameter, value: JsonValue) -> list[Block]:
+    label, is_optional = (
+        parameter.word.replace("_", " "),
+        not (parameter.required or parameter.secret or parameter.needs_form),
+    )
+    label = label[:1].upper() + label[1:]
+    field = {
         "type": "input",
         "block_id": _block(parameter.name),
-        "optional": not parameter.required and not parameter.secret,
-        "label": _plain(label[:1].upper() + label[1:], _LABEL),
+        "optional": is_optional,
+        "label": _plain(label, _LABEL),
         "hint": _plain(parameter.description, _HINT),
-        "element": _element(parameter, value),
     }
+    if not parameter.offered:
+        return [field | {"element": _element(parameter, value)}]
+    options = [_option(words, offered) for offered, words in parameter.offered] + [_option("Custom…", _CUSTOM)]
+    is_offered = value is None or any(value == offered for offered, _ in parameter.offered)
+    own = field | {
+        "block_id": f"{field['block_id']}{_OWN}",
+        "optional": True,
+        "element": _text(None if is_offered else value),
+    }
+    own["label"] = _plain(f"Custom {label.lower()}", _LABEL)
+    del field["hint"]
+    return [field | {"optional": False, "element": _select(options, value if is_offered else _CUSTOM)}, own]
 
 
 def _element(parameter: Parameter, value: JsonValue) -> Block:
@@ -144,10 +175,21 @@ def _element(parameter: Parameter, value: JsonValue) -> Block:
         chosen = {"initial_options": [option]} if value is True else {}
         return {"type": "checkboxes", "action_id": _FIELD, "options": [option], **chosen}
     if parameter.choices:
-        options = [{"text": _plain(word, _OPTION), "value": word} for word in parameter.choices]
-        chosen_one = [option for option in options if option["value"] == value]
-        initial = {"initial_option": chosen_one[0]} if chosen_one else {}
-        return {"type": "static_select", "action_id": _FIELD, "options": options, **initial}
+        return _select([_option(word, word) for word in parameter.choices], value)
+    return _text(value)
+
+
+def _option(words: str, value: str) -> Block:
+    return {"text": _plain(words, _OPTION), "value": value}
+
+
+def _select(options: list[Block], value: JsonValue) -> Block:
+    chosen = [option for option in options if option["value"] == value]
+    initial = {"initial_option": chosen[0]} if chosen else {}
+    return {"type": "static_select", "action_id": _FIELD, "options": options, **initial}
+
+
+def _text(value: JsonValue) -> Block:
     typed = cut(one_line(str(value)), _INITIAL) if value is not None else ""
     return {"type": "plain_text_input", "action_id": _FIELD, **({"initial_value": typed} if typed else {})}
 

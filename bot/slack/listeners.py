@@ -109,6 +109,9 @@ class Listeners:
                 await _errors(ack, forms.asks_for_reason(missing))
                 return
         else:
+            if empty := forms.lacking(view):
+                await _errors(ack, empty)
+                return
             item = self.reader.form(body, forms.arguments(view))
             try:
                 self.dispatcher.check(item)

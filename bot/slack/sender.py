@@ -142,6 +142,10 @@ class Sender:
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         del self._flying[task]
+        if not task.cancelled() and (error := task.exception()):
+            # Its claim ends by itself, and whoever takes it up then looks for it first.
+            self.problem = "what became of a message cannot be recorded"
+            self._log.error(self.problem, key=task.get_name(), error=type(error).__name__)
         self._outbox.waiting["slack"].set()
 
     async def _fly(self, delivery: Delivery) -> None:

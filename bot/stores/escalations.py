@@ -44,9 +44,9 @@ class Escalations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def under_way(self, connection: AsyncConnection) -> dict[str, list[Call]]:
-        """Return the calls about alerts of the rounds that are not over, by incident, in their order."""
-        query = sa.select(escalations).where(escalations.c.over_at.is_(None))
+    async def under_way(self, now: datetime, connection: AsyncConnection) -> dict[str, list[Call]]:
+        """Return the calls about alerts of the rounds that are not over yet, by incident, in their order."""
+        query = sa.select(escalations).where(sa.or_(escalations.c.over_at.is_(None), escalations.c.over_at > now))
         query = query.where(escalations.c.incident.not_like(f"{PREFIX}%")).order_by(escalations.c.number)
         return _by_incident((await connection.execute(query)).mappings())
 
@@ -70,12 +70,23 @@ class Escalations:
         if rows:
             await connection.execute(sa.insert(escalations), rows)
 
-    async def over(self, incidents: Collection[str], now: datetime, connection: AsyncConnection) -> None:
-        """End the rounds of these incidents."""
-        names = sorted(incidents)
-        for start in range(0, len(names), _AT_ONCE):
-            mine = (escalations.c.incident.in_(names[start : start + _AT_ONCE]), escalations.c.over_at.is_(None))
-            await connection.execute(sa.update(escalations).where(*mine).values(over_at=now))
+    async def over(self, incidents: Collection[str], at: datetime, connection: AsyncConnection) -> None:
+        """End the rounds of these incidents at this moment, which may be to come; those that end before do so."""
+        ends_later = sa.or_(escalations.c.over_at.is_(None), escalations.c.over_at > at)
+        await _set_end(incidents, ends_later, at, connection)
+
+    async def goes_on(self, incidents: Collection[str], now: datetime, connection: AsyncConnection) -> None:
+        """Let the rounds of these incidents that were to end go on."""
+        await _set_end(incidents, escalations.c.over_at > now, None, connection)
+
+
+async def _set_end(
+    incidents: Collection[str], which: sa.ColumnElement[bool], at: datetime | None, connection: AsyncConnection
+) -> None:
+    names = sorted(incidents)
+    for start in range(0, len(names), _AT_ONCE):
+        mine = (escalations.c.incident.in_(names[start : start + _AT_ONCE]), which)
+        await connection.execute(sa.update(escalations).where(*mine).values(over_at=at))
 
 
 def round_of(calls: Sequence[Call]) -> list[Call]:

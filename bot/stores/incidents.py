@@ -149,9 +149,10 @@ class Incidents:
             await self.lock(connection)  # a tick writes whole incidents
             return bool((await connection.execute(query)).rowcount)
 
-    async def states(self, *, connection: AsyncConnection) -> dict[str, dict[str, JsonValue]]:
+    async def states(self, *, connection: AsyncConnection | None = None) -> dict[str, dict[str, JsonValue]]:
         """Return what the last tick remembered, by fingerprint."""
-        rows = await connection.execute(sa.select(alert_states.c.fingerprint, alert_states.c.state))
+        async with self._joined(connection) as transaction:
+            rows = (await transaction.execute(sa.select(alert_states.c.fingerprint, alert_states.c.state))).all()
         return {row.fingerprint: row.state for row in rows}
 
     async def remember(

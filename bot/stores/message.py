@@ -58,7 +58,8 @@ class Message:
 class Delivery:
     """A message on its way: its newest version, what is confirmed of it (``sent_version``), where it stands.
 
-    What is not delivered waits since ``unsent_since``, however often it changed meanwhile.
+    What is not delivered waits since ``unsent_since``, however often it changed meanwhile. ``acknowledged`` says that
+    PagerDuty may hold the page as acknowledged, whatever its newest version asks for.
     """
 
     key: str
@@ -82,6 +83,7 @@ class Delivery:
     via: Via
     page: Page | None
     incident: str
+    acknowledged: bool
 
     @property
     def delivered(self) -> bool:

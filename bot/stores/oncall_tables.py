@@ -20,7 +20,8 @@ overrides = sa.Table(
 )
 
 # Who was called about which incident or page, and when. A round begins with its level 1 (a page's with the level that
-# somebody called) and is over when somebody has it, or it rings nobody, or is critical no longer.
+# somebody called) and is over when somebody has it, or it rings nobody, or has not been critical for a while: then
+# ``over_at`` is to come.
 escalations = sa.Table(
     "escalations",
     metadata,

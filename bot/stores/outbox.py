@@ -80,12 +80,14 @@ class Outbox:
 
     async def posting(self, delivery: Delivery, now: datetime, *, until: datetime) -> bool:
         """Claim the delivery up to ``until``, before anybody is called; False where another sender was faster."""
+        # From here on PagerDuty may have been told, also where nobody learns that it was.
+        told = {"acknowledged": True} if _acknowledges(delivery) else {}
         query = (
             sa.update(messages)
             .where(messages.c.key == delivery.key, messages.c.version == delivery.version)
             .where(messages.c.state == delivery.state)
             .where(sa.or_(messages.c.not_before.is_(None), messages.c.not_before <= now))
-            .values(state="posting", not_before=until, attempts=messages.c.attempts + 1)
+            .values(state="posting", not_before=until, attempts=messages.c.attempts + 1, **told)
         )
         return await self._write(query) == 1
 
@@ -99,6 +101,7 @@ class Outbox:
             "not_before": None,
             "attempts": 0,
             "error": "",
+            "acknowledged": _acknowledges(delivery),
         }
         await self._update(delivery.key, values | ({"posted_channel": channel, "posted_ts": ts} if ts else {}))
 
@@ -204,6 +207,10 @@ def _delivery(row: sa.RowMapping) -> Delivery:
     page = Page(**row["page"]) if row["page"] else None
     since = row["unsent_since"] or row["changed_at"]
     return Delivery(body=_body(row["body"]), page=page, unsent_since=since, **{name: row[name] for name in names})
+
+
+def _acknowledges(delivery: Delivery) -> bool:
+    return delivery.page is not None and delivery.page.action == "acknowledge"
 
 
 def _due(via: Via, now: datetime) -> sa.Select[Any]:

@@ -124,6 +124,7 @@ messages = sa.Table(
     column("via", sa.String(20), server_default="slack"),  # slack | pagerduty | mail
     column("page", sa.JSON(none_as_null=True), nullable=True),  # what PagerDuty is told besides the body
     column("incident", sa.String(200), server_default="", index=True),  # the incident it is about
+    column("acknowledged", sa.Boolean, server_default=sa.false()),  # whether PagerDuty may hold it as acknowledged
     column("second_path_at", Moment, nullable=True),  # when it went another way, as Slack had not taken it
     column("unsent_since", Moment, nullable=True),  # of what is not delivered: when the first change of it was put
 )

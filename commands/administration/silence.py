@@ -2,21 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from bot.alert_rule import labels_of
 from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
 from bot.errors import Incomplete, Refused, UsageError, UserError
 from bot.matchers import Matcher
+from bot.muting import Firing, Muted, firing, matchers_of, muted_by
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
-from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Note, Reply, say
 from bot.request import Request
@@ -27,12 +25,23 @@ from bot.stores.silences import Silences
 
 LONGEST: Final = timedelta(days=7)
 UNTIL_RESOLVED: Final = "resolved"
+_OFFERED: Final = {UNTIL_RESOLVED: "Until resolved", "30m": "30 minutes", "4h": "4 hours"}
 # A silence until something is resolved ends by itself at the latest after this.
 RESOLVED_WITHIN: Final = timedelta(days=1)
 _LIST, _END = "list", "end"
 _NAMED: Final = 10
 # Every tick of the alerts reads all that are in force, and nobody keeps more than this in mind.
 MOST: Final = 100
+_Duration = Annotated[
+    str,
+    Field(
+        description="30m, 4h, 2d, or resolved; with end the silence's id", json_schema_extra={"offered": {**_OFFERED}}
+    ),
+]
+_Reason = Annotated[
+    str,
+    Field(max_length=200, description="Why; everybody sees it", json_schema_extra={"rest": True, "form": "required"}),
+]
 
 
 @command(
@@ -54,10 +63,8 @@ async def silence(  # noqa: PLR0913 - four arguments of the command, five things
             json_schema_extra={"matchers": True},
         ),
     ],
-    duration: Annotated[str, Field(description="30m, 4h, 2d, or resolved; with end the silence's id")] = UNTIL_RESOLVED,
-    reason: Annotated[
-        str, Field(max_length=200, description="Why; everybody sees it", json_schema_extra={"rest": True})
-    ] = "",
+    duration: _Duration = UNTIL_RESOLVED,
+    reason: _Reason = "",
     maintenance: Annotated[bool, Field(description="Leave audible what fired before it began")] = False,
     *,
     incidents: Incidents,
@@ -76,12 +83,18 @@ async def silence(  # noqa: PLR0913 - four arguments of the command, five things
         return _listed(in_force)
     if what == _END:
         return _end(duration, in_force, request)
-    new = _new(_matchers(what, await incidents.one_firing(what)), duration, request)
+    incident = await incidents.one_firing(what)
+    calm = [one.alert async for one in incidents.each_firing() if one.flapping and one.calm_since is not None]
+    alerts = firing((await incidents.states()).values(), calm, policy.current)
+    covered = matchers_of(incident.alert, alerts, policy.current) if incident else _matchers(what)
+    new = _new(covered, duration, request)
     new = new.model_copy(update={"reason": _reason(reason), "only_new": maintenance})
     if len(in_force) >= MOST:
         raise Refused(f"{len(in_force)} silences are in force already.", hint="/silence list shows them: end some.")
-    muted = await _muted_now(new, incidents, policy.current)
-    return _start(new, muted, _unknown(new, muted.labels, policy))
+    muted = muted_by(new, alerts)
+    if incident is None and len(muted.alerts) == 1:
+        incident = await incidents.one_firing(muted.alerts[0].fingerprint)
+    return _start(new, muted, _unknown(new, alerts, policy), incident)
 
 
 def _reason(text: str) -> str:
@@ -104,10 +117,8 @@ def _new(matchers: tuple[Matcher, ...], duration: str, request: Request) -> Sile
     )
 
 
-def _matchers(what: str, incident: Incident | None) -> tuple[Matcher, ...]:
-    """Return the conditions; an alert's id, which then is there, stands for its labels."""
-    if incident is not None:
-        return tuple(Matcher(f'{name}="{value}"') for name, value in incident.alert.labels.items())
+def _matchers(what: str) -> tuple[Matcher, ...]:
+    """Return the conditions as they are written."""
     try:
         return tuple(Matcher(part) for part in what.split(","))
     except ValueError as error:
@@ -125,37 +136,14 @@ def _length(text: str) -> timedelta:
     return length
 
 
-@dataclass
-class _Muted:
-    """What a silence mutes when it begins; the first are named. ``labels`` are those of its own that something has."""
-
-    number: int = 0
-    critical: int = 0
-    named: list[Incident] = field(default_factory=list)
-    labels: set[tuple[str, str]] = field(default_factory=set)
-
-
-def _unknown(new: Silence, there: set[tuple[str, str]], policy: PolicyFile) -> tuple[str, ...]:
+def _unknown(new: Silence, alerts: Sequence[Firing], policy: PolicyFile) -> tuple[str, ...]:
     """Say which conditions name what no alert can have; what fires now has its labels, whatever the policy knows."""
+    there = {label for one in alerts for label in one.labels.items()}
     found = [policy.labels.problem(one) for one in new.matchers if (one.label, one.value) not in there]
     return tuple(sentence(words) for words in found if words)
 
 
-async def _muted_now(new: Silence, incidents: Incidents, policy: Policy) -> _Muted:
-    rules, found = {rule.name: rule for rule in policy.alerts}, _Muted()
-    async for one in incidents.each_firing():
-        found.labels |= {(it.label, it.value) for it in new.matchers if one.alert.labels.get(it.label) == it.value}
-        if new.covers(labels_of(one.alert, rules.get(one.alert.labels.get("alert", ""))), one.alert.since):
-            found.number += 1
-            found.critical += one.severity == "critical"
-            if len(found.named) < _NAMED:
-                found.named.append(one)
-    return found
-
-
-def _start(new: Silence, muted: _Muted, unknown: tuple[str, ...]) -> Plan:
-    names = [f"{one.severity}: {one.alert.summary}" for one in muted.named]
-    names += [f"{muted.number - _NAMED} more"] if muted.number > _NAMED else []
+def _start(new: Silence, muted: Muted, unknown: tuple[str, ...], incident: Incident | None) -> Plan:
     end = "until it is resolved" if new.until_resolved else f"for {elapsed(new.until - new.since)}"
     return Plan(
         title=f"Silence {new.words} {end}",
@@ -176,9 +164,9 @@ def _start(new: Silence, muted: _Muted, unknown: tuple[str, ...]) -> Plan:
             arguments={"what": _END, "duration": new.id},
             expects={"silence": new.id},
         ),
-        blast_radius=(f"It mutes now: {'; '.join(names)}." if names else "It mutes nothing that fires now.",),
+        blast_radius=(muted.sentence(),),
         warnings=(*unknown, *_critical(muted.critical)),
-        thread=f"incident:{muted.named[0].id}" if muted.number == 1 else "",
+        thread=f"incident:{incident.id}" if incident else "",
     )
 
 

@@ -39,7 +39,7 @@ async def unanswered(tour: Tour) -> str:
 
 
 async def levels(tour: Tour) -> str:
-    """Nobody acknowledges it: level 2 is called, then level 3, each by a mention, a page and a mail."""
+    """Nobody acknowledges it: level 2 is called, then level 3, by a mention and a mail; PagerDuty is told so."""
     for level, person in ((2, "U0APPROVER"), (3, "U0APPROVER2")):
         await tour.page.wait_message("novapulse-alerts", _call(level, person), seconds=PATIENCE)
         await _pages(tour, ["trigger"] * level)

@@ -8,7 +8,7 @@ import pytest
 
 from bot.alert import Alert
 from bot.alert_rule import AlertRule, Flapping, Inhibition, Notifications
-from bot.alerting.alert_state import Machine
+from bot.alert_state import Machine
 from bot.alerting.dedupe import EDIT_EVERY, News, dedupe
 from bot.alerting.escalate import wants_somebody
 from bot.alerting.evaluate import AlertState, Finding
@@ -177,7 +177,10 @@ def quiet(**changes: Any) -> Silence:
 
 def test_a_silence_mutes_what_it_matches_and_says_who_and_why() -> None:
     findings = [found(), found(labels=LABELS | {"queue": "report"})]
-    assert muted(silence(findings, [quiet()])) == ["silenced by Otto until 2026-07-01 10:00 UTC: known", ""]
+    assert muted(silence(findings, [quiet()])) == [
+        "silenced by Otto until 2026-07-01 10:00 UTC: known (silence s1)",
+        "",
+    ]
 
 
 def test_a_maintenance_does_not_hide_what_fired_before_it() -> None:

@@ -189,3 +189,17 @@ def test_a_rule_one_of_whose_things_can_be_read_can_be_read() -> None:
     ]
     found = evaluate((RULES["no-workers"], RULES["rule-unknown"]), readings, {}, START)
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "severity", "every"),
+    [
+        ("api-metrics-silent", "warning", timedelta(0)),
+        ("rule-unknown", "warning", timedelta(0)),
+        ("backup-unknown", "warning", timedelta(0)),
+        ("queue-missing", "warning", timedelta(hours=4)),
+        ("api-down", "critical", timedelta(hours=4)),
+    ],
+)
+def test_what_nobody_can_find_out_is_said_once_and_the_rest_again(rule: str, severity: str, every: timedelta) -> None:
+    assert POLICY.notified({"alert": rule, "severity": severity}).repeat_interval == every

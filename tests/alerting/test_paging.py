@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.notify import Ways
 from bot.alerting.oncall_actions import OnCallActions
@@ -28,6 +30,16 @@ from tests.own_database import with_tables
 
 MINUTE = timedelta(minutes=1)
 WAYS = Ways("C1", pagerduty=True, address="alerts@novapulse.com")
+
+
+class Dying(Database):
+    """A database whose process is killed before it has committed anything."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with super().transaction() as connection:
+            yield connection
+            raise ConnectionAbortedError
 
 
 class Bot:
@@ -127,7 +139,7 @@ async def test_an_acknowledgement_stops_it_and_its_owner_is_reminded(bot: Bot) -
     assert await bot.mentions() == [(10, "U2"), (131, "U2")]
     reminder = (await bot.said())[-1]
     assert reminder.body.title == "Still open: page of Ann: nobody can log in"
-    assert "took this 2 h ago, and it is still open" in str(reminder.body)
+    assert "took this 2 h ago, and it is still open. /page end p1 says that it is over." in str(reminder.body)
     assert (await bot.told())[0] == "acknowledge"
 
 
@@ -153,6 +165,20 @@ async def test_looks_at_the_same_moment_call_once(bot: Bot) -> None:
     bot.minute = 10
     several = [Paging(bot.database, lambda: bot.rules, ways=WAYS) for _ in range(3)]
     await asyncio.gather(*(one.tick(bot.now) for one in several))
+    assert await bot.mentions() == [(10, "U2")]
+    assert await bot.told() == ("trigger", 2)
+
+
+async def test_a_look_that_dies_before_its_end_has_called_nobody_and_the_next_one_does(bot: Bot) -> None:
+    await bot.page()
+    bot.minute = 10
+    dying = Dying(str(bot.database.url.set(drivername="sqlite")))
+    with pytest.raises(ConnectionAbortedError):
+        await Paging(dying, lambda: bot.rules, ways=WAYS).tick(bot.now)
+    await dying.close()
+    assert await bot.mentions() == []
+    assert await bot.told() == ("trigger", 1)
+    await bot.at(10, 11)
     assert await bot.mentions() == [(10, "U2")]
     assert await bot.told() == ("trigger", 2)
 

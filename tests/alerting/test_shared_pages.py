@@ -21,6 +21,7 @@ from bot.receivers.sender import Sender, Way
 from bot.receivers.text import as_text
 from bot.schedule import Observation
 from bot.settings import PagingSettings
+from bot.silence import Silence
 from bot.slack.blocks import render
 from bot.stores.database import Database
 from bot.stores.incidents import Incidents
@@ -166,6 +167,18 @@ async def test_many_that_get_worse_at_once_share_a_page_to_their_end(database: D
     assert await bot.pages() == [Page(PAGE, "acknowledge", "critical")]
     await bot.tick(4, *([0.0] * many))
     assert await bot.pages() == [Page(PAGE, "resolve", "critical")]
+
+
+async def test_what_is_silenced_together_is_resolved_there_and_triggered_anew(database: Database) -> None:
+    bot, many = Bot(database, TO_ALL), ALONE + 1
+    await bot.tick(0, *([1200.0] * many))
+    words = {"id": "s1", "matchers": ["queue=~.+"], "owner": {"id": "U1", "name": "Ann"}, "reason": "r"}
+    new = Silence.model_validate(words | {"since": NOW, "until": NOW + 5 * TICK})
+    await Silences(database).start(new)
+    await bot.tick(1, *([1200.0] * many))
+    assert await bot.pages() == [Page(PAGE, "resolve", "critical")]
+    await bot.tick(5, *([1200.0] * many))
+    assert await bot.pages() == [Page(PAGE, "trigger", "critical")]
 
 
 async def test_many_calls_at_once_share_a_page_where_the_policy_has_no_routes(database: Database) -> None:

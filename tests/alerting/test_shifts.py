@@ -15,6 +15,7 @@ from bot.alerting.oncall_actions import OnCallActions
 from bot.alerting.shifts import Shifts
 from bot.policy import Policy
 from bot.reply import Buttons, Level
+from bot.silence import Silence
 from bot.stores.database import Database
 from bot.stores.handovers import Handover, Handovers
 from bot.stores.incidents import Incident
@@ -165,6 +166,21 @@ async def test_a_run_that_goes_on_is_named_by_its_line_its_id_and_who_asked(
     assert f"text='{LINE}', key='plan:{plan.id}'" in card
     assert f"Code(kind='code', text='{plan.id}'), '), by {plan.requester.name}, since '" in card
     assert "text='queues/failed', key='plan:lost'" in card, "without its plan a run has but its target"
+
+
+@pytest.mark.parametrize(("until", "listed"), [(7, ["email", "report"]), (2, ["email"]), (None, ["email", "report"])])
+def test_the_card_names_the_silences_that_end_within_the_turn(until: int | None, listed: list[str]) -> None:
+    words = {"owner": {"id": "U1", "name": "Ann"}, "reason": "r", "since": MONDAY}
+    silences = [
+        Silence.model_validate(
+            words | {"id": queue, "matchers": [f"queue={queue}"], "until": MONDAY + timedelta(days=days)}
+        )
+        for queue, days in (("email", 2), ("report", 3))
+    ]
+    end = None if until is None else MONDAY + timedelta(days=until)
+    found = Situation([], silences, [], [], [], end, [])
+    text = str(handover_card(Handover("h", MONDAY, ("U1",), ("U2",)), found, policy(), MONDAY))
+    assert [queue for queue in ("email", "report") if f"queue={queue}, silenced by Ann" in text] == listed
 
 
 def test_the_card_says_what_is_under_way() -> None:

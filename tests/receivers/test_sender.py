@@ -89,6 +89,63 @@ async def test_a_page_is_triggered_acknowledged_and_resolved_under_one_key(
     assert pagerduty.incidents["i1"]["status"] == "resolved"
 
 
+async def test_what_is_to_ring_again_after_an_acknowledgement_is_resolved_first(
+    outbox: Outbox, pagerduty: PagerDuty
+) -> None:
+    async with paging(outbox, pagerduty):
+        for action in ("trigger", "acknowledge", "trigger"):
+            await page(outbox, action)
+            await delivered(outbox, "pagerduty:i1")
+        await page(outbox, "trigger", say("Nobody has acknowledged"))
+        await delivered(outbox, "pagerduty:i1")
+    assert pagerduty.actions("i1") == ["trigger", "acknowledge", "resolve", "trigger", "trigger"]
+    assert (pagerduty.rung, pagerduty.incidents["i1"]["status"]) == (["i1", "i1"], "triggered")
+
+
+async def test_it_rings_again_too_where_an_outage_let_only_the_newest_of_them_through(
+    outbox: Outbox, pagerduty: PagerDuty
+) -> None:
+    async with paging(outbox, pagerduty):
+        for action in ("trigger", "acknowledge"):
+            await page(outbox, action)
+            await delivered(outbox, "pagerduty:i1")
+    await page(outbox, "trigger")
+    await page(outbox, "trigger", say("Nobody has acknowledged"))
+    async with paging(outbox, pagerduty):
+        await delivered(outbox, "pagerduty:i1")
+    assert pagerduty.rung == ["i1", "i1"]
+
+
+async def test_it_rings_again_too_where_the_answer_to_the_acknowledgement_was_lost(
+    outbox: Outbox, pagerduty: PagerDuty
+) -> None:
+    async with paging(outbox, pagerduty):
+        await page(outbox, "trigger")
+        await delivered(outbox, "pagerduty:i1")
+        pagerduty.fail("lose-reply", times=1)
+        await page(outbox, "acknowledge")
+        await until(outbox, "pagerduty:i1", lambda one: bool(one.error) or one.delivered)
+        await page(outbox, "trigger")
+        await delivered(outbox, "pagerduty:i1")
+    assert (pagerduty.rung, pagerduty.incidents["i1"]["status"]) == (["i1", "i1"], "triggered")
+
+
+@pytest.mark.parametrize("trouble", ["429", "500", "hang", "lose-reply"])
+async def test_it_rings_again_in_spite_of_trouble(outbox: Outbox, pagerduty: PagerDuty, trouble: Trouble) -> None:
+    async with paging(outbox, pagerduty):
+        for action in ("trigger", "acknowledge"):
+            await page(outbox, action)
+            await delivered(outbox, "pagerduty:i1")
+        pagerduty.fail(trouble, times=2)
+        await page(outbox, "trigger")
+        await delivered(outbox, "pagerduty:i1")
+        assert pagerduty.incidents["i1"]["status"] == "triggered"
+        assert len(pagerduty.rung) >= 2
+        await page(outbox, "resolve")
+        await delivered(outbox, "pagerduty:i1")
+    assert pagerduty.incidents["i1"]["status"] == "resolved"
+
+
 @pytest.mark.parametrize("trouble", ["429", "500", "hang", "lose-reply"])
 async def test_a_page_arrives_in_spite_of_trouble(outbox: Outbox, pagerduty: PagerDuty, trouble: Trouble) -> None:
     pagerduty.fail(trouble, times=2)

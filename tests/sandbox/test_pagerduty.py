@@ -61,6 +61,15 @@ async def test_an_event_that_is_none_is_refused(pagerduty: PagerDuty, wrong: dic
     assert pagerduty.log == []
 
 
+async def test_somebody_is_rung_when_an_incident_is_opened_and_by_nothing_after_that(pagerduty: PagerDuty) -> None:
+    for action in ("trigger", "trigger", "acknowledge", "trigger"):
+        await told(pagerduty, TRIGGER | {"event_action": action, "dedup_key": "k"})
+    assert (pagerduty.rung, pagerduty.incidents["k"]["status"]) == (["k"], "acknowledged")
+    for action in ("resolve", "trigger"):
+        await told(pagerduty, TRIGGER | {"event_action": action, "dedup_key": "k"})
+    assert (pagerduty.rung, pagerduty.incidents["k"]["status"]) == (["k", "k"], "triggered")
+
+
 async def test_what_is_acknowledged_stays_so_until_it_is_resolved(pagerduty: PagerDuty) -> None:
     for action in ("trigger", "acknowledge", "trigger", "resolve", "acknowledge"):
         await told(pagerduty, TRIGGER | {"event_action": action, "dedup_key": "k"})

@@ -27,6 +27,11 @@ def cards(world: World, words: str) -> list[Message]:
     return [message for message in shown if message.get("thread_ts") in (None, message["ts"])]
 
 
+def chosen(value: str) -> dict[str, object]:
+    """Return what a form says where this is chosen among what it offers."""
+    return {"type": "static_select", "selected_option": {"value": value}}
+
+
 def rings(world: World, card: Message) -> list[str]:
     """Return what hangs in a card's thread."""
     return [
@@ -148,14 +153,17 @@ async def test_somebody_takes_an_alert_in_hand_and_silences_it_from_its_card(wat
         await world.click("operator", card, "Acknowledge")
         await world.becomes(card, "Acknowledged by operator")
         await world.form("operator", lambda: world.click("operator", card, "Silence…"))
-        await world.submit("operator", duration="4h", reason="backfill")
+        await world.submit("operator", duration=chosen("4h"), reason="backfill")
         held = await world.becomes(card, "Muted: silenced by operator until", "backfill")
-        assert labels(held) == ["Scale workers +2…", "Queue stats workflow", "What changed?"]
+        assert labels(held) == ["End silence", "Scale workers +2…", "Queue stats workflow", "What changed?"]
         await world.until(lambda: sum("Done" in ring for ring in rings(world, card)) == 2)
         await world.sandbox.load("workflow", burst=1000)
         await world.becomes(card, "CRITICAL", "2,200 jobs")
         assert not any("Now critical" in ring for ring in rings(world, card))
         await world.ask("viewer", "/alerts", "1 alert is firing, 1 critical", "backfill")
+        await world.press("viewer", held, "End silence", "alerts:silence, which your roles (viewer) do not have")
+        await world.click("operator", held, "End silence")
+        await world.until(lambda: any("No longer muted and still firing" in ring for ring in rings(world, card)))
 
 
 async def test_an_alert_that_ended_meanwhile_is_not_taken_in_hand(watched: World) -> None:

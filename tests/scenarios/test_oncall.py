@@ -1,5 +1,6 @@
 """Nobody acknowledges, somebody stands in, somebody takes over: the whole way through Slack."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -167,3 +168,19 @@ async def test_who_may_not_acknowledge_does_not_stand_in(watched: World) -> None
         "Who can: operator, approver",
     )
     await watched.ask("operator", "/oncall override viewer --until 8h", *says)
+
+
+async def test_two_people_who_page_for_the_same_at_once_make_one_page(watched: World) -> None:
+    world, reason = watched, "the whole shop is away"
+    both = ("approver", "second_approver")
+    await asyncio.gather(*(world.page.command(user, "ops", f"/page 2 {reason}") for user in both))
+
+    def closed() -> bool:
+        rows = world.rows("select closed_at is not null from requests where command = '/page' order by received_at")
+        return [done for (done,) in rows[-2:]] == [1, 1]
+
+    await world.until(closed)
+    await world.until(lambda: statuses(world, reason) == ["triggered"])
+    ((page,),) = world.rows(f"select id from pages where reason = '{reason}'")  # noqa: S608 - of the test's own
+    await world.ask("approver", f"/page end {page}", "Done after")
+    await world.until(lambda: statuses(world, reason) == ["resolved"])

@@ -124,7 +124,7 @@ class World:
         )
 
     async def submit(self, user: str, **fields: object) -> None:
-        """Submit the form on top: a text for a field, True for a ticked box."""
+        """Submit the form on top: a text for a field, True for a ticked box, a field as Slack says it."""
         await self.page.submit(user, {f"argument:{name}": {"value": _field(value)} for name, value in fields.items()})
 
     async def field_errors(self) -> dict[str, str]:
@@ -316,6 +316,8 @@ def _has(message: Message, words: Iterable[str]) -> bool:
 
 
 def _field(value: object) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
     if isinstance(value, bool):
         option = {"text": {"type": "plain_text", "text": "Yes"}, "value": "yes"}
         return {"type": "checkboxes", "selected_options": [option] if value else []}

@@ -5,6 +5,7 @@ import pytest
 from bot.errors import Refused, UsageError
 from bot.slack import forms
 from commands.adding_a_new_worker.scale_workers import scale_workers as real_scale_workers
+from commands.administration.silence import silence
 from tests.slack.declared import scale_workers
 
 VIEW = forms.command_form(scale_workers, {"replicas": 5, "deployment": "api", "yes_zero": True}, {"channel": "C1"})
@@ -81,3 +82,53 @@ def test_a_long_line_from_a_button_does_not_break_the_form() -> None:
     view = forms.command_form(scale_workers, {"replicas": "9" * 5000}, {"channel": "C1"})
     assert len(view["private_metadata"]) <= 3000
     assert len(view["blocks"][1]["element"]["initial_value"]) <= 1000
+
+
+SILENCE = forms.command_form(silence, {"what": "queue=email"}, {})
+FIELDS = {block["block_id"]: block for block in SILENCE["blocks"] if block["type"] == "input"}
+
+
+def silenced(chosen: str, typed: str | None = None) -> dict[str, Any]:
+    fields = {
+        "argument:duration": {"type": "static_select", "selected_option": {"value": chosen}},
+        "argument:duration:custom": {"type": "plain_text_input", "value": typed},
+        "argument:reason": {"type": "plain_text_input", "value": "load test"},
+    }
+    return SILENCE | {"state": {"values": {name: {"value": field} for name, field in fields.items()}}}
+
+
+def test_a_silence_is_chosen_and_not_typed_and_its_reason_is_required() -> None:
+    duration, custom = FIELDS["argument:duration"], FIELDS["argument:duration:custom"]
+    words = [option["text"]["text"] for option in duration["element"]["options"]]
+    assert words == ["Until resolved", "30 minutes", "4 hours", "Custom…"]
+    assert (duration["element"]["type"], duration["element"]["initial_option"]["value"]) == (
+        "static_select",
+        "resolved",
+    )
+    assert (custom["label"]["text"], custom["optional"]) == ("Custom duration", True)
+    assert (FIELDS["argument:reason"]["optional"], FIELDS["argument:maintenance"]["optional"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "typed", "duration"), [("4h", None, "4h"), ("custom", " 90m ", "90m"), ("resolved", "2h", "2h")]
+)
+def test_a_duration_that_is_typed_counts_before_the_one_that_is_chosen(
+    chosen: str, typed: str | None, duration: str
+) -> None:
+    view = silenced(chosen, typed)
+    assert forms.lacking(view) == {}
+    assert forms.arguments(view) == {"what": "queue=email", "duration": duration, "reason": "load test"}
+
+
+def test_a_custom_duration_that_is_not_typed_is_asked_for_beside_its_field() -> None:
+    assert forms.lacking(silenced("custom")) == {
+        "argument:duration:custom": "Write it here, or choose another one above."
+    }
+    assert forms.lacking(silenced("custom", "45m")) == {}
+
+
+def test_a_duration_that_is_known_and_not_offered_is_filled_in() -> None:
+    view = forms.command_form(silence, {"what": "queue=email", "duration": "2d"}, {})
+    fields = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+    assert fields["argument:duration"]["initial_option"]["value"] == "custom"
+    assert fields["argument:duration:custom"]["initial_value"] == "2d"

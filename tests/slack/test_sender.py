@@ -369,6 +369,39 @@ async def test_stopping_sends_what_is_due_first(outbox: Outbox, client: AsyncWeb
     assert len(slack.messages) == 3
 
 
+class Forgetful(Outbox):
+    """Cannot record what became of the first delivery."""
+
+    is_away = True
+
+    async def sent(self, delivery: Delivery, now: datetime, *, channel: str = "", ts: str = "") -> None:
+        if self.is_away:
+            raise OSError
+        await super().sent(delivery, now, channel=channel, ts=ts)
+
+    async def failed(self, delivery: Delivery, error: str, *, retry_at: datetime, certain: bool) -> None:
+        if self.is_away:
+            self.is_away = False
+            raise OSError
+        await super().failed(delivery, error, retry_at=retry_at, certain=certain)
+
+
+async def test_what_could_not_be_recorded_is_said_and_looked_for_when_its_lease_is_over(
+    database: Database, client: AsyncWebClient, slack: SlackStandIn
+) -> None:
+    outbox, times = Forgetful(database), [now()]
+    carrier = Carrier(outbox, client, Channels(client), clock=lambda: times[-1])
+    sender = Sender(outbox, carrier, Pace(), clock=lambda: times[-1])
+    await sender.start(alone=True)
+    await outbox.put(message(), times[0])
+    while "recorded" not in sender.problem:  # noqa: ASYNC110 - it is a state, not an event
+        await asyncio.sleep(0.01)
+    times.append(times[0] + LEASE)
+    await settled(outbox)
+    await sender.stop()
+    assert (sender.problem, len(slack.messages)) == ("", 1)
+
+
 class Held(Carrier):
     """Remembers in which order it was given what, and carries nothing to the channel C1 before it is let."""
 

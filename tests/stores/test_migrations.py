@@ -146,3 +146,17 @@ async def test_a_copy_of_a_migrated_file_is_what_the_migrations_make(tmp_path: P
         await database.close()
     assert len(schemas[0]) > 30
     assert schemas[0] == schemas[1]
+
+
+async def test_what_pagerduty_holds_as_acknowledged_is_known_of_pages_from_before(database: Database) -> None:
+    await moved(database, "0016")
+    put = _MESSAGE.format("card", "").replace("changed_at)", "changed_at, page)")
+    keys = {"held": "acknowledge", "rings": "trigger"}
+    for key, action in keys.items():
+        page = f'{{"dedup_key": "{key}", "action": "{action}", "severity": "critical"}}'
+        async with database.transaction() as connection:
+            query = sa.text(put.replace("'card'", ":key").replace(":now, :now)", ":now, :now, :page)"))
+            await connection.execute(query, {"now": NOW, "key": key, "page": page})
+    await did(database, (_MESSAGE.format("card", ""),))
+    await moved(database, "0020")
+    assert await rows(database, "SELECT key FROM messages WHERE acknowledged ORDER BY key") == [("held",)]

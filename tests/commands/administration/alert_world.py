@@ -11,6 +11,7 @@ from bot.catalog import Catalog
 from bot.dispatch.operations import Operations
 from bot.plan import Plan
 from bot.policy_file import PolicyFile
+from bot.reply import Buttons
 from bot.request import Actor, Request
 from bot.schedule import Observation
 from bot.stores.database import Database
@@ -75,6 +76,12 @@ class AlertWorld:
         """Return all that an incident's card says."""
         found = await self.outbox.posted(f"incident:{incident.id}")
         return str(found.body) if found else ""
+
+    async def buttons(self, incident: Incident) -> list[tuple[str, str, str]]:
+        """Return what an incident's card offers: each button's words, what it does, and the line."""
+        found = await self.outbox.posted(f"incident:{incident.id}")
+        rows = [part for part in found.body.parts if isinstance(part, Buttons)] if found else []
+        return [(one.label, one.action, one.value) for row in rows for one in row.buttons]
 
 
 NO_WAIT = {"for": "0s", "keep_firing": "0s"}

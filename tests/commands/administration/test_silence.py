@@ -13,6 +13,7 @@ from bot.policy_file import PolicyFile
 from bot.reply import Reply
 from bot.request import Actor
 from bot.silence import Silence
+from bot.stores.escalations import Escalations
 from commands.administration.alerts import alerts
 from commands.administration.silence import MOST, silence
 from tests.commands.administration.alert_world import AlertWorld
@@ -41,9 +42,12 @@ async def test_it_says_what_it_mutes_now_and_mutes_it(alert_world: AlertWorld, a
     assert plan.warnings == ("1 of these is critical: nobody is called for them any more.",)
     await alert_world.carry_out(plan)
     report = (await alert_world.firing())["report"]
-    words = "silenced by operator until 2026-07-01 11:00 UTC: load test"
+    name = plan.facts["silence"]
+    words = f"silenced by operator until 2026-07-01 11:00 UTC: load test (silence {name})"
     assert report.muted == words
     assert f"Muted: {words}" in await alert_world.card(report)
+    assert ("End silence", "run", f"/silence end {name}") in await alert_world.buttons(report)
+    assert not any(label == "Silence…" for label, _, _ in await alert_world.buttons(report))
     assert (await ask("list")).title == "1 silence is in force"
 
 
@@ -54,6 +58,7 @@ async def test_the_alerts_say_that_it_is_in_force(alert_world: AlertWorld, ask: 
         "silences": alert_world.silences,
         "outbox": alert_world.outbox,
         "pages": alert_world.pages,
+        "calls": Escalations(alert_world.database),
     }
     reply = await alerts.handler("firing", **parts, now=alert_world.now)
     assert isinstance(reply, Reply)
@@ -74,6 +79,7 @@ async def test_what_is_muted_from_the_beginning_is_shown_when_the_silence_ends(
     await alert_world.waiting(email=700)
     heard = (await alert_world.firing())["email"]
     assert (heard.id, heard.muted, heard.notified_at) == (silent.id, "", alert_world.now)
+    assert "Until now: silenced by operator until 2026-07-01 09:30 UTC: load test" in await alert_world.card(heard)
 
 
 async def test_what_still_fires_when_it_is_ended_rings(alert_world: AlertWorld, ask: Ask) -> None:
@@ -87,6 +93,13 @@ async def test_what_still_fires_when_it_is_ended_rings(alert_world: AlertWorld, 
     assert start.undo.expects.items() <= end.facts.items()
     await alert_world.carry_out(end)
     assert await alert_world.rings() == ["No longer muted and still firing: Email queue: jobs waiting"]
+    heard = (await alert_world.firing())["email"]
+    until_now = f"load test (silence {start.facts['silence']})"
+    (ring,) = [str(one.body) for one in await alert_world.outbox.undelivered(alert_world.now) if one.thread_of]
+    assert "Until now: silenced by operator until it is resolved" in ring
+    assert until_now in ring
+    assert until_now in await alert_world.card(heard)
+    assert [label for label, _, _ in await alert_world.buttons(heard)][:2] == ["Acknowledge", "Silence…"]
     with pytest.raises(UserError, match="There is no silence"):
         await ask(**start.undo.arguments)
 
@@ -98,6 +111,16 @@ async def test_until_resolved_ends_with_the_alert(alert_world: AlertWorld, ask: 
     assert await alert_world.silences.active(alert_world.now) == []
     await alert_world.waiting(email=700)
     assert (await alert_world.firing())["email"].muted == ""
+
+
+async def test_until_resolved_lasts_for_a_day_at_the_longest(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.waiting(email=700)
+    await alert_world.carry_out(await ask("queue=email"))
+    began = alert_world.now
+    for hours, is_muted in ((23.9, True), (24, False)):
+        alert_world.now = began + timedelta(hours=hours)
+        await alert_world.waiting(email=700)
+        assert bool((await alert_world.firing())["email"].muted) is is_muted
 
 
 async def test_a_maintenance_leaves_audible_what_fired_before(alert_world: AlertWorld, ask: Ask) -> None:
