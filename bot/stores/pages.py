@@ -36,6 +36,11 @@ class Page(BaseModel):
         return f"{PREFIX}{self.id}"
 
 
+def page_card_key(page: str) -> str:
+    """Return the key of a page's card: what is said in its thread and what leads to it names it so."""
+    return f"page:{page}"
+
+
 @dataclass(frozen=True)
 class Paged:
     """A page as it stands; the names are empty and the times None while nobody has it, or has ended it."""
