@@ -49,14 +49,26 @@ class Database:
             await connection.run_sync(_upgrade)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction: committed at the end, rolled back on an error. It may wait for ``BUSY_TIMEOUT``."""
+    async def transaction(self, joined: AsyncConnection | None = None) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction: committed at the end, rolled back on an error. It may wait for ``BUSY_TIMEOUT``.
+
+        One that is given is joined instead, and ends where it was opened.
+        """
+        if joined is not None:
+            yield joined
+            return
         async with self._turn(), self._engine.begin() as connection:
             yield connection
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads: one state of everything, and with SQLite no waiting for a writer."""
+    async def reading(self, joined: AsyncConnection | None = None) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads: one state of everything, and with SQLite no waiting for a writer.
+
+        One that is given is joined instead, and ends where it was opened.
+        """
+        if joined is not None:
+            yield joined
+            return
         async with self._engine.connect() as connection:
             await connection.execution_options(only_reads=True)
             async with connection.begin():

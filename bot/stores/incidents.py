@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -65,7 +64,7 @@ class Incidents:
     async def firing(self, *, connection: AsyncConnection | None = None) -> dict[str, Incident]:
         """Return every incident that is not resolved, by its fingerprint."""
         query = sa.select(incidents).where(incidents.c.state == "firing").order_by(incidents.c.opened_at)
-        async with self._joined(connection) as transaction:
+        async with self._database.reading(connection) as transaction:
             rows = (await transaction.execute(query)).mappings().all()
         return {row["fingerprint"]: _incident(row) for row in rows}
 
@@ -151,7 +150,7 @@ class Incidents:
 
     async def states(self, *, connection: AsyncConnection | None = None) -> dict[str, dict[str, JsonValue]]:
         """Return what the last tick remembered, by fingerprint."""
-        async with self._joined(connection) as transaction:
+        async with self._database.reading(connection) as transaction:
             rows = (await transaction.execute(sa.select(alert_states.c.fingerprint, alert_states.c.state))).all()
         return {row.fingerprint: row.state for row in rows}
 
@@ -174,9 +173,6 @@ class Incidents:
             replaced = {name: new.excluded[name] for name in ("state", "changed_at")}
             query = new.on_conflict_do_update(index_elements=[alert_states.c.fingerprint], set_=replaced)
             await connection.execute(query, rows)
-
-    def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
-        return nullcontext(connection) if connection is not None else self._database.reading()
 
 
 def _row(incident: Incident) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Who is on call for a while instead of whoever it would be; those that are over are kept."""
 
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -25,8 +24,7 @@ class Overrides:
     async def standing(self, now: datetime, connection: AsyncConnection | None = None) -> tuple[Override, ...]:
         """Return those that hold now or will, the earliest first; joins the given transaction."""
         query = sa.select(overrides).where(overrides.c.ended_at.is_(None), overrides.c.until > now)
-        joined = nullcontext(connection) if connection is not None else self._database.reading()
-        async with joined as transaction:
+        async with self._database.reading(connection) as transaction:
             rows = await transaction.execute(query.order_by(overrides.c.since, overrides.c.id))
             return tuple(_override(row) for row in rows.mappings())
 
