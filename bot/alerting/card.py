@@ -44,7 +44,7 @@ def again(news: News, audience: Audience) -> Reply:
     """Say in the card's thread what an edit of the card would not tell anybody: Slack rings nobody for one."""
     incident = news.incident
     parts = (*_now(news), *_until_now(news), *mentions(incident.severity, audience))
-    title = f"{RINGS[news.kind]}: {_title(news)}"
+    title = f"{RINGS[news.kind]}: {named(news)}"
     return Reply(title=title, level=LEVELS[incident.severity], parts=parts)
 
 
@@ -78,7 +78,8 @@ def _member(finding: Finding, incident: Incident) -> Line:
     return shows.model_copy(update={"value": f"{shows.value}, muted"}) if is_alone else shows
 
 
-def _title(news: News) -> str:
+def named(news: News) -> str:
+    """Return what an incident is called, with how many more share its card."""
     heard = [one for one in news.members if not one.muted]
     others = len(heard or news.members) - 1
     return f"{news.incident.alert.summary}, and {others:,} more" if others > 0 else news.incident.alert.summary
@@ -104,10 +105,10 @@ def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend
     parts += _source(finding)
     word = incident.severity.capitalize()
     return Reply(
-        title=_title(news),
+        title=named(news),
         level=LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN,
         parts=tuple(parts),
-        summary=f"{word}: {_title(news)}, {_value(alert, rule)}{f'. {news.ahead}' if news.ahead else ''}",
+        summary=f"{word}: {named(news)}, {_value(alert, rule)}{f'. {news.ahead}' if news.ahead else ''}",
     )
 
 
