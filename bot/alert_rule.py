@@ -1,11 +1,12 @@
 """What the policy says of alerts: the rules, and which alerts explain which others."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bot.alert import Alert, Severity
 from bot.duration import Duration, read_duration
@@ -18,6 +19,16 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
 Unit = Literal["", "jobs", "%", "s", "ms", "replicas", "workers", "rules"]
 # Counted by the evaluation itself for every rule: 0 while nothing of what the rule is about can be read.
 RULE_READABLE: Final = "rule_readable"
+
+
+def _a_link(value: str) -> str:
+    if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+        message = f"{value!r} is no link: it begins with https:// (a section's name goes under section)"
+        raise ValueError(message)
+    return value
+
+
+Link = Annotated[str, AfterValidator(_a_link)]
 
 
 class _Section(BaseModel):
@@ -50,7 +61,7 @@ class AlertRule(_Section):
     resolved: str = ""
     unit: Unit = ""
     section: str = ""
-    runbook: str = ""
+    runbook: Link = ""
     next_steps: tuple[str, ...] = ()
 
     @field_validator("hold", mode="before")
@@ -69,14 +80,6 @@ class AlertRule(_Section):
             raise ValueError(message)
         return value
 
-    @field_validator("runbook")
-    @classmethod
-    def _a_link(cls, value: str) -> str:
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
-            message = f"{value!r} is no link: it begins with https:// (a section's name goes under section)"
-            raise ValueError(message)
-        return value
-
     @model_validator(mode="after")
     def _thresholds(self) -> "AlertRule":
         if self.warning is None and self.critical is None:
@@ -92,6 +95,16 @@ class AlertRule(_Section):
             message = "clear, warning and critical have to stand in this order"
             raise ValueError(message)
         return self
+
+    def linked(self, runbook: str) -> "AlertRule":
+        """Return it with a link to its section of the runbook at this address, unless it has a link of its own.
+
+        The anchor is what a heading in Markdown has: ``Monitoring & Alerts`` is ``#monitoring--alerts``.
+        """
+        if self.runbook or not (runbook and self.section):
+            return self
+        anchor = re.sub(r"[^\w\- ]", "", self.section.lower()).replace(" ", "-")
+        return self.model_copy(update={"runbook": f"{runbook.partition('#')[0]}#{anchor}"})
 
     def threshold(self, severity: Severity) -> float | None:
         """Return the value beyond which this severity fires, or None."""

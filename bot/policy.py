@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from bot.alert_rule import AlertRule, Flapping, Inhibition, Notifications
+from bot.alert_rule import AlertRule, Flapping, Inhibition, Link, Notifications
 from bot.backup import BackupRule
 from bot.duration import Duration
 from bot.oncall import Escalation, OnCall
@@ -143,7 +143,8 @@ class Policy(_Section):
     ``console_as_anybody`` lets whoever is at the terminal take anybody's place (``python -m bot run --as NAME``);
     it is for a pretend system. ``second_path`` is the receiver of what is critical and Slack has not confirmed within
     ``second_path_after``. Every ``self_test_every`` (0s: never) the bot edits a message of its own in
-    ``self_test_channel`` (empty: the alerts channel) to prove that Slack delivers to it.
+    ``self_test_channel`` (empty: the alerts channel) to prove that Slack delivers to it. ``runbook`` is where it can be
+    read: the cards' names of its sections become links.
     """
 
     timezone: str = "UTC"
@@ -157,6 +158,7 @@ class Policy(_Section):
     limits: dict[Literal["api", "worker"], ScaleLimit]
     schedules: dict[str, ScheduleRule]
     backups: dict[str, BackupRule] = Field(default_factory=dict)
+    runbook: Link = ""
     alerts: tuple[AlertRule, ...]
     inhibitions: tuple[Inhibition, ...] = ()
     notifications: Notifications = Notifications()
@@ -172,6 +174,11 @@ class Policy(_Section):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         return known_zone(value)
+
+    @field_validator("alerts")
+    @classmethod
+    def _linked(cls, value: tuple[AlertRule, ...], known: ValidationInfo) -> tuple[AlertRule, ...]:
+        return tuple(rule.linked(known.data.get("runbook", "")) for rule in value)
 
     @field_validator("self_test_every")
     @classmethod

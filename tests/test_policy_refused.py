@@ -176,6 +176,12 @@ BAD = {
         "maximum = inf",
         "limits.worker.maximum: has to be a number that is not nan or inf",
     ),
+    "a runbook that is no link": (
+        'runbook = ""',
+        'runbook = "the wiki"',
+        'runbook = "the wiki"',
+        "runbook: 'the wiki' is no link: it begins with https:// (a section's name goes under section)",
+    ),
     "a mail address that is none": (
         "\nmail = true",
         '\nmail = ["x"]',

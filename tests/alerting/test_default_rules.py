@@ -1,5 +1,6 @@
 """Every rule that comes with the bot fires when its time is over, clears where it says, and unknown changes nothing."""
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from bot.alert import Alert, Severity
 from bot.alert_rule import AlertRule
 from bot.alerting.evaluate import AlertState, Finding, evaluate
 from bot.alerting.stages import inhibit
+from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.schedule import Observation
 
 START = datetime(2026, 7, 1, 9, tzinfo=UTC)
 TICK = timedelta(seconds=30)
-POLICY = PolicyFile(Path(__file__).parents[2] / "policy.toml", catalog.load()).current
+PATH = Path(__file__).parents[2] / "policy.toml"
+POLICY = PolicyFile(PATH, catalog.load()).current
 RULES = {rule.name: rule for rule in POLICY.alerts}
 LABELS = {"queue": "report", "system": "cluster", "pod": "p", "app": "a", "backup": "redis", "source": "metrics"}
 
@@ -53,6 +56,12 @@ CASES = [
 ]
 
 
+# Those of the operations runbook that say what to do or to watch.
+HEADINGS = {
+    *("Daily Operations", "Monitoring Queue Health", "Clearing Failed Jobs", "Queue Jobs Not Processing"),
+    *("Webhook Delivery Failures", "High Memory Usage", "Database Connection Issues", "API Server Outage"),
+    *("Worker Outage", "Redis Outage", "Database Outage", "Monitoring & Alerts", "Backup & Recovery"),
+}
 ABOUT_QUEUES = {rule.name for rule in POLICY.alerts if rule.metric.startswith("queue_")}
 OUTAGES = ("redis-down", "api-down", "mongodb-down", "not-readable", "no-workers")
 
@@ -108,6 +117,20 @@ def test_a_default_rule_fires_in_its_time_and_clears(
     kept = play.rule.keep_firing.total_seconds()
     assert play.until(clear, "resolved") == kept
     assert {play.tick(None) for _ in range(3)} == {"resolved"}
+
+
+def test_every_rule_names_a_heading_of_the_runbook() -> None:
+    assert {rule.section for rule in POLICY.alerts} <= HEADINGS
+
+
+def test_where_the_runbook_can_be_read_the_sections_are_links() -> None:
+    assert {rule.runbook for rule in POLICY.alerts} == {""}
+    data = tomllib.loads(PATH.read_text(encoding="utf-8")) | {"runbook": "https://wiki.example/runbook#top"}
+    next(one for one in data["alerts"] if one["name"] == "api-slow")["runbook"] = "https://own.example/"
+    links = {rule.name: rule.runbook for rule in Policy.model_validate(data).alerts}
+    assert links["redis-down"] == "https://wiki.example/runbook#redis-outage"
+    assert links["backup-old"] == "https://wiki.example/runbook#backup--recovery"
+    assert links["api-slow"] == "https://own.example/"
 
 
 def test_what_the_runbook_calls_a_warning_wakes_nobody_and_so_does_one_failed_backup() -> None:

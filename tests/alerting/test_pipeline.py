@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from bot.alert_rule import Inhibition, Notifications
+from bot.alerting.evaluate import evaluate
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.command import command
@@ -18,7 +19,7 @@ from bot.plan import Plan
 from bot.policy import Policy
 from bot.reply import Buttons, Chart, Level, Line, Person, Reply, Text, When, say
 from bot.request import Actor
-from bot.routing import Receiver, Route
+from bot.routing import Receiver, Route, receivers_of
 from bot.schedule import Observation
 from bot.silence import Silence
 from bot.stores.database import Database
@@ -716,3 +717,38 @@ async def test_of_what_begins_together_the_furthest_beyond_its_limit_is_named_fi
     labels = [line.label for line in parts((await bot.card()).body, Line)]
     assert labels[:4] == ["Queue (q13)", "Queue (q12)", "Queue (q11)", "Queue (q10)"]
     assert labels[-1] == "Queue (q00)"
+
+
+OF_THE_MAIL_TEAM = EMAIL_RULE | {"labels": {"team": "mail"}}
+DOWN = Observation(metric="system_up", labels={"system": "redis"}, value=0, at=NOW)
+
+
+def test_a_rules_own_label_chooses_the_route() -> None:
+    (finding,) = evaluate(policy(OF_THE_MAIL_TEAM).alerts, [waiting("email", 501)], {}, NOW)
+    routes = [Route.model_validate({"matchers": ["team=mail"], "receivers": ["theirs"]}), Route(receivers=("room",))]
+    assert receivers_of(routes, finding.labels) == ("theirs",)
+
+
+@pytest.mark.parametrize(("team", "muted"), [("mail", True), ("web", False)])
+async def test_a_rules_own_label_is_what_an_inhibition_looks_at(database: Database, team: str, muted: bool) -> None:
+    rules = policy(OF_THE_MAIL_TEAM, REDIS_RULE)
+    inhibition = Inhibition.model_validate({"source": ["alert=redis-down"], "target": [f"team={team}"]})
+    bot = Bot(database, rules.model_copy(update={"inhibitions": (inhibition,)}))
+    await bot.tick(0, waiting("email", 501), DOWN)
+    assert await _muted(bot) == muted
+
+
+@pytest.mark.parametrize(("team", "muted"), [("mail", True), ("web", False)])
+async def test_a_rules_own_label_is_what_a_silence_looks_at(database: Database, team: str, muted: bool) -> None:
+    bot = Bot(database, policy(OF_THE_MAIL_TEAM))
+    owner, until = Actor(id="U1", name="Otto"), NOW + 200 * TICK
+    await bot.stores.silences.start(
+        Silence(id="s", matchers=(f"team={team}",), owner=owner, reason="x", since=NOW, until=until)
+    )
+    await bot.email(0, 501)
+    assert await _muted(bot) == muted
+
+
+async def _muted(bot: Bot) -> bool:
+    (found,) = [one for one in (await bot.stores.incidents.firing()).values() if "queue" in one.alert.labels]
+    return bool(found.muted)

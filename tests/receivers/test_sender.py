@@ -29,10 +29,12 @@ def clock() -> datetime:
 
 
 @asynccontextmanager
-async def paging(outbox: Outbox, pagerduty: PagerDuty, key: str = ROUTING_KEY) -> AsyncIterator[Sender]:
+async def paging(
+    outbox: Outbox, pagerduty: PagerDuty, key: str = ROUTING_KEY, now: Callable[[], datetime] = clock
+) -> AsyncIterator[Sender]:
     settings = PagingSettings(pagerduty_routing_key=SecretStr(key), pagerduty_api_url=pagerduty.url)
     client = Client(settings, read_within=0.3, within=5)
-    sender = Sender(outbox, Way("pagerduty", Pages(client).carry, first_wait=0.01), clock=clock)
+    sender = Sender(outbox, Way("pagerduty", Pages(client).carry, first_wait=0.01), clock=now)
     await sender.start(alone=True)
     try:
         yield sender
@@ -166,6 +168,37 @@ async def test_a_429_is_waited_out_for_as_long_as_it_asks(outbox: Outbox, pagerd
         pagerduty.fail("")
         await delivered(outbox, "pagerduty:i1")
     assert (clock() - before).total_seconds() >= 1
+
+
+async def test_a_429_pauses_the_whole_way(outbox: Outbox, pagerduty: PagerDuty) -> None:
+    pagerduty.fail("429", times=1)
+    moment = clock()
+    # The sender's clock stands, so that the pause is not over when it looks once more before it stops.
+    async with paging(outbox, pagerduty, now=lambda: moment):
+        await page(outbox, "trigger")
+        await until(outbox, "pagerduty:i1", lambda one: bool(one.error))
+        await outbox.put(page_of("trigger", "i2", BODY, "critical"), moment)
+    waiting = await outbox.posted("pagerduty:i2")
+    assert waiting is not None
+    assert (waiting.state, waiting.attempts, pagerduty.calls) == ("due", 0, 1)
+    async with paging(outbox, pagerduty, now=lambda: moment + timedelta(seconds=2)):
+        await delivered(outbox, "pagerduty:i1")
+        await delivered(outbox, "pagerduty:i2")
+
+
+@pytest.mark.parametrize(
+    ("passed", "state"), [(timedelta(hours=23), "due"), (timedelta(hours=24, seconds=1), "dropped")]
+)
+async def test_a_refusal_is_given_up_after_a_day_and_not_before(
+    outbox: Outbox, pagerduty: PagerDuty, passed: timedelta, state: str
+) -> None:
+    began = clock()
+    await outbox.put(page_of("trigger", "i1", BODY, "critical"), began)
+    async with paging(outbox, pagerduty, key="W" * 32, now=lambda: began + passed), pagerduty.arrived:
+        await pagerduty.arrived.wait_for(lambda: pagerduty.calls > 0)
+    found = await outbox.posted("pagerduty:i1")
+    assert found is not None
+    assert (found.state, "Invalid routing key" in found.error) == (state, True)
 
 
 async def test_a_page_survives_a_restart_while_pagerduty_is_away(outbox: Outbox, pagerduty: PagerDuty) -> None:
