@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from bot.alert_rule import SEVERITIES
+from bot.alerting.alert_line import LEVELS, line
 from bot.alerting.audience import Audience
 from bot.alerting.calling import SUMMARY
-from bot.alerting.card import LEVELS, line, mentions, named
+from bot.alerting.card import mentions, named
 from bot.alerting.dedupe import Kind, News
 from bot.catalog import Catalog
 from bot.next_steps import next_steps
@@ -93,4 +94,4 @@ def _line(news: News) -> Line:
     summary = shortened(named(news), SUMMARY)
     if news.kind == "resolved" or news.finding is None:
         return Line(level=Level.OK, label=summary, value="resolved")
-    return line(news.incident, news.finding.rule, summary)
+    return line(news.incident.alert, news.finding.rule, summary)

@@ -716,3 +716,12 @@ async def test_of_what_begins_together_the_furthest_beyond_its_limit_is_named_fi
     labels = [line.label for line in parts((await bot.card()).body, Line)]
     assert labels[:4] == ["Queue (q13)", "Queue (q12)", "Queue (q11)", "Queue (q10)"]
     assert labels[-1] == "Queue (q00)"
+
+
+async def test_a_shared_card_counts_whom_it_does_not_name_and_says_what_lists_them(database: Database) -> None:
+    notified = Notifications.model_validate({"group_by": ["severity"]})
+    bot = Bot(database, policy().model_copy(update={"notifications": notified}))
+    await crowd(bot, 0, 18, 501)
+    assert "and 3 more: /alerts alert=queue-depth" in str((await bot.card()).body)
+    await crowd(bot, 1, 18, 501, waiting("email", 501, NOW + TICK))
+    assert "and 4 more: /alerts alert=~email-queue|queue-depth" in str((await bot.card()).body)
