@@ -21,7 +21,8 @@ RULE_READABLE: Final = "rule_readable"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    # A threshold that is no number, or beyond every number, is never passed.
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 class AlertRule(_Section):
@@ -80,6 +81,10 @@ class AlertRule(_Section):
     def _thresholds(self) -> "AlertRule":
         if self.warning is None and self.critical is None:
             message = "a rule needs warning, critical or both"
+            raise ValueError(message)
+        thresholds = [value for value in (self.warning, self.critical) if value is not None]
+        if self.below and min(thresholds) <= 0:
+            message = "nothing that is counted is below 0, so a rule with below needs more than that"
             raise ValueError(message)
         # From harmless to worst, whichever way the rule looks.
         order = [value for value in (self.clear, self.warning, self.critical) if value is not None]

@@ -100,7 +100,7 @@ class Core:
 async def opened(settings: Settings) -> AsyncIterator[Core]:
     """Open what serving and the console share; raises ``InvalidPolicy`` and ``InvalidDeclaration``."""
     catalog = declarations.load()
-    policy = PolicyFile(settings.state.policy_file, catalog, settings.redis.queues)
+    policy = PolicyFile(settings.state.policy_file, catalog, settings.redis.queues, clock=clock)
     async with AsyncExitStack() as stack:
         database = Database(settings.state.state_url.get_secret_value())
         stack.push_async_callback(database.close)

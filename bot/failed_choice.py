@@ -22,6 +22,7 @@ from bot.errors import BotError, Incomplete, NotFound, Refused, UsageError, User
 from bot.nearest import nearest, shown
 from bot.plan import Plan
 from bot.request import Request
+from bot.sentence import sentence
 from bot.stores.plans import Plans
 
 ALL: Final = "all"
@@ -184,7 +185,7 @@ async def _survey(
     asked: Asked, until: float, seen: QueueSnapshot | MissingQueue, changes: QueueChanges, seconds: float
 ) -> Survey:
     if isinstance(seen, MissingQueue):
-        raise UserError(f"The failed jobs are unknown. {seen.sentence()}.")
+        raise UserError(sentence(f"The failed jobs are unknown. {seen.sentence()}"))
     if not is_writable(seen):
         message = f"{seen.short} is of {seen.version or 'an unknown version of BullMQ'}, which is only read here."
         raise Refused(message, hint="Versions 5 and 6 are known.")

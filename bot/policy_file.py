@@ -3,22 +3,22 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from bot.alert_rule import RULE_READABLE
 from bot.backup import backup_problems
 from bot.catalog import Catalog
 from bot.errors import InvalidPolicy
 from bot.labels import KnownLabels, known_labels, label_problems
-from bot.nearest import nearest
 from bot.oncall_check import Problem, oncall_problems
 from bot.policy import ApprovalRule, Policy
+from bot.policy_words import fault
 from bot.routing import routing_problems
+from bot.rule_check import rule_problems, step_problems
 
 _NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
 _DOTTED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
@@ -26,17 +26,23 @@ _HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]")
 _KEY = re.compile(rf"\s*({_DOTTED})\s*=")
 _PART = re.compile(r"""["']([^"']*)["']|([\w-]+)""")
 
+Clock = Callable[[], datetime]
+
 
 class PolicyFile:
     """The policy in force. A reload that fails leaves the old one in force and says why.
 
-    ``queues`` are those that the alert rules and their matchers may name; without them, any.
+    ``queues`` are those that the alert rules and their matchers may name; without them, any. Without a ``clock``
+    nobody is missed whose time on call is over.
     """
 
-    def __init__(self, path: Path, catalog: Catalog, queues: Collection[str] = ()) -> None:
+    def __init__(
+        self, path: Path, catalog: Catalog, queues: Collection[str] = (), *, clock: Clock | None = None
+    ) -> None:
         self.path = path
         self._catalog = catalog
         self._queues = tuple(queues)
+        self._clock = clock
         self._text: str | None = None
         self.current = self._load()
 
@@ -60,12 +66,12 @@ class PolicyFile:
             return self.current
         if not any(line.partition("#")[0].strip() for line in text.splitlines()):
             raise InvalidPolicy(f"{self.path.name} is empty: it names nobody who may do anything")
-        policy = read(text, self._catalog, self._queues)
+        policy = read(text, self._catalog, self._queues, now=self._clock() if self._clock else None)
         self._text = text
         return policy
 
 
-def read(text: str, catalog: Catalog, queues: Collection[str] = ()) -> Policy:
+def read(text: str, catalog: Catalog, queues: Collection[str] = (), *, now: datetime | None = None) -> Policy:
     """Make a policy of the file's text; raises ``InvalidPolicy`` with the line of the first thing that is wrong."""
     try:
         data = tomllib.loads(text)
@@ -76,36 +82,29 @@ def read(text: str, catalog: Catalog, queues: Collection[str] = ()) -> Policy:
     try:
         policy = Policy.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = tuple(part for part in first["loc"] if part != "[key]")
-        raise InvalidPolicy(_sentence(first, where), line=line_of(text, where)) from error
-    for location, problem in chain(_problems(policy, catalog), label_problems(policy, catalog.labels, queues)):
+        sentence, where = fault(error.errors(include_url=False), data)
+        raise InvalidPolicy(sentence, line=line_of(text, where)) from error
+    found = (
+        _problems(policy, catalog, now),
+        rule_problems(policy, catalog),
+        routing_problems(policy.receivers, policy.routes, policy.second_path),
+        label_problems(policy, catalog.labels, queues),
+        step_problems(policy, catalog, queues),
+    )
+    for location, problem in chain(*found):
         raise InvalidPolicy(problem, line=line_of(text, location))
     return policy
 
 
-def _sentence(error: ErrorDetails, where: tuple[str | int, ...]) -> str:
-    path = ".".join(str(part) for part in where)
-    match error["type"]:
-        case "extra_forbidden":
-            return f"{path} is not a key that the policy knows"
-        case "missing":
-            return f"{path} is missing"
-        case _:
-            return f"{path}: {error['msg'].removeprefix('Value error, ')}"
-
-
-def _problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
+def _problems(policy: Policy, catalog: Catalog, now: datetime | None) -> Iterator[Problem]:
     yield from _role_problems(policy, catalog)
     yield from _approval_problems(policy, catalog)
     for name in policy.schedules:
         if name not in catalog.schedules:
             yield ("schedules", name), f"there is no schedule {name!r}; there are {', '.join(catalog.schedules)}"
     yield from backup_problems(policy.backups)
-    yield from oncall_problems(policy, catalog)
+    yield from oncall_problems(policy, catalog, now)
     yield from _login_problems(policy)
-    yield from _alert_problems(policy, catalog)
-    yield from routing_problems(policy.receivers, policy.routes, policy.second_path)
 
 
 def _login_problems(policy: Policy) -> Iterator[Problem]:
@@ -114,26 +113,6 @@ def _login_problems(policy: Policy) -> Iterator[Problem]:
         if entry.console and logins.setdefault(entry.console, person) != person:
             both = f"{logins[entry.console]!r} and {person!r}"
             yield ("people", person, "console"), f"{both} have the same login name {entry.console!r}"
-
-
-def _alert_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
-    names: set[str] = set()
-    for index, rule in enumerate(policy.alerts):
-        if rule.name in names:
-            yield ("alerts", index, "name"), f"two alert rules are named {rule.name!r}"
-        names.add(rule.name)
-        if rule.metric not in (*catalog.metrics, RULE_READABLE):
-            yield ("alerts", index, "metric"), _unknown_metric(rule.metric, catalog.metrics)
-        for step in rule.next_steps:
-            first = next(iter(step.split()), "")
-            if first not in catalog.commands:
-                yield ("alerts", index, "next_steps"), f"there is no command {first!r}"
-
-
-def _unknown_metric(metric: str, known: tuple[str, ...]) -> str:
-    meant = nearest(metric, known)
-    hint = f"did you mean {meant!r}?" if meant else f"there are {', '.join(known) or 'none'}"
-    return f"no schedule observes the metric {metric!r}; {hint}"
 
 
 def _role_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:

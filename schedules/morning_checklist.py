@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -24,10 +24,12 @@ from bot.policy_file import PolicyFile
 from bot.reply import Bold, Button, Buttons, Level, Line, Part, Reply, Text, When, say, worst
 from bot.schedule import schedule
 from bot.stores.fires import Fire, Fires
+from bot.stores.overrides import Overrides
 from bot.stores.plans import Plans
 from bot.stores.samples import Samples
 from schedules import morning_checks as checks
 from schedules.morning_backups import NOT_WATCHED, backup_lines
+from schedules.morning_oncall import vacant_levels
 
 NAME: Final = "morning-checklist"
 # No check may hold the checklist up longer than this; the clients' own deadlines end most of them earlier.
@@ -36,6 +38,7 @@ COLOURS: Final = {Level.CRITICAL: "red", Level.WARNING: "amber", Level.UNKNOWN: 
 # How the labels begin whose values are milliseconds or moments, which are others every day.
 _TIMED: Final = ("Redis", "MongoDB", "Backup of ")
 _SHOWN_CHANGES: Final = 15
+_RED: Final = Level.CRITICAL
 # How the value of a line begins that has no part in the result.
 _LEFT_OUT: Final = (checks.NOT_MEASURED, NOT_WATCHED)
 
@@ -66,6 +69,7 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
     fires: Fires,
     plans: Plans,
     samples: Samples,
+    overrides: Overrides,
     policy: PolicyFile,
     catalog: Catalog,
     now: datetime,
@@ -74,25 +78,24 @@ async def morning_checklist(  # noqa: PLR0913, PLR0917 - each is a system it loo
 
     The checks run at the same time, each with its own deadline; what could not be read is unknown, with the reason.
     """
-    red, pod = Level.CRITICAL, cluster.words.pod
     todo = [
-        Check("API health", lambda: checks.health("API health", api.health()), ("/health",), red),
-        Check("API live", lambda: checks.health("API live", api.live()), ("/health",), red),
-        Check("API ready", lambda: checks.health("API ready", api.ready()), ("/health",), red),
-        Check("Redis", lambda: checks.ping("Redis", redis.ping()), ("/health",), red),
-        Check("MongoDB", lambda: checks.ping("MongoDB", mongo.ping()), ("/health",), red),
-        Check(f"API {pod}s", lambda: checks.pods(cluster, "api", now), ("/rollout-status api",)),
-        Check(f"Worker {pod}s", lambda: checks.pods(cluster, "worker", now), ("/rollout-status worker",)),
+        Check("API health", lambda: checks.health("API health", api.health()), ("/health",), _RED),
+        Check("API live", lambda: checks.health("API live", api.live()), ("/health",), _RED),
+        Check("API ready", lambda: checks.health("API ready", api.ready()), ("/health",), _RED),
+        Check("Redis", lambda: checks.ping("Redis", redis.ping()), ("/health",), _RED),
+        Check("MongoDB", lambda: checks.ping("MongoDB", mongo.ping()), ("/health",), _RED),
+        Check(f"API {cluster.words.pod}s", lambda: checks.pods(cluster, "api", now), ("/rollout-status api",)),
+        Check(f"Worker {cluster.words.pod}s", lambda: checks.pods(cluster, "worker", now), ("/rollout-status worker",)),
         Check("Queues", lambda: checks.queue_lines(api, queues, policy.current, catalog), ("/queue-stats",)),
         Check("Metrics", lambda: checks.metrics(api, policy.current), ()),
         Check("Backups", lambda: backup_lines(cronjobs, redis, policy.current, now), ()),
         Check("Break-glass", lambda: checks.break_glass(plans, now), ("/runs",)),
+        Check("On call", lambda: vacant_levels(policy.current, overrides, now), ("/oncall",)),
         Check("API error log", lambda: checks.error_log(cluster, now), ("/rollout-status api",)),
     ]
     outages = Outages(samples, now)
     found = await together(*(_checked(check, outages) for check in todo))
-    next_ones = [button for one in zip(todo, found, strict=True) for button in _next(*one, catalog)]
-    buttons = tuple({button.value: button for button in next_ones}.values())
+    buttons = _buttons(todo, found, catalog)
     shown: list[Part] = [part for parts in found for part in parts if not isinstance(part, Buttons)]
     since = _since(await fires.last_done(NAME), _lines(shown))
     return _reply(_lines(shown), [*shown, *since, *([Buttons(buttons=buttons)] if buttons else [])])
@@ -132,7 +135,13 @@ def _lines(parts: list[Part]) -> list[Line]:
 
 
 def _is_bad(parts: list[Part]) -> bool:
-    return worst(line.level for line in _lines(parts)) is not Level.OK
+    return any(line.level is not Level.OK for line in _lines(parts))
+
+
+def _buttons(todo: list[Check], found: Iterable[list[Part]], catalog: Catalog) -> tuple[Button, ...]:
+    """Return what is next for all of them, each once."""
+    wanted = [button for one in zip(todo, found, strict=True) for button in _next(*one, catalog)]
+    return tuple({button.value: button for button in wanted}.values())
 
 
 def _next(check: Check, parts: list[Part], catalog: Catalog) -> tuple[Button, ...]:

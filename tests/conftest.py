@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -13,6 +14,10 @@ LONG = (
     *("tests/clients/test_cluster_target.py", "tests/scheduler/test_processes.py", "tests/slack/test_app_socket.py"),
 )
 """What begins first: the rest is many short files, so that the workers end at the same time."""
+
+# How long an example takes says something of the machine, and a busy one is no fault of the code.
+hypothesis.settings.register_profile("no-deadline", deadline=None)
+hypothesis.settings.load_profile("no-deadline")
 
 
 class Rooms(LoadFileScheduling):  # type: ignore[misc]

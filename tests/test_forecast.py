@@ -2,7 +2,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.forecast import (
@@ -164,7 +164,6 @@ READINGS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(READINGS)
 def test_any_readings_give_a_sentence(readings: list[Sample]) -> None:
     samples = sorted(readings, key=lambda reading: reading.at)

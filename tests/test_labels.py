@@ -30,6 +30,7 @@ members = ["U1"]
 approvers = ["a"]
 [limits]
 [schedules]
+look.every = "30s"
 
 [[alerts]]
 name = "waiting"

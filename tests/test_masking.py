@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.masking import STARS, cut, mask, text
@@ -113,13 +113,11 @@ def test_leaves_harmless_text_alone(harmless: str) -> None:
     assert mask(harmless) == harmless
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_masking_twice_changes_nothing_more(before: str) -> None:
     assert mask(mask(before)) == mask(before)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="\n"), max_size=40), st.text(max_size=40))
 def test_a_url_password_never_survives_what_stands_around_it(before: str, after: str) -> None:
     assert SECRET not in mask(f"{before} redis://nova:{SECRET}@cache:6379/0 {after}")
@@ -132,7 +130,6 @@ def test_a_long_line_of_one_piece_is_masked(piece: str) -> None:
     assert mask(line).count(STARS) <= len(line)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300), st.integers(min_value=0, max_value=200))
 def test_cut_never_exceeds_its_limit(before: str, limit: int) -> None:
     after = cut(before, limit)
@@ -151,7 +148,6 @@ def test_cut_without_room_for_its_note(limit: int) -> None:
     assert cut("x" * 50, limit) == "…"[:limit]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=50))
 def test_text_takes_any_bytes(data: bytes) -> None:
     assert isinstance(text(data), str)

@@ -103,6 +103,9 @@ match = { queue = "email" }
 critical = 500
 summary = "failed"
 next_steps = ["/scale 5"]
+
+[schedules.look]
+every = "30s"
 """
 
 
@@ -186,7 +189,7 @@ def test_a_good_file_is_read() -> None:
         ),
         ('["/scale 5"]', '["/sacle 5"]', 56, "there is no command '/sacle'"),
         ('["/scale 5"]', '[" "]', 56, "there is no command ''"),
-        ("next_steps = [", "next_steps = [[", 56, ""),
+        ("next_steps = [", "next_steps = [[", 58, ""),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int, said: str) -> None:
@@ -284,11 +287,11 @@ def test_the_policies_that_come_with_the_bot_are_good(name: str) -> None:
         "api-errors": ("api_error_percent", {}, 1, 5),
         "api-slow": ("api_p95_ms", {}, 2000, 5000),
         "api-metrics-silent": ("api_metrics_readable", {}, 1, None),
-        "high-memory": ("pod_memory_percent", {}, 85, 95),
-        "high-cpu": ("pod_cpu_percent", {}, 80, 95),
+        "high-memory": ("pod_memory_percent", {}, 85, None),
+        "high-cpu": ("pod_cpu_percent", {}, 80, None),
         "webhook-failures": ("webhook_failed_percent", {}, 20, 50),
-        "backup-old": ("backup_overdue_seconds", {}, 3600, None),
-        "backup-failed": ("backup_ok", {}, None, 1),
+        "backup-old": ("backup_overdue_seconds", {}, 3600, 90000),
+        "backup-failed": ("backup_ok", {}, 1, None),
         "backup-unknown": ("backup_readable", {}, 1, None),
         "rule-unknown": ("rule_readable", {}, 1, None),
     }

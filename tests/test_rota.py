@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.oncall import OnCall
@@ -64,7 +64,6 @@ _WHEN = st.integers(0, 24 * 40).map(lambda hours: MONDAY + hours * HOUR)
 _OVERRIDES = st.lists(st.tuples(st.sampled_from(["U1", "U3", "U4"]), _WHEN, st.integers(1, 300)), max_size=5)
 
 
-@settings(deadline=None)
 @given(chosen=_OVERRIDES, at=_WHEN, zone=st.sampled_from(["UTC", "Europe/Berlin"]))
 def test_the_answer_holds_until_the_moment_it_names(
     chosen: list[tuple[str, datetime, int]], at: datetime, zone: str

@@ -11,7 +11,7 @@ from bot.reply import Bold, Button, Buttons, Level, Line, Note, Part, Person, Re
 from bot.stores.escalations import Call
 from bot.stores.incidents import Incident
 from bot.stores.outbox import CARD, CRITICAL, Message
-from bot.stores.pages import PREFIX
+from bot.stores.pages import PREFIX, page_card_key
 
 # More calls of one tick than this are said in one message.
 TOGETHER_ABOVE: Final = 5
@@ -51,7 +51,7 @@ def call_messages(
 
 def card_key(incident: str) -> str:
     """Return the key of the card of an alert's incident, or of a page."""
-    return f"page:{incident.removeprefix(PREFIX)}" if incident.startswith(PREFIX) else f"incident:{incident}"
+    return page_card_key(incident.removeprefix(PREFIX)) if incident.startswith(PREFIX) else f"incident:{incident}"
 
 
 def level_named(policy: Policy, level: int) -> str:

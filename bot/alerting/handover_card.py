@@ -7,7 +7,6 @@ from typing import Final
 
 from bot.alert_rule import SEVERITIES
 from bot.alerting.calling import people
-from bot.alerting.page_card import page_card_key
 from bot.elapsed import elapsed
 from bot.freeze import Freeze
 from bot.policy import Policy
@@ -16,7 +15,7 @@ from bot.request import Actor
 from bot.silence import Silence
 from bot.stores.handovers import Handover
 from bot.stores.incidents import Incident
-from bot.stores.pages import Paged
+from bot.stores.pages import Paged, page_card_key
 from bot.stores.plans import StoredPlan
 from bot.stores.runs import StoredRun
 

@@ -9,7 +9,7 @@ from bot import catalog
 from bot.attempt import together
 from bot.check.backups import backup_lines
 from bot.check.compose import compose_lines
-from bot.check.own import mail_lines, paging_lines, policy_lines, schedule_lines, state_lines
+from bot.check.own import mail_lines, paging_lines, policy_lines, rota_lines, schedule_lines, state_lines
 from bot.check.systems import api_lines, cluster_lines, mongo_lines, redis_lines
 from bot.check.tried import Lines, tried
 from bot.clients.api import NovaPulseApi
@@ -34,7 +34,9 @@ async def findings(settings: Settings, name: str, clock: Callable[[], datetime])
     """Return a line for each thing; ``name`` is this process's, for the database's list of who is alive."""
     declared = catalog.load()
     pretend = settings.slack.slack_api_url != SlackSettings.model_fields["slack_api_url"].default
-    policy, said = policy_lines(settings.state.policy_file, declared, settings.redis.queues, pretend=pretend)
+    policy, said = policy_lines(
+        settings.state.policy_file, declared, settings.redis.queues, now=clock(), pretend=pretend
+    )
     state, slack, systems, backups = await together(
         state_lines(settings.state.state_url.get_secret_value(), name, clock()),
         tried("Slack", slack_lines(settings.slack), "Check SLACK_BOT_TOKEN and SLACK_API_URL."),
@@ -42,8 +44,9 @@ async def findings(settings: Settings, name: str, clock: Callable[[], datetime])
         _backups(settings.platform, policy),
     )
     schedules = schedule_lines(policy, declared) if policy is not None else ()
+    rota = rota_lines(policy, clock()) if policy is not None else ()
     ways = paging_lines(settings.paging, policy) + mail_lines(settings.paging)
-    return _summary(said + state + slack + systems + backups + schedules + ways)
+    return _summary(said + state + slack + systems + backups + schedules + rota + ways)
 
 
 async def _systems(settings: Settings, clock: Callable[[], datetime]) -> Lines:

@@ -12,17 +12,19 @@ from bot.errors import InvalidPolicy, UserError
 from bot.policy import Policy, ScheduleRule
 from bot.policy_file import PolicyFile
 from bot.reply import Level, Line
+from bot.rota import Rota
 from bot.settings import PagingSettings
 from bot.stores.database import Database, file_to_come
 from bot.stores.executors import Executors
+from bot.vacancy import vacancies
 
 
 def policy_lines(
-    path: Path, catalog: Catalog, queues: Collection[str] = (), *, pretend: bool
+    path: Path, catalog: Catalog, queues: Collection[str] = (), *, now: datetime, pretend: bool
 ) -> tuple[Policy | None, Lines]:
     """Read the policy file; None where it would stop the start. ``pretend``: this is a sandbox's Slack."""
     try:
-        policy = PolicyFile(path, catalog, queues).current
+        policy = PolicyFile(path, catalog, queues, clock=lambda: now).current
     except InvalidPolicy as error:
         return None, (problem("Policy", f"{path}: {error}", "The bot does not start with it."),)
     words = f"{path}: {len(policy.people)} people, {len(policy.roles)} roles, {len(policy.alerts)} alert rules"
@@ -53,6 +55,13 @@ def _silent(policy: Policy, catalog: Catalog) -> Iterator[Line]:
             yield problem("Schedules", f"{name} never fires", mend, level=Level.WARNING)
     if not policy.alerts:
         yield problem("Alerts", "there is no rule, so nothing is ever an alert", "Add [[alerts]] to the policy.")
+
+
+def rota_lines(policy: Policy, now: datetime) -> Lines:
+    """Say which level that the escalation calls has nobody within a week, by the policy; overrides are not asked."""
+    mend = "Name somebody in the policy, or type /oncall override."
+    found = vacancies(policy, Rota(policy.oncall), now)
+    return tuple(problem("On call", words, mend, level=Level.WARNING) for words in found)
 
 
 def paging_lines(paging: PagingSettings, policy: Policy | None) -> Lines:

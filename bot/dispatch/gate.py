@@ -16,6 +16,7 @@ from bot.dispatch.renewal import Renewal
 from bot.dispatch.replanning import Replanning
 from bot.errors import Unavailable, UserError
 from bot.plan import differences
+from bot.sentence import sentence
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.requests import Requests
@@ -115,7 +116,8 @@ class Gate:
 
     async def _retry(self, stored: StoredPlan, trouble: str, now: datetime) -> None:
         self._not_before[stored.id] = now + RETRY
-        await self._wait(stored, f"Cannot check whether it still fits: {trouble.rstrip('.')}. It is tried again.", now)
+        unknown = sentence(f"Cannot check whether it still fits: {trouble}")
+        await self._wait(stored, f"{unknown} It is tried again.", now)
 
     async def _wait(self, stored: StoredPlan, reason: str, now: datetime) -> None:
         async with self._database.transaction() as connection:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 from pydantic import SecretStr
@@ -83,3 +84,7 @@ def test_the_pod_may_reach_what_it_is_told_to_use() -> None:
     assert str(inwards) == deployment()["PORT"]["value"]
     outwards = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
     assert outwards == {53, 443, 587, 465, 6443, 6379, 27017, 5432}
+
+
+def test_no_example_of_a_property_has_a_time_limit() -> None:
+    assert hypothesis.settings().deadline is None

@@ -1,11 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from bot.catalog import load
-from bot.check.own import mail_lines, paging_lines, policy_lines, schedule_lines, state_lines
+from bot.check.own import mail_lines, paging_lines, policy_lines, rota_lines, schedule_lines, state_lines
 from bot.check.tried import Lines
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
@@ -29,7 +29,7 @@ def said(lines: Lines) -> str:
 
 
 def test_a_policy_that_holds() -> None:
-    policy, lines = policy_lines(ROOT / "policy.toml", CATALOG, pretend=False)
+    policy, lines = policy_lines(ROOT / "policy.toml", CATALOG, now=NOW, pretend=False)
     assert policy == default()
     assert [line.level for line in lines] == [Level.OK]
     assert f"{len(default().alerts)} alert rules" in said(lines)
@@ -38,26 +38,39 @@ def test_a_policy_that_holds() -> None:
 def test_a_policy_that_would_stop_the_start(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text((ROOT / "policy.toml").read_text().replace("needed = 1", "needed = many"))
-    policy, lines = policy_lines(path, CATALOG, pretend=False)
+    policy, lines = policy_lines(path, CATALOG, now=NOW, pretend=False)
     assert policy is None
     assert [line.level for line in lines] == [Level.CRITICAL]
     assert ": line " in said(lines)
 
 
+def test_a_level_whose_time_is_over_is_said_and_one_that_was_long_ago_would_stop_the_start(tmp_path: Path) -> None:
+    assert rota_lines(default(), NOW) == ()
+    path = tmp_path / "policy.toml"
+    text = (ROOT / "policy.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace('title = "CTO"\n', 'title = "CTO"\nuntil = 2026-03-01T09:00:00Z\n'), encoding="utf-8")
+    policy, _ = policy_lines(path, CATALOG, now=NOW, pretend=False)
+    assert policy is not None
+    assert said(rota_lines(policy, NOW)).startswith("warning On call: level 4 (CTO) has nobody. Name somebody in")
+    policy, lines = policy_lines(path, CATALOG, now=NOW + timedelta(days=8), pretend=False)
+    assert policy is None
+    assert "the escalation calls level 4, where nobody is on call any more" in said(lines)
+
+
 def test_a_policy_that_is_not_there(tmp_path: Path) -> None:
-    policy, lines = policy_lines(tmp_path / "none.toml", CATALOG, pretend=False)
+    policy, lines = policy_lines(tmp_path / "none.toml", CATALOG, now=NOW, pretend=False)
     assert policy is None
     assert lines[0].level is Level.CRITICAL
 
 
 @pytest.mark.parametrize(("pretend", "levels"), [(True, [Level.OK]), (False, [Level.OK, Level.WARNING])])
 def test_anybody_in_anybodys_place_is_for_a_sandbox(pretend: bool, levels: list[Level]) -> None:
-    _, lines = policy_lines(ROOT / "sandbox" / "policy.toml", CATALOG, pretend=pretend)
+    _, lines = policy_lines(ROOT / "sandbox" / "policy.toml", CATALOG, now=NOW, pretend=pretend)
     assert [line.level for line in lines] == levels
 
 
 def test_a_rule_about_a_queue_that_is_not_configured_would_stop_the_start() -> None:
-    policy, lines = policy_lines(ROOT / "policy.toml", CATALOG, ("webhook",), pretend=False)
+    policy, lines = policy_lines(ROOT / "policy.toml", CATALOG, ("webhook",), now=NOW, pretend=False)
     assert policy is None
     line = (ROOT / "policy.toml").read_text(encoding="utf-8").splitlines().index('match = { queue = "email" }') + 1
     words = f"line {line}: the rule 'email-queue' names the queue 'email', which QUEUES does not name"

@@ -1,7 +1,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.clients.metrics_text import parse_metrics
@@ -72,7 +72,6 @@ def test_what_is_no_exposition_text(words: str) -> None:
         parse_metrics(words)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(['a{b="c"', "}", " 1", "\n", "# TYPE a counter", "é", '"', "\\", "{", ","])).map("".join)
 )

@@ -35,7 +35,7 @@ def printed(reply: Reply) -> str:
     return out.getvalue()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(reply=replies)
 def test_nothing_from_outside_reaches_the_terminal_as_control(reply: Reply) -> None:
     shown = printed(reply)

@@ -117,10 +117,10 @@ async def test_a_system_that_is_down_is_critical_until_it_is_back(
     assert len(cards(world, f": {system} answers again")) == 1
 
 
-async def test_a_backup_that_fails_is_critical_and_over_with_the_next_that_succeeds(watched: World) -> None:
+async def test_a_backup_that_fails_is_a_warning_and_over_with_the_next_that_succeeds(watched: World) -> None:
     async with watched.fault("backup-fails"):
         card = await watched.page.wait_message(ALERTS, "the run of mongo-backup at")
-        await watched.becomes(card, "CRITICAL", "failed: BackoffLimitExceeded", "Runbook: Backup & Recovery")
+        await watched.becomes(card, "WARNING", "failed: BackoffLimitExceeded", "Runbook: Backup & Recovery")
         checklist = await watched.ask("operator", "/morning-checklist", "Backup of MongoDB")
         assert "the run of mongo-backup at" in text(checklist)
     await watched.becomes(card, "Resolved after", "Backup of mongodb was made again")

@@ -113,7 +113,7 @@ FIELD = st.lists(PART, min_size=1, max_size=2).map(",".join)
 
 @pytest.mark.parametrize("place", range(5))
 @given(field=FIELD)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_the_policy_lets_in_can_be_read(place: int, field: str) -> None:
     """A reload has replaced the policy when its times are read: nothing may be refused only then."""
     fields = ["0", "8", "*", "*", "*"]

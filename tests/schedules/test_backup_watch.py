@@ -90,7 +90,7 @@ async def test_a_cronjob_that_succeeded_last_night_is_well(watch: Watch) -> None
     assert (line.level, line.value) == (Level.OK, "mongo-backup last succeeded at 2026-07-01 02:04 UTC")
 
 
-async def test_a_run_that_failed_is_critical_and_says_which_and_why(systems: Systems, watch: Watch) -> None:
+async def test_a_run_that_failed_is_a_warning_and_says_which_and_why(systems: Systems, watch: Watch) -> None:
     systems.kubernetes.answers[f"GET {JOBS}"] = {"items": [job("mongo-backup-77", failed="2026-07-01T07:10:00Z")]}
     seen = await watch()
     said = (
@@ -99,11 +99,11 @@ async def test_a_run_that_failed_is_critical_and_says_which_and_why(systems: Sys
     )
     title = "Backup of MongoDB: the last run failed; the last good one is 5 h 56 min old"
     assert {name: (alert.severity, alert.summary) for name, alert in seen.firing.items()} == {
-        "backup-failed": ("critical", title)
+        "backup-failed": ("warning", title)
     }
     assert seen.of("backup_ok").reason == f"mongo-backup last succeeded at 2026-07-01 02:04 UTC; {said}"
     line = seen.lines["Backup of MongoDB"]
-    assert line.level is Level.CRITICAL
+    assert line.level is Level.WARNING
     assert line.value == f"{said}; mongo-backup last succeeded at 2026-07-01 02:04 UTC"
 
 

@@ -20,6 +20,7 @@ from bot.reply import Bold, Button, Buttons, Level, Line, Note, Reply, Table, Te
 from bot.request import Actor
 from bot.settings import MongoSettings, RedisSettings
 from bot.stores.fires import Fires
+from bot.stores.overrides import Overrides
 from bot.stores.plans import Plans, StoredPlan, Vote
 from bot.stores.samples import Sample, Samples
 from schedules.morning_checklist import morning_checklist
@@ -64,6 +65,7 @@ async def run(systems: Systems, catalog: Catalog, **changes: Any) -> Reply:
         "fires": Fires(systems.database),
         "plans": Plans(systems.database),
         "samples": Samples(systems.database),
+        "overrides": Overrides(systems.database),
         "policy": PolicyFile(ROOT / "policy.toml", catalog),
         "catalog": catalog,
         "now": NOW,
@@ -112,6 +114,19 @@ async def test_a_calm_morning(calm: Systems, catalog: Catalog) -> None:
     assert buttons(reply) == []
 
 
+async def test_a_level_that_has_become_nobodys_is_amber(calm: Systems, catalog: Catalog, tmp_path: Path) -> None:
+    text = (ROOT / "policy.toml").read_text(encoding="utf-8")
+    path = tmp_path / "policy.toml"
+    ended = f"until = {NOW - timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}"
+    path.write_text(text.replace('title = "CTO"\n', f'title = "CTO"\n{ended}\n'), encoding="utf-8")
+    # It was good when it was read, and time has passed.
+    policy = PolicyFile(path, catalog, clock=lambda: NOW - timedelta(days=60))
+    reply = await run(calm, catalog, policy=policy)
+    line = lines(reply)["On call"]
+    assert (line.level, line.value) == (Level.WARNING, "level 4 (CTO) has nobody")
+    assert "/oncall" in [button.value for button in buttons(reply)]
+
+
 async def test_a_metric_without_a_sample_is_unknown_and_says_why(calm: Systems, catalog: Catalog) -> None:
     line = lines(await run(calm, catalog))["Metrics"]
     unfed = "not measured: the API's metrics carry no samples of"
@@ -137,11 +152,11 @@ async def test_what_is_not_watched_is_counted_apart_and_no_failure(
     assert (reply.title, reply.level) == ("Morning checklist: green, 1 not measured, 1 not watched", Level.OK)
 
 
-async def test_a_backup_that_failed_is_red(calm: Systems, catalog: Catalog) -> None:
+async def test_a_backup_that_failed_is_amber(calm: Systems, catalog: Catalog) -> None:
     calm.kubernetes.answers[f"GET {JOBS}"] = {"items": [job("mongo-backup-77", failed="2026-07-01T07:10:00Z")]}
     reply = await run(calm, catalog)
-    assert lines(reply)["Backup of MongoDB"].level is Level.CRITICAL
-    assert reply.title.startswith("Morning checklist: 1 red")
+    assert lines(reply)["Backup of MongoDB"].level is Level.WARNING
+    assert reply.title.startswith("Morning checklist: 1 amber")
 
 
 async def test_the_sizes_that_the_api_measures_are_judged_queue_by_queue(calm: Systems, catalog: Catalog) -> None:

@@ -37,7 +37,7 @@ def only(reply: Reply) -> dict[str, Any]:
     return block
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(reply=replies)
 def test_any_reply_fits_into_a_message_and_is_harmless(reply: Reply) -> None:
     rendered = render(reply, marker="card:0123", files=True)

@@ -170,7 +170,7 @@ async def test_what_is_wrong_is_said_beside_the_field(
 async def test_what_no_alert_can_have_is_said_beside_the_plan(
     alert_world: AlertWorld, operator: Actor, catalog: Catalog, what: str, warnings: tuple[str, ...]
 ) -> None:
-    policy = PolicyFile(ROOT / "policy.toml", catalog, ("email", "report"))
+    policy = PolicyFile(ROOT / "policy.toml", catalog, ("email", "report", "webhook"))
     plan = await silence.handler(
         what, "1h", "load test", incidents=alert_world.incidents, silences=alert_world.silences, policy=policy,
         request=alert_world.request("/silence", operator), now=alert_world.now,
@@ -201,7 +201,7 @@ async def test_what_else_it_mutes_is_counted(alert_world: AlertWorld, ask: Ask) 
 
 def shown_lines(shown: Rendered) -> int:
     (text,) = [block["text"]["text"] for block in shown.blocks if block["type"] == "section"]
-    return text.count("silenced by")
+    return str(text).count("silenced by")
 
 
 async def test_no_more_are_kept_in_force_than_anybody_keeps_in_mind(alert_world: AlertWorld, ask: Ask) -> None:
