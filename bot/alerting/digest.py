@@ -35,8 +35,9 @@ _TITLES: Final[dict[Kind, str]] = {
 
 
 def digest(news: list[News], audience: Audience, catalog: Catalog, now: datetime) -> Reply:
-    """Render what is new about many, all of one kind, each incident a line."""
-    kind = news[0].kind
+    """Render what is new about many, each incident a line; of several kinds of news only that they fire."""
+    kinds = {one.kind for one in news}
+    kind = news[0].kind if len(kinds) == 1 else "changed"
     ordered = sorted(news, key=_urgency)
     is_over = kind == "resolved"
     worst, words = ordered[0].incident.severity, "were over at " if is_over else _WORDS.get(kind, "as of ")

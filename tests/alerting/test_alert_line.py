@@ -24,6 +24,15 @@ def test_a_line_says_the_value_and_the_limit_it_is_beyond(
     value: float | None, severity: str, changes: dict[str, Any], level: Level, words: str
 ) -> None:
     since = datetime(2026, 7, 1, tzinfo=UTC)
-    about = {"labels": {}, "severity": severity, "state": "firing", "value": value, "summary": "A", "since": since}
-    shown = line(Alert.model_validate(about), AlertRule.model_validate(RULE | changes), "Now")
+    about: dict[str, Any] = {
+        "labels": {},
+        "severity": severity,
+        "state": "firing",
+        "value": value,
+        "summary": "A",
+        "since": since,
+    }
+    shown = line(
+        Alert.model_validate(about | {"labels": {}, "summary": "A"}), AlertRule.model_validate(RULE | changes), "Now"
+    )
     assert (shown.level, shown.label, shown.value) == (level, "Now", words)

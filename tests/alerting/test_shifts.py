@@ -199,8 +199,14 @@ def test_the_card_says_what_is_under_way() -> None:
 
 def test_of_many_the_card_names_the_critical_first_and_says_how_many_more_and_what_lists_them() -> None:
     def incident(number: int, severity: Severity) -> Incident:
-        words = {"labels": {}, "severity": severity, "state": "firing", "value": 1, "since": MONDAY - MINUTE}
-        alert = Alert.model_validate(words | {"summary": f"{severity} {number}"})
+        words: dict[str, Any] = {
+            "labels": {},
+            "severity": severity,
+            "state": "firing",
+            "value": 1,
+            "since": MONDAY - MINUTE,
+        }
+        alert = Alert.model_validate(words | {"labels": {}, "summary": f"{severity} {number}"})
         return Incident(f"i{number}", f"f{number}", alert, severity, "firing", 1, MONDAY + number * MINUTE)
 
     firing = [incident(number, "warning") for number in range(12)] + [incident(12, "critical")]
