@@ -8,13 +8,25 @@ import pytest
 from bot.plan import Plan
 from bot.policy_file import PolicyFile
 from bot.request import Actor
+from bot.routing import Route
 from bot.schedule import Observation
 from bot.stores.incidents import Incident
 from commands.administration.silence import silence
 from tests.commands.administration.alert_world import AlertWorld
 
+CRITICAL = {"critical": 95}
+SHARED = {"matchers": ["alert=~high-.*"], "receivers": ["room"], "group_by": ["alert"]}
 Ask = Callable[..., Awaitable[Plan]]
 MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _critical_as_well(alert_world: AlertWorld) -> None:
+    """Let a pod's memory and CPU be critical too, on the same card, which the policy as delivered leaves out."""
+    current = alert_world.policy.current
+    rules = [one.model_copy(update=CRITICAL) if one.name.startswith("high-") else one for one in current.alerts]
+    routes = (Route.model_validate(SHARED), *current.routes)
+    alert_world.policy.current = current.model_copy(update={"alerts": tuple(rules), "routes": routes})
 
 
 @pytest.fixture
