@@ -1,14 +1,16 @@
 """Lists of alerts in an answer: all of them, the worst first; what a message cannot hold is counted, and in a file."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.alert_rule import SEVERITIES, labels_of
+from bot.alert import fingerprint
+from bot.alert_rule import EVERY_LABEL, SEVERITIES, labels_of
 from bot.elapsed import elapsed
 from bot.errors import UsageError
 from bot.matchers import Matcher, matches
-from bot.muting import firing
+from bot.muting import Firing, firing
 from bot.plain_text import one_line
 from bot.policy import Policy
 from bot.reply import Log, Note, Part, Table
@@ -32,21 +34,32 @@ def conditions(text: str) -> tuple[Matcher, ...]:
 
 
 async def narrowed(incidents: Incidents, only: tuple[Matcher, ...], policy: Policy) -> list[Incident]:
-    """Return the open cards of which an alert that shares them meets the conditions.
+    """Return every alert that fires and meets the conditions, each as if it had its card alone.
 
-    The critical ones stand in front, of each kind the oldest first.
+    The critical ones stand in front, of each kind the oldest first; what is on and off, and off now, is there too.
     """
-    rules = {rule.name: rule for rule in policy.alerts}
-    meeting = {
-        one.fingerprint for one in firing((await incidents.states()).values(), (), policy) if matches(only, one.labels)
-    }
-    found = [
-        one
-        async for one in incidents.each_firing()
-        if meeting.intersection(one.members)
-        or matches(only, labels_of(one.alert, rules.get(one.alert.labels.get("alert", ""))))
-    ]
-    return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.opened_at, one.id))
+    cards = await incidents.firing()
+    alerts = firing((await incidents.states()).values(), (), policy)
+    carded = [(one, card) for one in alerts if (card := cards.get(_card_of(one, policy)))]
+    met = [(one, card) for one, card in carded if matches(only, one.labels)]
+    found = [_alone(card, one) for one, card in met]
+    rules, there = {rule.name: rule for rule in policy.alerts}, {card.id for _, card in carded}
+    for card in cards.values():
+        own = labels_of(card.alert, rules.get(card.alert.labels.get("alert", "")))
+        found += [card] if card.id not in there and matches(only, own) else []
+    return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.alert.since, one.id))
+
+
+def _card_of(one: Firing, policy: Policy) -> str:
+    by = policy.notified(one.labels).group_by
+    return one.fingerprint if EVERY_LABEL in by else fingerprint({name: one.labels.get(name, "") for name in by})
+
+
+def _alone(card: Incident, one: Firing) -> Incident:
+    """Return one of those that share a card as if it had it alone."""
+    now_is = {"summary": one.summary, "severity": one.severity, "since": one.since}
+    members = () if len(card.members) > 1 else card.members
+    return replace(card, alert=card.alert.model_copy(update=now_is), severity=one.severity, members=members)
 
 
 def firing_table(firing: Iterable[Incident], now: datetime) -> Table:

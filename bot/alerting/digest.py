@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from bot.alert_rule import SEVERITIES
+from bot.alerting.alert_line import LEVELS, line
 from bot.alerting.audience import Audience
 from bot.alerting.calling import SUMMARY
-from bot.alerting.card import LEVELS, line, mentions, named
+from bot.alerting.card import mentions, named
 from bot.alerting.dedupe import Kind, News
 from bot.catalog import Catalog
 from bot.next_steps import next_steps
@@ -34,8 +35,9 @@ _TITLES: Final[dict[Kind, str]] = {
 
 
 def digest(news: list[News], audience: Audience, catalog: Catalog, now: datetime) -> Reply:
-    """Render what is new about many, all of one kind, each incident a line."""
-    kind = news[0].kind
+    """Render what is new about many, each incident a line; of several kinds of news only that they fire."""
+    kinds = {one.kind for one in news}
+    kind = news[0].kind if len(kinds) == 1 else "changed"
     ordered = sorted(news, key=_urgency)
     is_over = kind == "resolved"
     worst, words = ordered[0].incident.severity, "were over at " if is_over else _WORDS.get(kind, "as of ")
@@ -93,4 +95,4 @@ def _line(news: News) -> Line:
     summary = shortened(named(news), SUMMARY)
     if news.kind == "resolved" or news.finding is None:
         return Line(level=Level.OK, label=summary, value="resolved")
-    return line(news.incident, news.finding.rule, summary)
+    return line(news.incident.alert, news.finding.rule, summary)

@@ -155,7 +155,8 @@ def _nothing_late(on_the_way: int) -> str:
 
 def _buttons(firing: list[Incident]) -> list[Buttons]:
     """Offer to take the worst in hand that nobody has."""
-    free = [one for one in firing if one.acknowledged_at is None and not one.muted][:OFFERED]
+    by_card = {one.id: one for one in reversed(firing) if one.acknowledged_at is None and not one.muted}
+    free = [*reversed(by_card.values())][:OFFERED]
     shown = [
         Button(label=f"Acknowledge: {one.alert.summary}", action="run", value=f"/ack {one.id}", style="primary")
         for one in free

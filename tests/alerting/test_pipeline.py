@@ -752,3 +752,12 @@ async def test_a_rules_own_label_is_what_a_silence_looks_at(database: Database, 
 async def _muted(bot: Bot) -> bool:
     (found,) = [one for one in (await bot.stores.incidents.firing()).values() if "queue" in one.alert.labels]
     return bool(found.muted)
+
+
+async def test_a_shared_card_counts_whom_it_does_not_name_and_says_what_lists_them(database: Database) -> None:
+    notified = Notifications.model_validate({"group_by": ["severity"]})
+    bot = Bot(database, policy().model_copy(update={"notifications": notified}))
+    await crowd(bot, 0, 18, 501)
+    assert "and 3 more: /alerts alert=queue-depth" in str((await bot.card()).body)
+    await crowd(bot, 1, 18, 501, waiting("email", 501, NOW + TICK))
+    assert "and 4 more: /alerts alert=~email-queue|queue-depth" in str((await bot.card()).body)

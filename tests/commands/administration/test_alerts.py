@@ -177,12 +177,19 @@ async def test_of_many_silences_none_is_left_out(alert_world: AlertWorld, operat
     assert (file.name, len(file.text.splitlines())) == ("silences.txt", 60)
 
 
-async def test_a_shared_card_is_listed_where_one_of_those_that_share_it_meets_the_matchers(
-    alert_world: AlertWorld,
-) -> None:
+async def test_alerts_that_share_a_card_are_listed_one_by_one_where_matchers_narrow(alert_world: AlertWorld) -> None:
     share = {"notifications": Notifications.model_validate({"group_by": ["alert"]}), "routes": ()}
     alert_world.policy.current = alert_world.policy.current.model_copy(update=share)
-    await alert_world.waiting(report=3000, webhook=1500)
-    reply = await asked(alert_world, only="queue=webhook")
-    assert [row[0] for row in rows(reply)] == ["Queue: jobs waiting (report), and 1 more"]
+    await alert_world.waiting(report=3000, webhook=1500, workflow=1600)
+    (card,) = (await alert_world.incidents.firing()).values()
+    assert [row[0] for row in rows(await asked(alert_world))] == ["Queue: jobs waiting (report), and 2 more"]
+    assert [row[0] for row in rows(await asked(alert_world, only="queue=webhook"))] == ["Queue: jobs waiting (webhook)"]
+    reply = await asked(alert_world, only="alert=queue-depth")
+    assert reply.title == "3 alerts are firing, 1 critical, with alert=queue-depth"
+    assert [(row[1], row[5]) for row in rows(reply)] == [
+        ("critical", card.id[:8]),
+        ("warning", card.id[:8]),
+        ("warning", card.id[:8]),
+    ]
+    assert [b.value for p in reply.parts if isinstance(p, Buttons) for b in p.buttons] == [f"/ack {card.id}"]
     assert rows(await asked(alert_world, only="queue=email")) == []
