@@ -45,7 +45,7 @@ def digest(news: list[News], audience: Audience, catalog: Catalog, now: datetime
     parts += _more([one.incident for one in ordered[SHOWN:]], is_over=is_over)
     steps = next_steps((OVER if is_over else ALERTS,), {}, catalog)
     parts += [Buttons(buttons=steps)] if steps else []
-    title = _TITLES[kind].format(f"{len(news):,}")
+    title = _TITLES.get(kind, "{} alerts fire").format(f"{len(news):,}")
     return Reply(title=title, level=Level.OK if is_over else LEVELS[worst], parts=tuple(parts))
 
 

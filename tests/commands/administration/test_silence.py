@@ -201,7 +201,7 @@ async def test_what_else_it_mutes_is_counted(alert_world: AlertWorld, ask: Ask) 
 
 def shown_lines(shown: Rendered) -> int:
     (text,) = [block["text"]["text"] for block in shown.blocks if block["type"] == "section"]
-    return text.count("silenced by")
+    return str(text).count("silenced by")
 
 
 async def test_no_more_are_kept_in_force_than_anybody_keeps_in_mind(alert_world: AlertWorld, ask: Ask) -> None:
