@@ -66,7 +66,7 @@ class Asked:
             raise UsageError(message, argument="older_than") from None
 
 
-def locks_of(shorts: Sequence[str]) -> tuple[str, ...]:
+def failed_locks(shorts: Sequence[str]) -> tuple[str, ...]:
     """Name the locks of whoever changes the failed jobs of these queues: one each.
 
     Two that work on different queues share what Redis can spare, for each of them waits while it is slow.
@@ -90,7 +90,7 @@ class Choice:
     @property
     def locks(self) -> tuple[str, ...]:
         """What is locked while these jobs are changed."""
-        return locks_of([survey.queue.short for survey in self.surveys])
+        return failed_locks([survey.queue.short for survey in self.surveys])
 
     @property
     def where(self) -> str:

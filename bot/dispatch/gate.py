@@ -19,7 +19,6 @@ from bot.plan import differences
 from bot.sentence import sentence
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
-from bot.stores.requests import Requests
 from bot.stores.runs import Lock, Locks, Runs, StoredRun, StoredStep
 
 RETRY: Final = timedelta(seconds=5)  # between two looks at a system that does not answer
@@ -56,7 +55,7 @@ class Gate:
         self._starter = starter
         self._checkpoint = checkpoint
         self._plans, self._runs, self._locks = Plans(database), Runs(database), Locks(database)
-        self._requests, self._ending = Requests(database), Ending(database, notices)
+        self._ending = Ending(database, notices)
         self._replanning = Replanning(database, planner)
         self._renewal = Renewal(database, planner, approvals)
         self._busy: set[str] = set()
@@ -110,8 +109,8 @@ class Gate:
             reason = "\n".join(moved) or "the plan is different"
             if not await self._approvals.close(connection, stored, "stale", reason, now):
                 return
-            if renewed is not None and await self._requests.open(renewed.request, holder="", connection=connection):
-                await self._approvals.put(connection, renewed, now)
+            if renewed is not None:
+                await self._approvals.renew(connection, renewed, now)
             await self._notices.card(connection, stored.id, now)
 
     async def _retry(self, stored: StoredPlan, trouble: str, now: datetime) -> None:
