@@ -14,6 +14,7 @@ import uvloop
 from bot import app, log, terminal
 from bot.console.render import Screen
 from bot.errors import BotError, UsageError, UserError
+from bot.request import DECISION_ACTIONS
 from bot.settings import Settings
 from bot.terminal import Login
 
@@ -124,9 +125,7 @@ def _hidden(name: str) -> str:
 def decide(
     context: typer.Context,
     plan: Annotated[str, typer.Argument(help="The plan's id, as /approvals shows it.")],
-    action: Annotated[
-        str, typer.Argument(help="approve, deny, cancel, break_glass, undo, replan, confirm or stop_watching")
-    ],
+    action: Annotated[str, typer.Argument(help=f"One of {', '.join(DECISION_ACTIONS)}.")],
     reason: Annotated[str, typer.Option(help="Needed to deny and to break the glass.")] = "",
     act_as: As = "",
 ) -> None:

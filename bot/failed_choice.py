@@ -22,6 +22,7 @@ from bot.errors import BotError, Incomplete, NotFound, Refused, UsageError, User
 from bot.nearest import nearest, shown
 from bot.plan import Plan
 from bot.request import Request
+from bot.sentence import sentence
 from bot.stores.plans import Plans
 
 ALL: Final = "all"
@@ -65,7 +66,7 @@ class Asked:
             raise UsageError(message, argument="older_than") from None
 
 
-def locks_of(shorts: Sequence[str]) -> tuple[str, ...]:
+def failed_locks(shorts: Sequence[str]) -> tuple[str, ...]:
     """Name the locks of whoever changes the failed jobs of these queues: one each.
 
     Two that work on different queues share what Redis can spare, for each of them waits while it is slow.
@@ -89,7 +90,7 @@ class Choice:
     @property
     def locks(self) -> tuple[str, ...]:
         """What is locked while these jobs are changed."""
-        return locks_of([survey.queue.short for survey in self.surveys])
+        return failed_locks([survey.queue.short for survey in self.surveys])
 
     @property
     def where(self) -> str:
@@ -184,7 +185,7 @@ async def _survey(
     asked: Asked, until: float, seen: QueueSnapshot | MissingQueue, changes: QueueChanges, seconds: float
 ) -> Survey:
     if isinstance(seen, MissingQueue):
-        raise UserError(f"The failed jobs are unknown. {seen.sentence()}.")
+        raise UserError(sentence(f"The failed jobs are unknown. {seen.sentence()}"))
     if not is_writable(seen):
         message = f"{seen.short} is of {seen.version or 'an unknown version of BullMQ'}, which is only read here."
         raise Refused(message, hint="Versions 5 and 6 are known.")

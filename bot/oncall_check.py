@@ -31,7 +31,7 @@ def oncall_problems(policy: Policy, catalog: Catalog, now: datetime | None) -> I
     yield from _escalation_problems(policy, now)
 
 
-def lacking(policy: Policy, catalog: Catalog, person: str, level: int) -> tuple[str, ...]:
+def missing_permissions(policy: Policy, catalog: Catalog, person: str, level: int) -> tuple[str, ...]:
     """Return the permissions that somebody would need to be on call at this level, and does not have."""
     names = _OF_THE_FIRST if level == 1 else _OF_EVERYBODY
     needed = [catalog.commands[name].change_permission for name in names if name in catalog.commands]
@@ -41,19 +41,19 @@ def lacking(policy: Policy, catalog: Catalog, person: str, level: int) -> tuple[
 
 def require_able(policy: Policy, catalog: Catalog, person: str, level: int) -> None:
     """Raise ``Refused`` where somebody could not take in hand what they are called for; the rota gives no rights."""
-    missing = lacking(policy, catalog, person, level)
+    missing = missing_permissions(policy, catalog, person, level)
     if not missing:
         return
     roles = ", ".join(sorted(policy.roles_of(person))) or "none"
     message = f"{policy.name(person)} cannot be on call at level {level}: that needs {' and '.join(missing)}, which"
-    able = [policy.name(one) for one in policy.people if not lacking(policy, catalog, one, level)]
+    able = [policy.name(one) for one in policy.people if not missing_permissions(policy, catalog, one, level)]
     hint = f"Who can: {', '.join(able) or 'nobody at present'}."
     raise Refused(f"{message} their roles ({roles}) do not have.", hint=hint)
 
 
 def _right_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     for where, person, level in policy.oncall.people_by_level():
-        for permission in lacking(policy, catalog, person, level):
+        for permission in missing_permissions(policy, catalog, person, level):
             who = policy.name(person)
             yield ("oncall", *where), f"oncall has {who} at level {level}, who has no role with {permission}"
     for level in policy.break_glass.on_call:

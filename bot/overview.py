@@ -13,7 +13,7 @@ from bot.reply import Bold, Link, Note, Part, Span, Text, When
 from bot.request import Actor
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
-from bot.stores.pages import Paged, Pages
+from bot.stores.pages import Paged, Pages, page_card_key
 from bot.stores.plans import Plans, StoredPlan
 
 SHOWN: Final = 10
@@ -91,7 +91,7 @@ def _incident(incident: Incident) -> Iterable[Span]:
 
 def _page(paged: Paged) -> Iterable[Span]:
     owner = f"{paged.acknowledged_by} has it" if paged.acknowledged_at else "nobody has it"
-    yield Link(text=paged.page.reason, key=f"page:{paged.page.id}")
+    yield Link(text=paged.page.reason, key=page_card_key(paged.page.id))
     yield f", {paged.page.by.name} called level {paged.page.level}, {owner}, since "
     yield When(at=paged.page.at)
 

@@ -54,7 +54,7 @@ class Pausable:
         )
 
 
-def locks_of(shorts: Sequence[str]) -> tuple[str, ...]:
+def queue_locks(shorts: Sequence[str]) -> tuple[str, ...]:
     """Name the locks of whoever pauses or resumes these queues, or relies on none being paused: one each."""
     return tuple(f"queue/{short}" for short in shorts)
 

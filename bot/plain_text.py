@@ -18,6 +18,12 @@ def plain(text: str) -> str:
     return mask(_UNFIT.sub("\ufffd", text))  # masked last: a colour inside a secret would hide it
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return the text in one line of at most so many characters; where it is cut, that can be seen."""
+    line = one_line(text)
+    return line if len(line) <= longest else f"{line[: longest - 1]}{ELLIPSIS}"
+
+
 def one_line(text: str) -> str:
     """Return the plain text with all white space made single spaces."""
     return " ".join(plain(text).split())

@@ -1,12 +1,13 @@
 """Who asks for what: the words between Slack or the console and the dispatcher."""
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Source = Literal["slash", "form", "button", "console", "schedule"]
 DecisionAction = Literal["approve", "deny", "cancel", "break_glass", "undo", "confirm", "replan", "stop_watching"]
+DECISION_ACTIONS: Final[tuple[str, ...]] = get_args(DecisionAction)
 WITH_REASON: Final = frozenset({"deny", "break_glass"})
 # Who acts alone says why in more than a word: everybody reads it, and the next morning's checklist repeats it.
 LEAST_ALONE: Final = 10

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.plain_text import one_line, plain
+from bot.plain_text import one_line, plain, shortened
 
 
 def test_colours_controls_and_direction_marks_are_gone() -> None:
@@ -21,3 +21,8 @@ def test_nothing_unfit_is_left(text: str) -> None:
     cleaned = plain(text)
     assert cleaned.encode("utf-8").decode("utf-8") == cleaned
     assert all(character == "\n" or character >= " " for character in cleaned)
+
+
+def test_what_is_too_long_is_cut_where_it_can_be_seen() -> None:
+    assert shortened(" a\nb ", 3) == "a b"
+    assert shortened("abcdef", 4) == "abc\u2026"

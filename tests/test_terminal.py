@@ -288,7 +288,7 @@ async def test_a_run_that_only_watches_is_stopped(desk: Desk) -> None:
     plan = desk.plan()
     await desk.decide(plan, "approve", AMIR)
     assert await desk.decide(plan, "stop_watching", AMIR) == 1
-    assert "is running and does more than watch: this click changes nothing" in desk.said
+    assert "is running and does more than watch: this changes nothing" in desk.said
     stored = await Plans(desk.database).get(plan)
     assert stored is not None
     last = len(stored.plan.steps) - 1

@@ -29,6 +29,9 @@ LEAD: Final = timedelta(minutes=15)
 # So many incidents are read and written with the same statements; their trends are in memory together.
 AT_ONCE: Final = 50
 
+# What is told in one message where there is much of it at once; an end that has a card is seen there.
+_TOGETHER: Final[tuple[Kind, ...]] = ("opened", *RINGS, "resolved")
+
 _Each = TypeVar("_Each")
 
 
@@ -54,10 +57,12 @@ class Announcing:
     async def announce(self, news: list[News], called: Audience, now: datetime, connection: AsyncConnection) -> None:
         """Save every incident, and put a card for each that has something to say; what came together in one message."""
         silent = {one.incident.id for one in news if one.kind == "quiet"}
-        for kind in ("opened", "resolved"):
+        for kind in _TOGETHER:
             if of_kind := _of_one_message(news, kind):
-                await self._together(of_kind, called, now, connection)
-                silent |= {one.incident.id for one in of_kind}
+                bare = [one for one in of_kind if one.incident.notified_at is None]
+                await self._together(of_kind, bare, called, now, connection)
+                silent |= {one.incident.id for one in bare}
+                news = _without_rings(news, of_kind)
         await self._stores.incidents.save(
             [one.incident for one in news if one.incident.id in silent], connection=connection
         )
@@ -92,14 +97,19 @@ class Announcing:
             said += [replace(it, key=f"{it.key}:{news.kind}:{moment}", body=ring, thread_of=it.key) for it in said]
         return [*said, *page(incident, lambda: body, places, told), *mails(shown, body, places, told, now)]
 
-    async def _together(self, news: list[News], called: Audience, now: datetime, connection: AsyncConnection) -> None:
-        """Say what began, or ended, in one tick in one message for each place; PagerDuty groups pages by itself."""
+    async def _together(
+        self, news: list[News], bare: list[News], called: Audience, now: datetime, connection: AsyncConnection
+    ) -> None:
+        """Say what is new of one kind in one tick in one message for each place; PagerDuty groups pages by itself.
+
+        ``bare`` are those without a card, which is where the others' pages are kept up to date.
+        """
         routed = [(one, route(one, called.policy, self._ways)) for one in news]
+        without = {one.incident.id for one in bare}
         said = [*self._digests(routed, called, now)]
-        for several in _portions(routed):
+        for several in _portions([pair for pair in routed if pair[0].incident.id in without]):
             ids = [one.incident.id for one, _ in several]
-            is_over = news[0].kind == "resolved"
-            told = await self._stores.outbox.told(ids, connection) if is_over else {}
+            told = await self._stores.outbox.told(ids, connection) if news[0].kind != "opened" else {}
             for one, places in several:
                 said += page(one.incident, self._bare(one, called), places, told.get(one.incident.id, ()))
         await self._stores.outbox.put_all(said, now, connection=connection)
@@ -152,6 +162,13 @@ def _portions(several: Sequence[_Each]) -> Iterator[Sequence[_Each]]:
 
 
 def _of_one_message(news: list[News], kind: Kind) -> list[News]:
-    """Return what began or ended in this tick, where that is too much for a card each; what has a card keeps it."""
-    found = [one for one in news if one.kind == kind and one.incident.notified_at is None]
-    return found if len(found) > DIGEST_ABOVE else []
+    """Return that of which there is too much in this tick for a card or a ring each, as it stands now."""
+    found = [one for one in news if one.kind == kind and (one.incident.notified_at is None or kind in RINGS)]
+    is_much = len(found) > DIGEST_ABOVE
+    return [replace(it, incident=replace(it.incident, alert=it.alert or it.incident.alert)) for it in found if is_much]
+
+
+def _without_rings(news: list[News], told: list[News]) -> list[News]:
+    """Return the news with those that are told already only shown: their cards are edited and ring nobody."""
+    shown = {one.incident.id: replace(one, kind="changed") for one in told}
+    return [shown.get(one.incident.id, one) for one in news]

@@ -5,17 +5,20 @@ from datetime import datetime
 from typing import Final
 
 from bot.elapsed import elapsed
+from bot.plain_text import shortened
 from bot.policy import Policy
-from bot.reply import Bold, Button, Buttons, Level, Person, Reply, Span, Text, When, say
+from bot.reply import Bold, Button, Buttons, Level, Line, Note, Part, Person, Reply, Span, Text, When, say
 from bot.stores.escalations import Call
 from bot.stores.incidents import Incident
 from bot.stores.outbox import CARD, CRITICAL, Message
-from bot.stores.pages import PREFIX
+from bot.stores.pages import PREFIX, page_card_key
 
 # More calls of one tick than this are said in one message.
 TOGETHER_ABOVE: Final = 5
 # So many of them are named there; /alerts has the rest.
 SHOWN: Final = 40
+# Of each so much is said that all of it fits into one message.
+SUMMARY: Final = 150
 
 
 def people(policy: Policy, ids: Iterable[str], *, notify: bool = True) -> tuple[Span, ...]:
@@ -48,7 +51,7 @@ def call_messages(
 
 def card_key(incident: str) -> str:
     """Return the key of the card of an alert's incident, or of a page."""
-    return f"page:{incident.removeprefix(PREFIX)}" if incident.startswith(PREFIX) else f"incident:{incident}"
+    return page_card_key(incident.removeprefix(PREFIX)) if incident.startswith(PREFIX) else f"incident:{incident}"
 
 
 def level_named(policy: Policy, level: int) -> str:
@@ -76,21 +79,22 @@ def _call(call: Call, incident: Incident, policy: Policy) -> Reply:
 
 
 def together(calls: Sequence[Call], incidents: Mapping[str, Incident], policy: Policy) -> Reply:
-    """Return what is said of many calls at once."""
-    summaries = {call.incident: incidents[call.incident].alert.summary for call in calls}
-    lines, more = [], len(summaries) - SHOWN
+    """Return what is said of many calls at once: those of the highest level and that wait longest first."""
+    ordered = sorted(calls, key=lambda call: (-call.level, call.began_at))
+    levels = {call.incident: call.level for call in reversed(ordered)}
+    waiting = list(dict.fromkeys(call.incident for call in ordered))
+    lines: list[Part] = []
     for level in sorted({call.level for call in calls}):
         called = dict.fromkeys(person for call in calls if call.level == level for person in call.people)
         lines.append(Text.of(Bold(text=level_named(policy, level)), ": ", *people(policy, called)))
-    are_new = all(call.number == 1 for call in calls)
-    beginning = "Critical at once" if are_new else "Nobody has acknowledged"
-    return say(
-        f"{beginning}: {len(summaries):,} alerts",
-        *lines,
-        Text.of("\n".join([*list(summaries.values())[:SHOWN], *([f"and {more:,} more"] if more > 0 else [])])),
-        Text.of("/alerts lists them with their buttons."),
-        level=Level.CRITICAL,
-    )
+    for name in waiting[:SHOWN]:
+        summary = shortened(incidents[name].alert.summary, SUMMARY)
+        lines.append(Line(level=Level.CRITICAL, label=summary, value=f"level {levels[name]}"))
+    more = len(waiting) - SHOWN
+    lines += [Note.of(f"and {more:,} more")] if more > 0 else []
+    beginning = "Critical at once" if all(call.number == 1 for call in calls) else "Nobody has acknowledged"
+    rest = Text.of("/alerts lists all of them with their buttons.")
+    return say(f"{beginning}: {len(waiting):,} alerts", *lines, rest, level=Level.CRITICAL)
 
 
 def reminder(incident: Incident, policy: Policy, channel: str, now: datetime) -> Message | None:

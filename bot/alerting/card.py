@@ -1,15 +1,17 @@
 """An incident as a card: what is wrong, how bad, since when, and the runbook's next step as buttons."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from bot.alert import Alert, Severity
+from bot.alert import Severity
 from bot.alert_rule import AlertRule
+from bot.alerting.alert_line import LEVELS, line, value_of
 from bot.alerting.audience import Audience
 from bot.alerting.calling import people
 from bot.alerting.dedupe import Kind, News
 from bot.alerting.escalate import as_it_is
 from bot.alerting.evaluate import Finding, filled
-from bot.alerting.values import measured, number, shown, yes_or_no
+from bot.alerting.values import measured, shown, yes_or_no
 from bot.catalog import Catalog
 from bot.elapsed import elapsed
 from bot.next_steps import next_steps
@@ -19,7 +21,6 @@ from bot.sentence import sentence
 from bot.stores.incidents import Incident
 
 CHANGES: Final = "/changes"
-LEVELS: Final[dict[Severity, Level]] = {"warning": Level.WARNING, "critical": Level.CRITICAL}
 # What rings besides a card that is new, and in which words.
 RINGS: Final[dict[Kind, str]] = {
     "worsened": "Now critical",
@@ -44,7 +45,7 @@ def again(news: News, audience: Audience) -> Reply:
     """Say in the card's thread what an edit of the card would not tell anybody: Slack rings nobody for one."""
     incident = news.incident
     parts = (*_now(news), *_until_now(news), *mentions(incident.severity, audience))
-    title = f"{RINGS[news.kind]}: {_title(news)}"
+    title = f"{RINGS[news.kind]}: {named(news)}"
     return Reply(title=title, level=LEVELS[incident.severity], parts=parts)
 
 
@@ -59,11 +60,11 @@ def _now(news: News) -> list[Part]:
     if finding is None:
         return []
     if len(news.members) < 2:  # noqa: PLR2004 - one needs no list
-        now = line(incident, finding.rule, "Now")
+        now = line(incident.alert, finding.rule, "Now")
         return [now if incident.calm_since is None else now.model_copy(update={"level": Level.OK})]
     lines: list[Part] = [_member(one, incident) for one in news.members[:_SHOWN_MEMBERS]]
     more = len(news.members) - _SHOWN_MEMBERS
-    notes = [f"and {more:,} more"] if more > 0 else []
+    notes = [f"and {more:,} more: {_listing(news.members)}"] if more > 0 else []
     if not incident.muted:  # else the whole card says why
         why = list(dict.fromkeys(one.muted for one in news.members if one.muted))
         notes += [f"Muted: {words}" for words in why[:_SHOWN_REASONS]]
@@ -71,14 +72,21 @@ def _now(news: News) -> list[Part]:
     return [*lines, *(Note.of(words) for words in notes)]
 
 
+def _listing(members: Sequence[Finding]) -> str:
+    """Return what lists every one of those that share the card."""
+    names = sorted({one.alert.labels.get("alert", "") for one in members})
+    return f"/alerts alert={'~' if len(names) > 1 else ''}{'|'.join(names)}"
+
+
 def _member(finding: Finding, incident: Incident) -> Line:
     """Say how one of those that share the card stands, and that it rings nobody where the others do."""
-    shows = line_of(finding, finding.alert.summary)
+    shows = line(finding.alert, finding.rule, finding.alert.summary)
     is_alone = bool(finding.muted) and not incident.muted
     return shows.model_copy(update={"value": f"{shows.value}, muted"}) if is_alone else shows
 
 
-def _title(news: News) -> str:
+def named(news: News) -> str:
+    """Return what an incident is called, with how many more share its card."""
     heard = [one for one in news.members if not one.muted]
     others = len(heard or news.members) - 1
     return f"{news.incident.alert.summary}, and {others:,} more" if others > 0 else news.incident.alert.summary
@@ -104,10 +112,10 @@ def _firing(news: News, finding: Finding, known: tuple[Audience, Catalog], trend
     parts += _source(finding)
     word = incident.severity.capitalize()
     return Reply(
-        title=_title(news),
+        title=named(news),
         level=LEVELS[incident.severity] if alert.value is not None else Level.UNKNOWN,
         parts=tuple(parts),
-        summary=f"{word}: {_title(news)}, {_value(alert, rule)}{f'. {news.ahead}' if news.ahead else ''}",
+        summary=f"{word}: {named(news)}, {value_of(alert, rule)}{f'. {news.ahead}' if news.ahead else ''}",
     )
 
 
@@ -168,29 +176,6 @@ def _from_to(incident: Incident) -> tuple[Span, ...]:
     if began.replace(second=0, microsecond=0) == ended.replace(second=0, microsecond=0):
         return ("It began ", When(at=began))
     return ("From ", When(at=began), " to ", When(at=ended))
-
-
-def line(incident: Incident, rule: AlertRule, label: str) -> Line:
-    """Say how an incident's alert stands: its value, and beyond which one it is."""
-    return _alert_line(incident.alert, rule, label)
-
-
-def line_of(finding: Finding, label: str) -> Line:
-    """Say how one of the alerts that share a card stands."""
-    return _alert_line(finding.alert, finding.rule, label)
-
-
-def _alert_line(alert: Alert, rule: AlertRule, label: str) -> Line:
-    threshold = rule.threshold(alert.severity)
-    limit = ""
-    if threshold is not None and not yes_or_no(rule):
-        limit = f", {alert.severity} {'below' if rule.below else 'above'} {number(threshold)}"
-    level = LEVELS[alert.severity] if alert.value is not None else Level.UNKNOWN
-    return Line(level=level, label=label, value=f"{_value(alert, rule)}{limit}")
-
-
-def _value(alert: Alert, rule: AlertRule) -> str:
-    return "unknown" if alert.value is None else shown(alert.value, rule)
 
 
 def _unknown(finding: Finding) -> list[Part]:

@@ -98,6 +98,8 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
     peak = _worse(group.lead.rule, before.peak, alert.value) if is_same else alert.value
     # Who has left and joins again is to be heard again; who has joined is heard only with a ring.
     members = group.audible if kind in LOUD else group.audible & set(before.members)
+    # What is muted no longer while it is within its limit is yet to ring.
+    rung_at = None if before.muted and not muted else before.rung_at
     incident = replace(
         before,
         severity=alert.severity,
@@ -105,7 +107,7 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
         muted=muted,
         calm_since=group.calm_since,
         members=tuple(sorted(members)),
-        rung_at=now if kind in LOUD else before.rung_at,
+        rung_at=now if kind in LOUD else rung_at,
     )
     if _has_worsened(alert, before):
         # Whoever has it in hand has a warning in hand.
@@ -114,15 +116,15 @@ def _continued(group: Group, before: Incident, now: datetime) -> News:
 
 
 def _kind(group: Group, before: Incident, now: datetime) -> Kind:
-    """Say what is new about an incident that goes on, the most urgent thing first."""
-    alert, muted = group.lead.alert, group.muted
+    """Say what is new about an incident that goes on, the most urgent thing first; within its limit nothing rings."""
+    alert, may_ring = group.lead.alert, not group.muted and group.calm_since is None
     if _is_unheard(before):
-        return "quiet" if muted else "opened"
-    if before.muted and not muted:
+        return "opened" if may_ring else "quiet"
+    if may_ring and (before.muted or before.rung_at is None):
         return "unmuted"
-    if not muted and _has_worsened(alert, before):
+    if may_ring and _has_worsened(alert, before):
         return "worsened"
-    if not muted and (loud := _of_time(group, before, now)):
+    if may_ring and (loud := _of_time(group, before, now)):
         return loud
     if _is_to_be_said(group, before) or before.calm_since != group.calm_since:
         return "changed"
@@ -133,9 +135,7 @@ def _kind(group: Group, before: Incident, now: datetime) -> Kind:
 
 
 def _of_time(group: Group, before: Incident, now: datetime) -> Kind | None:
-    """Say what rings because its time has come: who joined the group, or the repetition; not while it is calm."""
-    if group.calm_since is not None:
-        return None
+    """Say what rings because its time has come: who joined the group, or the repetition."""
     silent_for = now - (before.rung_at or before.opened_at)
     if before.members and group.audible - set(before.members) and silent_for >= group.rules.group_interval:
         return "joined"

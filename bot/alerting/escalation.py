@@ -42,7 +42,7 @@ class Escalating:
 
     async def moment(self, policy: Policy, now: datetime, connection: AsyncConnection) -> Moment:
         """Return what this tick goes by."""
-        return Moment(policy, Rota(policy.oncall, await self._overrides.standing(now, connection)), now)
+        return Moment(policy, await self._overrides.rota(policy.oncall, now, connection), now)
 
     async def look(
         self, news: list[News], moment: Moment, connection: AsyncConnection

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot.alert_rule import SEVERITIES
 from bot.alerting.calling import people
-from bot.alerting.page_card import page_card_key
 from bot.elapsed import elapsed
 from bot.freeze import Freeze
 from bot.policy import Policy
@@ -15,7 +15,7 @@ from bot.request import Actor
 from bot.silence import Silence
 from bot.stores.handovers import Handover
 from bot.stores.incidents import Incident
-from bot.stores.pages import Paged
+from bot.stores.pages import Paged, page_card_key
 from bot.stores.plans import StoredPlan
 from bot.stores.runs import StoredRun
 
@@ -82,23 +82,26 @@ def overdue(handover: Handover, policy: Policy, now: datetime) -> Reply:
 
 def _lists(found: Situation, now: datetime) -> Iterator[Part]:
     ending = [one for one in found.silences if found.until is None or one.until <= found.until]
-    yield _listed("Alerts", [_alert(one, now) for one in found.firing])
-    yield _listed("Pages that are open", [_page(one, now) for one in found.paged])
-    yield _listed("Silences that end within this turn", [(f"{one.words}, {one.sentence()}",) for one in ending])
-    yield _listed("Waits for approval", [_plan(one) for one in found.waiting])
-    yield _listed("Runs now", [_run(one) for one in found.running])
+    firing = sorted(found.firing, key=lambda one: (-SEVERITIES.index(one.severity), one.opened_at))
+    silences = [(f"{one.id}: {one.words}, {one.sentence()}",) for one in ending]
+    yield _listed("Alerts", [_alert(one, now) for one in firing], "/alerts")
+    yield _listed("Pages that are open", [_page(one, now) for one in found.paged], "/alerts")
+    yield _listed("Silences that end within this turn", silences, "/silence list")
+    yield _listed("Waits for approval", [_plan(one) for one in found.waiting], "/approvals")
+    yield _listed("Runs now", [_run(one) for one in found.running], "/runs")
     frozen = [(f"{one.scope}, by {one.actor.name}, until ", When(at=one.until)) for one in found.freezes]
-    yield _listed("Frozen", frozen)
+    yield _listed("Frozen", frozen, "/freeze")
 
 
-def _listed(title: str, rows: Sequence[tuple[Span, ...]]) -> Text:
+def _listed(title: str, rows: Sequence[tuple[Span, ...]], command: str) -> Text:
+    """List the first rows; where there are more, say how many and what lists them."""
     if not rows:
         return Text.of(Bold(text=title), ": none")
     spans: list[Span] = [Bold(text=title)]
     for row in rows[:SHOWN]:
         spans += ["\n", *row]
     if len(rows) > SHOWN:
-        spans.append(f"\nand {len(rows) - SHOWN} more")
+        spans.append(f"\nand {len(rows) - SHOWN:,} more: {command}")
     return Text(spans=tuple(spans))
 
 

@@ -70,7 +70,8 @@ def cards(incident: Incident, body: Reply, places: Places, told: Iterable[Delive
 def page(incident: Incident, body: Callable[[], Reply], places: Places, told: Iterable[Delivery]) -> list[Message]:
     """Return the incident's page where what it asks of PagerDuty is new; a value that moved is not."""
     before = next((one.page for one in told if one.key == page_key(incident.id)), None)
-    if before is None and (not places.pagerduty or incident.muted or incident.state == "resolved"):
+    rings_nobody = bool(incident.muted) or incident.calm_since is not None or incident.state == "resolved"
+    if (before is None or before.action == "resolve") and (not places.pagerduty or rings_nobody):
         return []
     action: Action = "acknowledge" if incident.acknowledged_at else "trigger"
     # What is muted calls nobody there either. Acknowledged it would stay so, and ring nobody when the mute ends.

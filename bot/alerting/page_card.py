@@ -13,7 +13,7 @@ from bot.reply import Bold, Button, Buttons, Level, Part, Reply, Text, When, say
 from bot.stores.escalations import Call
 from bot.stores.incidents import Incident
 from bot.stores.message import CRITICAL, Message
-from bot.stores.pages import Page, Paged
+from bot.stores.pages import Page, Paged, page_card_key
 
 _RESOLVED: Final = "Resolved"
 
@@ -100,11 +100,6 @@ def page_ring(again: Page, policy: Policy, channel: str) -> Message:
     body = body.model_copy(update={"parts": (*body.parts, Buttons(buttons=(_acknowledge(again),)))})
     key = f"incident:{again.incident}:call:{again.at:%Y%m%dT%H%M%S%f}:1"
     return Message(key, channel, body, CRITICAL, thread_of=page_card_key(again.id))
-
-
-def page_card_key(page: str) -> str:
-    """Return the key of a page's card."""
-    return f"page:{page}"
 
 
 def _acknowledge(page: Page) -> Button:

@@ -1,7 +1,6 @@
 """Watches who has level 1, and hands over when it changes."""
 
 import hashlib
-import operator
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alerting.handover_card import Running, Situation, handover_card, handover_key, overdue
 from bot.policy import Policy
-from bot.rota import Rota, Turn
+from bot.rota import Turn
 from bot.stores.database import Database
 from bot.stores.freezes import Freezes
 from bot.stores.handovers import Handover, Handovers
@@ -35,7 +34,7 @@ class Shifts:
         policy: Callable[[], Policy],
         *,
         channel: str,
-        line: Callable[[StoredPlan], str] = operator.attrgetter("command"),
+        line: Callable[[StoredPlan], str],
     ) -> None:
         self._database = database
         self._line = line
@@ -49,7 +48,7 @@ class Shifts:
         policy = self._policy()
         if not policy.oncall.levels:
             return
-        rota = Rota(policy.oncall, await self._overrides.standing(now))
+        rota = await self._overrides.rota(policy.oncall, now)
         turn, last = rota.on_call(1, now), await self._handovers.latest()
         if last is None:
             await self._begin(turn.people, now)

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Final, Literal
 
 from bot.errors import NotFound
-from bot.masking import cut
+from bot.nearest import nearest, shown
 from bot.sentence import sentence
 
 Workload = Literal["api", "worker"]
@@ -183,6 +182,5 @@ def workload(name: str) -> Workload:
     for known in WORKLOADS:
         if name == known:
             return known
-    nearest = get_close_matches(name, WORKLOADS, n=1)
-    message = f"There is no deployment {cut(name, 60)!r}: those that exist are {' and '.join(WORKLOADS)}."
-    raise NotFound(message, nearest=nearest[0] if nearest else "", argument="deployment")
+    message = f"There is no deployment {shown(name)}: those that exist are {' and '.join(WORKLOADS)}."
+    raise NotFound(message, nearest=nearest(name, WORKLOADS), argument="deployment")

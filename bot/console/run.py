@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import datetime
-from typing import Final, Protocol, get_args
+from typing import Final, Protocol
 
 from pydantic import JsonValue
 
@@ -10,12 +10,11 @@ from bot.console.render import Screen
 from bot.dispatch.parse import split_line
 from bot.errors import UsageError
 from bot.reply import Level, Reply
-from bot.request import Actor, Decision, DecisionAction, Request, lacking
+from bot.request import DECISION_ACTIONS, Actor, Decision, Request, lacking
 from bot.stores.outbox import Outbox
 
 # As monitoring plugins end, so that a script can tell how bad it is.
 EXIT_CODES: Final = {Level.OK: 0, Level.INFO: 0, Level.WARNING: 1, Level.CRITICAL: 2, Level.UNKNOWN: 3}
-_ACTIONS: Final = get_args(DecisionAction)
 
 
 class Dispatching(Protocol):
@@ -54,8 +53,10 @@ async def ask(asked: Request, dispatcher: Dispatching, *, screen: Screen) -> int
 
 def decision(plan: str, action: str, reason: str, actor: Actor, now: datetime) -> Decision:
     """Return what somebody at the terminal decides about a plan; raises UsageError."""
-    if action not in _ACTIONS:
-        raise UsageError(f"{action!r} is none of {', '.join(_ACTIONS)}.", usage="decide <plan> <action> [--reason ...]")
+    if action not in DECISION_ACTIONS:
+        raise UsageError(
+            f"{action!r} is none of {', '.join(DECISION_ACTIONS)}.", usage="decide <plan> <action> [--reason ...]"
+        )
     if missing := lacking(action, reason):
         raise UsageError(missing, usage=f"decide {plan} {action} --reason ...", argument="reason")
     shared = {"actor": actor, "action": action, "subject": plan, "reason": reason.strip(), "received_at": now}

@@ -57,9 +57,11 @@ class Again:
                 f"{stored.id} cannot be undone any more, because since then {'; '.join(different)}.",
                 hint=f"{undo.command} plans a change from how things are now.",
             )
-        async with self._database.transaction() as connection:
-            await self._ending.stop_watching(connection, stored.id, f"by {decision.actor.name}, who undoes it", now)
-        return await self._approvals.propose(Proposal(request, undo.command, arguments, plan, stored.id), now)
+        proposed = await self._approvals.propose(Proposal(request, undo.command, arguments, plan, stored.id), now)
+        if proposed.request_id == request.id:  # else somebody has asked for the same, and has not clicked Undo
+            async with self._database.transaction() as connection:
+                await self._ending.stop_watching(connection, stored.id, f"by {decision.actor.name}, who undoes it", now)
+        return proposed
 
     async def _stored(self, plan_id: str) -> StoredPlan:
         stored = await self._plans.get(plan_id)

@@ -6,6 +6,7 @@ from typing import Final
 from bot.errors import Forbidden, NotConfigured, Refused, TimedOut, Unavailable, UsageError, UserError
 from bot.reply import Code, Level, Note, Part, Reply, Text, say
 from bot.request import Decision, Request
+from bot.sentence import sentence
 from bot.stores.requests import Status
 
 _REASON_LIMIT: Final = 300
@@ -74,7 +75,7 @@ def unavailable(error: Unavailable) -> Answer:
         what = "does not answer"
     reply = say(
         f"{error.system} {what}",
-        Text.of(error.reason[:1].upper() + error.reason[1:].rstrip("."), "."),
+        Text.of(sentence(error.reason[:1].upper() + error.reason[1:])),
         Note.of("Nothing was changed. What could not be read is unknown."),
         level=Level.UNKNOWN,
     )

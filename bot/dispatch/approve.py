@@ -4,6 +4,7 @@ The database decides every race: each change is a compare-and-set in one transac
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -64,30 +65,39 @@ class Approvals:
         Where an open plan does the same, that one is returned, whose request is another. Raises Refused where
         ``MOST_OPEN`` wait or run already.
         """
-        same, others = await self._duplicates.of(proposal, now)
+        same, beside = await self._duplicates.of(proposal, now)
         if same is not None:
             return same
+        known = replace(proposal, beside=beside)
         async with self._database.transaction() as connection:
-            await self._database.one_at_a_time(connection, PROPOSAL_LOCK)
-            there = await self._there(connection, proposal, others)
-            stored = there or await self.put(connection, proposal, now)
+            stored = await self._there(connection, known) or await self._put(connection, known, now)
         await self._checkpoint.reached("plan stored")
         return stored
 
-    async def duplicate(self, proposal: Proposal, now: datetime) -> StoredPlan | None:
-        """Return the open plan that does the same already, or None."""
-        return (await self._duplicates.of(proposal, now))[0]
+    async def unlike(self, proposal: Proposal, now: datetime) -> Proposal | None:
+        """Return the proposal with those that it is ``beside``; None where an open plan does the same already."""
+        same, beside = await self._duplicates.of(proposal, now)
+        return replace(proposal, beside=beside) if same is None else None
 
-    async def _there(
-        self, connection: AsyncConnection, proposal: Proposal, others: frozenset[str]
-    ) -> StoredPlan | None:
-        """Return the request's own plan, or one of the same line that came since it was looked for duplicates."""
+    async def renew(self, connection: AsyncConnection, proposal: Proposal, now: datetime) -> None:
+        """Store what takes another plan's place, with its request, unless the same has been asked for meanwhile."""
+        if await self._there(connection, proposal):
+            return
+        if await self._requests.open(proposal.request, holder="", connection=connection):
+            await self._put(connection, proposal, now)
+
+    async def _there(self, connection: AsyncConnection, proposal: Proposal) -> StoredPlan | None:
+        """Return the request's own plan, or one of the same line that came since it was looked for duplicates.
+
+        Up to the end of the transaction nobody else proposes anything.
+        """
+        await self._database.one_at_a_time(connection, PROPOSAL_LOCK)
         if own := await self._plans.of_request(proposal.request.id, connection):
             return own
         alike = await self._plans.alike(proposal.command, proposal.arguments, connection)
-        return next((other for other in alike if other.id not in others), None)
+        return next((other for other in alike if other.id not in proposal.beside), None)
 
-    async def put(self, connection: AsyncConnection, proposal: Proposal, now: datetime) -> StoredPlan:
+    async def _put(self, connection: AsyncConnection, proposal: Proposal, now: datetime) -> StoredPlan:
         """Store a new plan with its card; raises Refused where ``MOST_OPEN`` wait or run already."""
         rule = self._policy.current.approval(proposal.command)
         stored = proposal.stored(rule, now, channel=self._notices.alerts_channel)

@@ -24,7 +24,7 @@ class Duty:
 
     async def rota(self, now: datetime, connection: AsyncConnection | None = None) -> Rota:
         """Return who is on call by the policy and the overrides."""
-        return Rota(self._policy.current.oncall, await self._overrides.standing(now, connection))
+        return await self._overrides.rota(self._policy.current.oncall, now, connection)
 
     async def alone(
         self, stored: StoredPlan, now: datetime, connection: AsyncConnection | None = None

@@ -16,9 +16,9 @@ from bot.dispatch.renewal import Renewal
 from bot.dispatch.replanning import Replanning
 from bot.errors import Unavailable, UserError
 from bot.plan import differences
+from bot.sentence import sentence
 from bot.stores.database import Database
 from bot.stores.plans import Plans, StoredPlan
-from bot.stores.requests import Requests
 from bot.stores.runs import Lock, Locks, Runs, StoredRun, StoredStep
 
 RETRY: Final = timedelta(seconds=5)  # between two looks at a system that does not answer
@@ -55,7 +55,7 @@ class Gate:
         self._starter = starter
         self._checkpoint = checkpoint
         self._plans, self._runs, self._locks = Plans(database), Runs(database), Locks(database)
-        self._requests, self._ending = Requests(database), Ending(database, notices)
+        self._ending = Ending(database, notices)
         self._replanning = Replanning(database, planner)
         self._renewal = Renewal(database, planner, approvals)
         self._busy: set[str] = set()
@@ -109,13 +109,14 @@ class Gate:
             reason = "\n".join(moved) or "the plan is different"
             if not await self._approvals.close(connection, stored, "stale", reason, now):
                 return
-            if renewed is not None and await self._requests.open(renewed.request, holder="", connection=connection):
-                await self._approvals.put(connection, renewed, now)
+            if renewed is not None:
+                await self._approvals.renew(connection, renewed, now)
             await self._notices.card(connection, stored.id, now)
 
     async def _retry(self, stored: StoredPlan, trouble: str, now: datetime) -> None:
         self._not_before[stored.id] = now + RETRY
-        await self._wait(stored, f"Cannot check whether it still fits: {trouble.rstrip('.')}. It is tried again.", now)
+        unknown = sentence(f"Cannot check whether it still fits: {trouble}")
+        await self._wait(stored, f"{unknown} It is tried again.", now)
 
     async def _wait(self, stored: StoredPlan, reason: str, now: datetime) -> None:
         async with self._database.transaction() as connection:

@@ -20,7 +20,10 @@ AGAIN: Final = "again:"
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a request would change; ``undo_of`` is the run that it takes back, ``replaces`` the plan it is made for."""
+    """What a request would change; ``undo_of`` is the run that it takes back, ``replaces`` the plan it is made for.
+
+    ``beside`` are the open plans of the same line of which it is known that they do something else.
+    """
 
     request: Request
     command: str
@@ -28,6 +31,7 @@ class Proposal:
     plan: Plan
     undo_of: str | None = None
     replaces: str = ""
+    beside: frozenset[str] = frozenset()
 
     def stored(self, rule: ApprovalRule, now: datetime, *, channel: str) -> StoredPlan:
         """Return it as a plan of its own under this rule; ``channel`` gets the card where the request had none."""

@@ -53,5 +53,4 @@ class Renewal:
         except Exception:
             log.exception("a plan that was overtaken could not be made again", plan=stored.id)
             return None
-        made = Proposal(request, stored.command, arguments, plan, replaces=stored.id)
-        return None if await self._approvals.duplicate(made, now) else made
+        return await self._approvals.unlike(Proposal(request, stored.command, arguments, plan, replaces=stored.id), now)

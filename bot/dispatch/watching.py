@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot import access
 from bot.dispatch.ending import Ending
 from bot.dispatch.planner import Planner
@@ -37,14 +39,14 @@ class Watching:
                 return "took effect before a restart"
             await self._plans.vote(connection, run_id, Vote(decision.actor, decision.action, "", now, decision.id))
             if not await self._ending.stop_watching(connection, run_id, f"by {decision.actor.name}", now):
-                raise await self._nothing_to_stop(stored)
+                raise await self._nothing_to_stop(connection, stored)
         return "watching ended"
 
-    async def _nothing_to_stop(self, stored: StoredPlan) -> Refused:
-        run = await self._runs.get(stored.id)
+    async def _nothing_to_stop(self, connection: AsyncConnection, stored: StoredPlan) -> Refused:
+        run = await self._runs.get(stored.id, connection)
         doing = run.status if run else stored.status
         how = "running and does more than watch" if doing == "running" else doing
-        return Refused(f"{stored.id} is {how}: this click changes nothing.")
+        return Refused(f"{stored.id} is {how}: this changes nothing.")
 
     def _refusal(self, stored: StoredPlan, decision: Decision) -> Refused | None:
         """Return None for whoever may run the command or decide about it."""

@@ -144,10 +144,9 @@ class Carrier:
             except SlackTrouble as trouble:
                 error = _settled(trouble)
         if not await self._respond(delivery, rendered):
+            # An alert is never dropped: it goes out once somebody has mended what Slack refuses.
             if delivery.priority < ANSWER or (error in CLOSED and not delivery.response_url):
-                raise SlackTrouble(
-                    "closed", error
-                )  # an alert is never dropped: it goes out once somebody has mended it
+                raise SlackTrouble("closed", error)
             self._log.error("a message is dropped, Slack refuses it", key=delivery.key, error=error)
             await self._outbox.dropped(delivery, error)
         return None

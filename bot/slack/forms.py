@@ -92,7 +92,7 @@ def arguments(view: Block) -> dict[str, JsonValue]:
     return {name: value for name, value in found.items() if not name.endswith(_OWN)} | typed
 
 
-def lacking(view: Block) -> dict[str, str]:
+def left_out(view: Block) -> dict[str, str]:
     """Return the error beside a field that was to hold what is not among the offered, and is empty."""
     values = (view.get("state") or {}).get("values", {})
     chosen = {str(block) for block, fields in values.items() if _value(fields.get(_FIELD) or {}) == _CUSTOM}

@@ -109,7 +109,7 @@ class Listeners:
                 await _errors(ack, forms.asks_for_reason(missing))
                 return
         else:
-            if empty := forms.lacking(view):
+            if empty := forms.left_out(view):
                 await _errors(ack, empty)
                 return
             item = self.reader.form(body, forms.arguments(view))

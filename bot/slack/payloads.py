@@ -6,15 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from bot.dispatch.parse import split_line
-from bot.request import Actor, Decision, DecisionAction, Request
+from bot.request import DECISION_ACTIONS, Actor, Decision, Request
 
 Payload = dict[str, Any]
 _MENTION: Final = re.compile(r"<@(\w+)(?:\|([^<>]*))?>")
 _LABEL_ENDS: Final = re.compile(r"[<>|]")
-DECISIONS: Final[frozenset[str]] = frozenset(get_args(DecisionAction))
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Reader:
             name, text = split_line(value)
             address = body.get("response_url", "")
             return Request(command=name, text=text, source="button", response_url=address, **shared)
-        if kind in DECISIONS:
+        if kind in DECISION_ACTIONS:
             return Decision.model_validate({"action": kind, "subject": value, **shared})
         return None
 

@@ -13,8 +13,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 0x6E6F7661  # any numbers that nothing else locks in this database
+# What is locked over all replicas: any numbers that nothing else locks in this database.
+MIGRATION_LOCK = 0x6E6F7661
+TICK_LOCK = MIGRATION_LOCK  # on purpose: while tables are changed no tick holds one of them and waits for another
 PROPOSAL_LOCK = MIGRATION_LOCK + 1
+WINDOWS_LOCK = MIGRATION_LOCK + 2
 BUSY_TIMEOUT = 10_000  # milliseconds a writer waits for another one
 
 
@@ -46,14 +49,26 @@ class Database:
             await connection.run_sync(_upgrade)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction: committed at the end, rolled back on an error. It may wait for ``BUSY_TIMEOUT``."""
+    async def transaction(self, joined: AsyncConnection | None = None) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction: committed at the end, rolled back on an error. It may wait for ``BUSY_TIMEOUT``.
+
+        One that is given is joined instead, and ends where it was opened.
+        """
+        if joined is not None:
+            yield joined
+            return
         async with self._turn(), self._engine.begin() as connection:
             yield connection
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that only reads: one state of everything, and with SQLite no waiting for a writer."""
+    async def reading(self, joined: AsyncConnection | None = None) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads: one state of everything, and with SQLite no waiting for a writer.
+
+        One that is given is joined instead, and ends where it was opened.
+        """
+        if joined is not None:
+            yield joined
+            return
         async with self._engine.connect() as connection:
             await connection.execution_options(only_reads=True)
             async with connection.begin():

@@ -1,7 +1,6 @@
 """Who was called about which incident or page, and when; kept after its end."""
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -61,7 +60,7 @@ class Escalations:
         same = (escalations.c[name] == last_ones.c[name] for name in ("incident", "began_at", "number"))
         query = sa.select(escalations).join(last_ones, sa.and_(*same))
         query = query.order_by(escalations.c.began_at, escalations.c.number)
-        async with nullcontext(connection) if connection is not None else self._database.reading() as joined:
+        async with self._database.reading(connection) as joined:
             return _by_incident((await joined.execute(query)).mappings())
 
     async def add(self, calls: Collection[Call], connection: AsyncConnection) -> None:

@@ -1,6 +1,5 @@
 """The freezes that are in force: read from the database each time, so that every replica knows of each at once."""
 
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -26,8 +25,7 @@ class Freezes:
     async def in_force(self, now: datetime, connection: AsyncConnection | None = None) -> list[Freeze]:
         """Return the freezes that have not ended, by scope; joins the given transaction."""
         query = sa.select(freezes).where(freezes.c.until > now).order_by(freezes.c.scope)
-        joined = nullcontext(connection) if connection is not None else self._database.reading()
-        async with joined as transaction:
+        async with self._database.reading(connection) as transaction:
             return [_freeze(row) for row in (await transaction.execute(query)).mappings()]
 
     @operation

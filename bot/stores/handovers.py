@@ -1,6 +1,5 @@
 """Who had level 1 when it was last looked at, and which changes of that were accepted, and by whom."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,6 +58,6 @@ class Handovers:
         return bool((await connection.execute(query)).rowcount == 1)
 
     async def _first(self, query: sa.Select[Any], connection: AsyncConnection | None) -> Handover | None:
-        async with nullcontext(connection) if connection is not None else self._database.reading() as joined:
+        async with self._database.reading(connection) as joined:
             row = (await joined.execute(query)).mappings().first()
         return Handover(**{**row, "before": tuple(row["before"]), "after": tuple(row["after"])}) if row else None

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -12,11 +11,9 @@ from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alert import Alert, Severity
-from bot.stores.database import Database
+from bot.stores.database import TICK_LOCK, Database
 from bot.stores.tables import alert_states, incidents
 
-# Any number will do as long as nothing else in the database takes the same advisory lock.
-_TICK_LOCK: Final = 0x6E6F7661
 # A statement takes only so many values.
 _AT_ONCE: Final = 500
 # So many characters of an id tell the alerts that fire apart: it begins with a hash of their labels.
@@ -62,14 +59,12 @@ class Incidents:
 
     async def lock(self, connection: AsyncConnection) -> None:
         """Let one tick at a time read and write, over all replicas, up to the end of the transaction."""
-        # SQLite's transactions take the write lock when they begin.
-        if not self._database.is_sqlite:
-            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TICK_LOCK)))
+        await self._database.one_at_a_time(connection, TICK_LOCK)
 
     async def firing(self, *, connection: AsyncConnection | None = None) -> dict[str, Incident]:
         """Return every incident that is not resolved, by its fingerprint."""
         query = sa.select(incidents).where(incidents.c.state == "firing").order_by(incidents.c.opened_at)
-        async with self._joined(connection) as transaction:
+        async with self._database.reading(connection) as transaction:
             rows = (await transaction.execute(query)).mappings().all()
         return {row["fingerprint"]: _incident(row) for row in rows}
 
@@ -115,6 +110,15 @@ class Incidents:
             rows = (await connection.execute(query.group_by(incidents.c.severity))).all()
         return Counter({row.severity: row.number for row in rows})
 
+    async def resolved_since(self, since: datetime, *, limit: int) -> tuple[list[Incident], int]:
+        """Return so many of those that were resolved since then, the last in front, and how many there are."""
+        mine = (incidents.c.state == "resolved", incidents.c.resolved_at >= since)
+        query = sa.select(incidents).where(*mine).order_by(incidents.c.resolved_at.desc(), incidents.c.id).limit(limit)
+        number = sa.select(sa.func.count()).select_from(incidents).where(*mine)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            return [_incident(row) for row in rows], int((await connection.execute(number)).scalar_one())
+
     async def openings(self, since: datetime, *, connection: AsyncConnection) -> dict[str, int]:
         """Return how often each was opened since then, by fingerprint."""
         query = sa.select(incidents.c.fingerprint, sa.func.count().label("number"))
@@ -155,7 +159,7 @@ class Incidents:
 
     async def states(self, *, connection: AsyncConnection | None = None) -> dict[str, dict[str, JsonValue]]:
         """Return what the last tick remembered, by fingerprint."""
-        async with self._joined(connection) as transaction:
+        async with self._database.reading(connection) as transaction:
             rows = (await transaction.execute(sa.select(alert_states.c.fingerprint, alert_states.c.state))).all()
         return {row.fingerprint: row.state for row in rows}
 
@@ -178,9 +182,6 @@ class Incidents:
             replaced = {name: new.excluded[name] for name in ("state", "changed_at")}
             query = new.on_conflict_do_update(index_elements=[alert_states.c.fingerprint], set_=replaced)
             await connection.execute(query, rows)
-
-    def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
-        return nullcontext(connection) if connection is not None else self._database.reading()
 
 
 def _row(incident: Incident) -> dict[str, Any]:

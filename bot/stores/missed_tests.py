@@ -3,19 +3,15 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.stores.database import Database
+from bot.stores.database import WINDOWS_LOCK, Database
 from bot.stores.hearing_tables import deaf_windows, missed_tests, self_tests
 from bot.stores.message import Message
 from bot.stores.outbox import Outbox
 from bot.stores.self_tests import KEEP
-
-# Any number will do as long as nothing else in the database takes the same advisory lock.
-_WINDOWS_LOCK: Final = 0x6465_6166
 
 
 @dataclass(frozen=True)
@@ -69,9 +65,7 @@ class MissedTests:
         A window that overlaps one that was said makes that message say more; None where there is nothing to say.
         """
         async with self._database.transaction() as connection:
-            # SQLite's transactions take the write lock when they begin.
-            if not self._database.is_sqlite:
-                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WINDOWS_LOCK)))
+            await self._database.one_at_a_time(connection, WINDOWS_LOCK)
             mine = await self._missed(replica, connection, least)
             if mine is None:
                 return None

@@ -10,7 +10,6 @@ Each way has its own sender, which takes the rows of that way only. A page or a 
 
 import asyncio
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,7 +40,7 @@ class Outbox:
     async def put(self, message: Message, now: datetime, *, connection: AsyncConnection | None = None) -> None:
         """Insert the message, or make a new version of it where the body differs; joins the given transaction."""
         body = message.body.model_dump(mode="json")
-        async with self._joined(connection) as transaction:
+        async with self._database.transaction(connection) as transaction:
             if not await self._insert(transaction, message, body, now):
                 await self._change(transaction, message, body, now)
         self.waiting[message.via].set()
@@ -167,9 +166,6 @@ class Outbox:
         )
         return await self._write(query)
 
-    def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
-        return nullcontext(connection) if connection is not None else self._database.transaction()
-
     async def _insert(self, connection: AsyncConnection, message: Message, body: dict[str, Any], now: datetime) -> bool:
         query = self._database.insert(messages).values(row_of(message, body, now)).on_conflict_do_nothing()
         return bool((await connection.execute(query)).rowcount == 1)
@@ -197,7 +193,7 @@ class Outbox:
             return (await connection.execute(query)).rowcount
 
     async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[Delivery]:
-        async with nullcontext(connection) if connection is not None else self._database.reading() as joined:
+        async with self._database.reading(connection) as joined:
             rows = (await joined.execute(query)).mappings().all()
         return [_delivery(row) for row in rows]
 

@@ -1,6 +1,5 @@
 """Who is on call for a while instead of whoever it would be; those that are over are kept."""
 
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +7,10 @@ import sqlalchemy as sa
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.oncall import OnCall
 from bot.plan import operation
 from bot.request import Actor
-from bot.rota import Override
+from bot.rota import Override, Rota
 from bot.stores.database import Database
 from bot.stores.oncall_tables import overrides
 
@@ -24,10 +24,13 @@ class Overrides:
     async def standing(self, now: datetime, connection: AsyncConnection | None = None) -> tuple[Override, ...]:
         """Return those that hold now or will, the earliest first; joins the given transaction."""
         query = sa.select(overrides).where(overrides.c.ended_at.is_(None), overrides.c.until > now)
-        joined = nullcontext(connection) if connection is not None else self._database.reading()
-        async with joined as transaction:
+        async with self._database.reading(connection) as transaction:
             rows = await transaction.execute(query.order_by(overrides.c.since, overrides.c.id))
             return tuple(_override(row) for row in rows.mappings())
+
+    async def rota(self, rules: OnCall, now: datetime, connection: AsyncConnection | None = None) -> Rota:
+        """Return who is on call by these rules and by those that stand."""
+        return Rota(rules, await self.standing(now, connection))
 
     async def ended_since(self, level: int, moment: datetime) -> bool:
         """Whether somebody has ended an override of this level since then."""

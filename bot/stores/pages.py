@@ -1,7 +1,6 @@
 """Who called whom with ``/page``, who has it in hand, and who said that it is over."""
 
 import hashlib
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -34,6 +33,11 @@ class Page(BaseModel):
     def incident(self) -> str:
         """What it is called as an incident: for ``/ack``, and for PagerDuty in each of its events."""
         return f"{PREFIX}{self.id}"
+
+
+def page_card_key(page: str) -> str:
+    """Return the key of a page's card: what is said in its thread and what leads to it names it so."""
+    return f"page:{page}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Pages:
     async def open_for(self, reason: str, connection: AsyncConnection | None = None) -> Paged | None:
         """Return the page for this reason that nobody has ended; case and spaces make no other reason."""
         query = sa.select(pages).where(pages.c.open_key == _key(reason))
-        async with self._joined(connection) as joined:
+        async with self._database.reading(connection) as joined:
             row = (await joined.execute(query)).mappings().first()
         return _paged(row) if row else None
 
@@ -111,9 +115,6 @@ class Pages:
         ended = {"ended_by": by, "ended_at": now, "open_key": None}
         query = sa.update(pages).where(pages.c.id == page, pages.c.ended_at.is_(None)).values(ended)
         return bool((await connection.execute(query)).rowcount)
-
-    def _joined(self, connection: AsyncConnection | None) -> AbstractAsyncContextManager[AsyncConnection]:
-        return nullcontext(connection) if connection is not None else self._database.reading()
 
 
 def _key(reason: str) -> str:

@@ -150,11 +150,9 @@ class Plans:
 
     async def votes(self, plan_id: str, connection: AsyncConnection | None = None) -> tuple[Vote, ...]:
         """Return what was decided about the plan, oldest first."""
-        if connection is None:
-            async with self._database.reading() as own:
-                return await self.votes(plan_id, own)
         query = sa.select(decisions).where(decisions.c.plan_id == plan_id).order_by(decisions.c.at)
-        rows = (await connection.execute(query)).mappings().all()
+        async with self._database.reading(connection) as joined:
+            rows = (await joined.execute(query)).mappings().all()
         return tuple(
             Vote(
                 Actor(id=row["actor_id"], name=row["actor_name"]), row["action"], row["reason"], row["at"], row["click"]
@@ -163,10 +161,8 @@ class Plans:
         )
 
     async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[StoredPlan]:
-        if connection is None:
-            async with self._database.reading() as own:
-                return await self._read(query, own)
-        return [_plan(row) for row in (await connection.execute(query)).mappings().all()]
+        async with self._database.reading(connection) as joined:
+            return [_plan(row) for row in (await joined.execute(query)).mappings().all()]
 
 
 def _open_or_running() -> sa.ColumnElement[bool]:

@@ -46,11 +46,9 @@ class Requests:
 
     async def open(self, item: Request | Decision, *, holder: str, connection: AsyncConnection | None = None) -> bool:
         """Write the row; False where this payload was delivered before."""
-        if connection is None:
-            async with self._database.transaction() as own:
-                return await self.open(item, holder=holder, connection=own)
         query = self._database.insert(requests).values(**_row(item), holder=holder).on_conflict_do_nothing()
-        return bool((await connection.execute(query)).rowcount == 1)
+        async with self._database.transaction(connection) as joined:
+            return bool((await joined.execute(query)).rowcount == 1)
 
     async def take(self, request_id: str, *, holder: str) -> bool:
         """Count an attempt on an open row and become its holder; False where it is not open or does not exist."""

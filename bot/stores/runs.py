@@ -131,14 +131,13 @@ class Runs:
         return bool((await connection.execute(query.values(**values))).rowcount == 1)
 
     async def _read(self, query: sa.Select[Any], connection: AsyncConnection | None = None) -> list[StoredRun]:
-        if connection is None:
-            async with self._database.reading() as own:
-                return await self._read(query, own)
-        rows = (await connection.execute(query)).mappings().all()
-        of_these = run_steps.c.run_id.in_([row["id"] for row in rows])
-        steps = (await connection.execute(sa.select(run_steps).where(of_these).order_by(run_steps.c.number))).mappings()
+        async with self._database.reading(connection) as joined:
+            rows = (await joined.execute(query)).mappings().all()
+            of_these = run_steps.c.run_id.in_([row["id"] for row in rows])
+            ordered = sa.select(run_steps).where(of_these).order_by(run_steps.c.number)
+            steps = (await joined.execute(ordered)).mappings().all()
         by_run: dict[str, list[StoredStep]] = {}
-        for step in steps.all():
+        for step in steps:
             by_run.setdefault(step["run_id"], []).append(
                 StoredStep(**{name: step[name] for name in StoredStep.__dataclass_fields__})
             )
@@ -183,8 +182,6 @@ class Locks:
 
     async def held(self, connection: AsyncConnection | None = None) -> list[Lock]:
         """Return every lock."""
-        if connection is None:
-            async with self._database.reading() as own:
-                return await self.held(own)
-        rows = (await connection.execute(sa.select(locks).order_by(locks.c.since))).mappings().all()
+        async with self._database.reading(connection) as joined:
+            rows = (await joined.execute(sa.select(locks).order_by(locks.c.since))).mappings().all()
         return [Lock(**row) for row in rows]

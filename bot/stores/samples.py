@@ -1,7 +1,6 @@
 """What was measured when, kept for a little over a day: the trends on the cards and the base of every forecast."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -38,8 +37,7 @@ class Samples:
         rows = [{"series": sample.series, "at": sample.at, "value": sample.value} for sample in found]
         if not rows:
             return
-        joined = nullcontext(connection) if connection is not None else self._database.transaction()
-        async with joined as transaction:
+        async with self._database.transaction(connection) as transaction:
             await transaction.execute(self._database.insert(samples).on_conflict_do_nothing(), rows)
 
     async def look(self, values: Mapping[str, float | None], now: datetime) -> None:
@@ -72,8 +70,7 @@ class Samples:
         sparse = any(name.startswith(SPARSE) for name in wanted)
         begin = since - RUN if sparse else since
         found: dict[str, list[Sample]] = {name: [] for name in (*wanted, _LOOKED)}
-        joined = nullcontext(connection) if connection is not None else self._database.reading()
-        async with joined as transaction:
+        async with self._database.reading(connection) as transaction:
             for part in _portions([*wanted, _LOOKED] if sparse else wanted):
                 query = (
                     sa.select(samples.c.series, samples.c.at, samples.c.value)

@@ -1,7 +1,6 @@
 """The silences, those that are over included: what was silenced when, by whom and why, can be asked afterwards."""
 
 from collections.abc import Collection
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,8 +32,7 @@ class Silences:
     async def active(self, now: datetime, connection: AsyncConnection | None = None) -> list[Silence]:
         """Return the silences that have not ended, those that end first in front; joins the given transaction."""
         query = sa.select(silences).where(silences.c.ended_at.is_(None), silences.c.until > now)
-        joined = nullcontext(connection) if connection is not None else self._database.reading()
-        async with joined as transaction:
+        async with self._database.reading(connection) as transaction:
             rows = await transaction.execute(query.order_by(silences.c.until, silences.c.id))
             return [_silence(row) for row in rows.mappings()]
 
@@ -65,7 +63,7 @@ class Silences:
         """End these silences; those that have ended already stay as they are. ``by`` is a name, or why it ended."""
         mine = (silences.c.id.in_(ids), silences.c.ended_at.is_(None))
         query = sa.update(silences).where(*mine).values(ended_at=now, ended_by=by)
-        async with nullcontext(connection) if connection is not None else self._database.transaction() as joined:
+        async with self._database.transaction(connection) as joined:
             return (await joined.execute(query)).rowcount
 
 

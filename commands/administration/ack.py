@@ -1,6 +1,6 @@
 """``/ack``: a plan to say that you have an alert, or what somebody paged for, in hand."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,9 +10,7 @@ from bot.nearest import shown
 from bot.plan import Change, Plan, Step
 from bot.request import Request
 from bot.stores.incidents import Incidents
-from bot.stores.pages import Paged, Pages
-
-_PAGE: Final = "page-"
+from bot.stores.pages import PREFIX, Paged, Pages, page_card_key
 
 
 @command(
@@ -33,7 +31,7 @@ async def ack(
     PagerDuty is told so too. It is void when the alert turns from warning to critical. The alert goes on until what it
     is about is mended, and a page until somebody ends it.
     """
-    paged = await pages.find(incident) if incident.startswith(_PAGE) else None
+    paged = await pages.find(incident) if incident.startswith(PREFIX) else None
     if paged is not None:
         return _page(paged, request.actor.name)
     found = await incidents.one_firing(incident)
@@ -78,5 +76,5 @@ def _page(paged: Paged, by: str) -> Plan:
             ),
         ),
         no_undo=f"It ends with /page end {page.id}.",
-        thread=f"page:{page.id}",
+        thread=page_card_key(page.id),
     )

@@ -1,4 +1,4 @@
-"""``/alerts``: what fires, since when, and who has it; and what of all that was said has not arrived."""
+"""``/alerts``: what fires, since when, and who has it; what is over; and what of all that was said has not arrived."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -6,63 +6,123 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from bot.alert_list import FEW, LISTED, conditions, every_line, firing_table, left_out, narrowed, resolved_table
 from bot.command import command
 from bot.elapsed import elapsed
-from bot.reply import Button, Buttons, Level, Note, Part, Reply, Table, Text, say
+from bot.errors import UsageError
+from bot.matchers import Matcher
+from bot.policy_file import PolicyFile
+from bot.reply import Button, Buttons, Level, Note, Part, Reply, Table, say
+from bot.sentence import sentence
 from bot.silence import Silence
 from bot.stores.escalations import Call, Escalations
-from bot.stores.incidents import SHORT_ID, Incident, Incidents
+from bot.stores.incidents import Incident, Incidents
 from bot.stores.message import CRITICAL, Delivery, Via
 from bot.stores.outbox import Outbox
 from bot.stores.pages import Paged, Pages
 from bot.stores.silences import Silences
 
-Show = Literal["firing", "undelivered"]
-SHOWN: Final = 40
+Show = Literal["firing", "resolved", "undelivered"]
+A_DAY: Final = timedelta(days=1)
+NARROW: Final = "/alerts severity=critical or queue=report lists only those."
 OFFERED: Final = 5
 # What was said less than this ago is on its way, and nothing to wonder about.
 ON_ITS_WAY: Final = timedelta(seconds=15)
 _UNDELIVERED: Final = ("message", "where to", "for", "attempts", "why")
 _WAYS: Final[dict[Via, str]] = {"slack": "Slack", "pagerduty": "PagerDuty", "mail": "mail"}
-_COLUMNS: Final = ("alert", "severity", "age", "owner", "state", "id")
 
 
-@command("/alerts", permission="alerts:read", section="Administration", examples=("/alerts", "/alerts undelivered"))
-async def alerts(  # noqa: PLR0913 - one argument of the command, six things it needs
-    show: Annotated[Show, Field(description="What fires, or what has not arrived")] = "firing",
+_Only = Annotated[
+    str, Field(description="Only what fires with this, such as queue=report", json_schema_extra={"matchers": True})
+]
+
+
+@command(
+    "/alerts",
+    permission="alerts:read",
+    section="Administration",
+    examples=("/alerts", "/alerts severity=critical queue=~report.*", "/alerts resolved", "/alerts undelivered"),
+)
+async def alerts(  # noqa: PLR0913 - two arguments of the command, seven things it needs
+    show: Annotated[
+        Show, Field(description="What fires, what is over since a day, or what has not arrived")
+    ] = "firing",
+    only: _Only = "",
     *,
     incidents: Incidents,
     silences: Silences,
     pages: Pages,
     calls: Escalations,
     outbox: Outbox,
+    policy: PolicyFile,
     now: datetime,
 ) -> Reply:
-    """List what fires, the critical first, with its age and who has it; open pages, and what is silenced.
+    """List all that fires, the critical first, with its age and who has it; open pages, and what is silenced.
 
-    undelivered lists the bot's messages, pages and mails that have not arrived after 15 seconds: where to, since when,
-    and why.
+    Matchers such as severity=critical or queue=report list only what fires with them. resolved lists what was over
+    within the last day, undelivered the bot's messages, pages and mails that have not arrived after 15 seconds: where
+    to, since when, and why. What does not fit into the message comes as a file.
     """
+    if only and show != "firing":
+        raise UsageError(f"Matchers narrow what fires, not what is {show}.", argument="only")
     if show == "undelivered":
-        late = await outbox.undelivered(now - ON_ITS_WAY, limit=SHOWN)
-        number = sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
-        return _undelivered(late, number, sum((await outbox.count_undelivered(now)).values()) - number, now)
-    firing, counts, silent = await incidents.worst(SHOWN), await incidents.count_firing(), await silences.active(now)
-    paged, undelivered = await pages.open(), sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
-    parts: list[Part] = [_table(firing, now)] if firing else []
-    if counts.total() > len(firing):
-        parts.append(Note.of(f"{counts.total() - len(firing):,} more; the worst and oldest are shown."))
-    called = await calls.of([one.page.incident for one in paged[:SHOWN]]) if paged else {}
-    parts += [Text.of(_page(one, called.get(one.page.incident, []), now)) for one in paged[:SHOWN]]
-    parts += [Note.of(f"Silence {one.id}: {one.words}, {one.sentence()}") for one in silent[:SHOWN]]
-    if undelivered:
-        one = "One of the bot's messages has"
-        how_many = one if undelivered == 1 else f"{undelivered:,} of the bot's messages have"
-        parts.append(Note.of(f"{how_many} not arrived: /alerts undelivered."))
+        return await _undelivered(outbox, now)
+    if show == "resolved":
+        return _resolved(*await incidents.resolved_since(now - A_DAY, limit=LISTED), now)
+    if only:
+        return await _only(conditions(only), incidents, policy, now)
+    firing, counts, silent = await incidents.worst(LISTED), await incidents.count_firing(), await silences.active(now)
+    paged, undelivered = await pages.open(limit=LISTED), await outbox.count_undelivered(now - ON_ITS_WAY)
+    called = await calls.of([one.page.incident for one in paged]) if paged else {}
+    parts = [
+        *_firing(firing, counts.total(), now),
+        *every_line([_page(one, called.get(one.page.incident, []), now) for one in paged], "pages.txt"),
+        *every_line([f"Silence {one.id}: {one.words}, {one.sentence()}" for one in silent], "silences.txt"),
+        *_late(sum(undelivered.values())),
+    ]
     return say(_title(counts, silent, len(paged)), *parts, *_buttons(firing), level=_level(counts, paged))
 
 
-def _undelivered(late: list[Delivery], number: int, on_the_way: int, now: datetime) -> Reply:
+def _firing(firing: list[Incident], number: int, now: datetime) -> list[Part]:
+    if not firing:
+        return []
+    is_long = number > FEW and len(firing) == number
+    hint: list[Part] = [Note.of(NARROW)] if is_long else []
+    return [firing_table(firing, now), *left_out(number, len(firing), NARROW), *hint]
+
+
+async def _only(only: tuple[Matcher, ...], incidents: Incidents, policy: PolicyFile, now: datetime) -> Reply:
+    """List what fires and meets the conditions; one that no alert can meet is said."""
+    found = await narrowed(incidents, only, policy.current)
+    counts, words = Counter[str](one.severity for one in found), ", ".join(map(str, only))
+    unknown = [] if found else [problem for one in only if (problem := policy.labels.problem(one))]
+    parts = [*_firing(found[:LISTED], len(found), now), *(Note.of(sentence(problem)) for problem in unknown)]
+    title = f"{_said(counts, [])}, with {words}"
+    return say(title, *parts, *_buttons(found), level=Level.UNKNOWN if unknown else _level(counts, []))
+
+
+def _resolved(over: list[Incident], number: int, now: datetime) -> Reply:
+    if not over:
+        return say("No alert was over within the last day", level=Level.OK)
+    title = f"{number:,} {'alert was' if number == 1 else 'alerts were'} over within the last day"
+    newest = left_out(number, len(over), "those that were over last are shown.")
+    return say(title, resolved_table(over, now), *newest, level=Level.OK)
+
+
+def _late(undelivered: int) -> list[Part]:
+    one = "One of the bot's messages has"
+    how_many = one if undelivered == 1 else f"{undelivered:,} of the bot's messages have"
+    return [Note.of(f"{how_many} not arrived: /alerts undelivered.")] if undelivered else []
+
+
+async def _undelivered(outbox: Outbox, now: datetime) -> Reply:
+    late = await outbox.undelivered(now - ON_ITS_WAY, limit=LISTED)
+    number = sum((await outbox.count_undelivered(now - ON_ITS_WAY)).values())
+    on_the_way = sum((await outbox.count_undelivered(now)).values()) - number
+    return _listed(late, number, on_the_way, now)
+
+
+def _listed(late: list[Delivery], number: int, on_the_way: int, now: datetime) -> Reply:
     if not late:
         return say(_nothing_late(on_the_way), level=Level.OK)
     rows = [
@@ -78,7 +138,7 @@ def _undelivered(late: list[Delivery], number: int, on_the_way: int, now: dateti
     parts: list[Part] = [Table(columns=_UNDELIVERED, rows=tuple(rows))]
     number = max(number, len(late))  # one may have arrived between the two looks
     if number > len(late):
-        parts.append(Note.of(f"{number - len(late):,} more; the most urgent and oldest are shown."))
+        parts.append(Note.of(f"and {number - len(late):,} more: the most urgent and oldest are shown."))
     if on_the_way > 0:
         parts.append(Note.of(f"{on_the_way:,} more {'is on its' if on_the_way == 1 else 'are on their'} way."))
     title = "1 message has not arrived" if number == 1 else f"{number:,} messages have not arrived"
@@ -93,37 +153,15 @@ def _nothing_late(on_the_way: int) -> str:
     return f"{said}, none is late"
 
 
-def _table(firing: list[Incident], now: datetime) -> Table:
-    rows = [
-        (
-            one.alert.summary,
-            one.severity,
-            elapsed(now - one.alert.since),
-            one.acknowledged_by or "nobody",
-            _state(one),
-            one.id[:SHORT_ID],
-        )
-        for one in firing
-    ]
-    return Table(columns=_COLUMNS, rows=tuple(rows))
-
-
 def _buttons(firing: list[Incident]) -> list[Buttons]:
     """Offer to take the worst in hand that nobody has."""
-    free = [one for one in firing if one.acknowledged_at is None and not one.muted][:OFFERED]
+    by_card = {one.id: one for one in reversed(firing) if one.acknowledged_at is None and not one.muted}
+    free = [*reversed(by_card.values())][:OFFERED]
     shown = [
         Button(label=f"Acknowledge: {one.alert.summary}", action="run", value=f"/ack {one.id}", style="primary")
         for one in free
     ]
     return [Buttons(buttons=tuple(shown))] if shown else []
-
-
-def _state(incident: Incident) -> str:
-    """Say how it stands; what is on and off may be within its limit at this moment."""
-    if incident.calm_since is not None:
-        return "calm, on and off"
-    standing = "unknown" if incident.alert.value is None else "muted" if incident.muted else "firing"
-    return f"{standing}, on and off" if incident.flapping else standing
 
 
 def _page(one: Paged, calls: list[Call], now: datetime) -> str:

@@ -9,6 +9,7 @@ from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Bold, Button, Buttons, Code, Level, Note, Part, Person, Reply, Span, Text, When, say
 from bot.request import Actor
+from bot.sentence import sentence
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.runs import Locks
 
@@ -55,10 +56,10 @@ def _what(plan: StoredPlan, same: list[str], runs: list[str]) -> Text:
 
 def _how_far(plan: StoredPlan, approved: list[str], policy: Policy) -> Note:
     if plan.status == "approved":
-        why = f": {plan.reason.rstrip('.')}" if plan.reason else ""
+        why = f": {plan.reason}" if plan.reason else ""
         by = f"Approved by {', '.join(approved)}" if approved else "Started alone"
         by = by if plan.needed else "Needs no approval"
-        return Note.of(f"{by}, waits for its turn{why}. ", Code(text=plan.id))
+        return Note.of(f"{sentence(f'{by}, waits for its turn{why}')} ", Code(text=plan.id))
     may = access.approvers(policy, command=plan.command, requester=plan.requester.id)
     names = ", ".join(map(policy.name, may)) or "nobody at present"
     so_far = f"{len(approved)} of {plan.needed} approvals" + (f" ({', '.join(approved)})" if approved else "")

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from bot.alert_list import FEW, every_line
 from bot.command import command
 from bot.duration import read_duration
 from bot.elapsed import elapsed
@@ -16,7 +17,7 @@ from bot.muting import Firing, Muted, firing, matchers_of, muted_by
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
 from bot.policy_file import PolicyFile
-from bot.reply import Note, Reply, say
+from bot.reply import Reply, say
 from bot.request import Request
 from bot.sentence import sentence
 from bot.silence import Silence
@@ -179,7 +180,8 @@ def _end(name: str, in_force: Sequence[Silence], request: Request) -> Plan:
     found = next((one for one in in_force if one.id == name), None)
     if found is None:
         there = ", ".join(one.id for one in in_force[:_NAMED]) or "none"
-        raise UserError(f"There is no silence {shown(name)} in force; there are: {there}.")
+        more = f" and {len(in_force) - _NAMED} more: /silence list" if len(in_force) > _NAMED else ""
+        raise UserError(f"There is no silence {shown(name)} in force; there are: {there}{more}.")
     return Plan(
         title=f"End the silence of {found.words}",
         target="silences",
@@ -201,6 +203,7 @@ def _end(name: str, in_force: Sequence[Silence], request: Request) -> Plan:
 def _listed(in_force: Sequence[Silence]) -> Reply:
     if not in_force:
         return say("Nothing is silenced", private=True)
-    notes = [Note.of(f"{one.id}: {one.words}, {one.sentence()}") for one in in_force]
+    lines = [f"{one.id}: {one.words}, {one.sentence()}" for one in in_force]
     number = f"{len(in_force)} {'silence is' if len(in_force) == 1 else 'silences are'} in force"
-    return say(number, *notes[:_NAMED], private=True)
+    # What only one person sees can have no file.
+    return say(number, *every_line(lines, "silences.txt"), private=len(lines) <= FEW)

@@ -12,7 +12,7 @@ from bot.clients.queue_changes import QueueChanges
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import Conflicting, UserError
-from bot.failed_choice import TIMEOUT, Asked, Choice, choose, locks_of
+from bot.failed_choice import TIMEOUT, Asked, Choice, choose, failed_locks
 from bot.nearest import shown
 from bot.plan import Change, Plan, Step, Undo
 from bot.request import Request
@@ -168,7 +168,7 @@ async def _restoring(name: str, archive: Archive, now: datetime) -> Plan:
     there = [one for one in held if one.jobs]
     if not there:
         raise UserError(f"Everything in the archive {name} was brought back before.")
-    jobs, locks = sum(one.jobs for one in there), locks_of([one.queue for one in there])
+    jobs, locks = sum(one.jobs for one in there), failed_locks([one.queue for one in there])
     return Plan(
         title=f"Bring back {_jobs(jobs)} of {', '.join(one.queue for one in there)}",
         target=locks[0],

@@ -77,7 +77,7 @@ async def oncall(  # noqa: PLR0913 - six arguments of the command, six things it
     An override comes before the rotation, and the newest one before the others. Times without a zone are those of the
     level's rotation, else of the policy.
     """
-    rota = Rota(policy.current.oncall, await overrides.standing(now))
+    rota = await overrides.rota(policy.current.oncall, now)
     if action == "show":
         return _shown(policy.current, rota, now)
     if action == "accept":

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.command import command
 from bot.elapsed import elapsed
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import Incomplete, NotFound, Refused, UsageError, UserError
 from bot.nearest import nearest, shown
 from bot.plan import Change, Plan, Step
 from bot.policy import Policy
@@ -18,7 +18,7 @@ from bot.request import Request
 from bot.rota import Rota
 from bot.stores.escalations import Call, Escalations, is_on_record, lately_called
 from bot.stores.overrides import Overrides
-from bot.stores.pages import Page, Paged, Pages
+from bot.stores.pages import Page, Paged, Pages, page_card_key
 
 # So many pages of one person within so much time are enough to be heard.
 MOST: Final = 3
@@ -61,11 +61,11 @@ async def page(  # noqa: PLR0913 - two arguments of the command, six things it n
     why = " ".join(reason.split())
     if level.strip().lower() == _END:
         return await _end(why, pages, request) if why else _which(await pages.open(), now)
-    rota = Rota(policy.current.oncall, await overrides.standing(now))
+    rota = await overrides.rota(policy.current.oncall, now)
     number = _level(level, rota)
     if not why:
         such = f"such as /page {number} customers cannot log in"
-        raise UsageError(f"A page needs a reason, {such}: whoever is called reads it first.", argument="reason")
+        raise Incomplete(f"A page needs a reason, {such}: whoever is called reads it first.", argument="reason")
     new = _page(number, _called(rota, number, request, now), why, request)
     before = await pages.open_for(why)
     if before is None or before.page.id == new.id:
@@ -88,7 +88,7 @@ def _level(text: str, rota: Rota) -> int:
     if word.isdecimal() and int(word) in rota.levels:
         return int(word)
     if word.isdecimal():
-        raise UsageError(f"There is no level {word}: {there}.", argument="level")
+        raise NotFound(f"There is no level {word}: {there}.", argument="level")
     known = " to ".join(dict.fromkeys(("1", str(levels)))) if levels else ""
     takes = f"a level ({known}) or end" if known else "end alone, as the policy has no level"
     raise UsageError(f"level is {takes}, not {shown(text)}.", nearest=nearest(word, (_END,)), argument="level")
@@ -124,7 +124,7 @@ def _plan(new: Page, policy: Policy, *, again: str = "") -> Plan:
         steps=(Step(title=f"Call {names}", operation="oncall.page", arguments={"page": new.model_dump(mode="json")}),),
         no_undo=f"Who was called was called; /page end {again or new.id} says that it is over.",
         warnings=(warning,) if again else (),
-        thread=f"page:{again}" if again else "",
+        thread=page_card_key(again) if again else "",
     )
 
 
@@ -141,7 +141,7 @@ def _already(paged: Paged, last: Call, policy: Policy, now: datetime) -> Reply:
     owner = _owner(paged)
     return say(
         f"Already called {elapsed(now - last.at)} ago: {page.incident}, {owner}",
-        Text.of(Link(text=page.reason, key=f"page:{page.id}"), f": {last.sentence(policy.name, now)}; {owner}."),
+        Text.of(Link(text=page.reason, key=page_card_key(page.id)), f": {last.sentence(policy.name, now)}; {owner}."),
         Note.of(f"Nobody was called again. A higher level calls further people for it; /page end {page.id} ends it."),
         level=Level.WARNING,
         private=True,
@@ -156,7 +156,7 @@ def _which(paged: list[Paged], now: datetime) -> Reply:
     for one in paged[:LISTED]:
         page = one.page
         since = f"level {page.level}, {page.by.name}, {elapsed(now - page.at)} ago, {_owner(one)}"
-        link = Link(text=page.reason, key=f"page:{page.id}")
+        link = Link(text=page.reason, key=page_card_key(page.id))
         lines += ["\n" if lines else "", f"{page.incident}: ", link, f"; {since}"]
     parts: list[Part] = [Text.of(*lines)]
     if len(paged) > LISTED:
@@ -191,5 +191,5 @@ async def _end(name: str, pages: Pages, request: Request) -> Plan:
             ),
         ),
         no_undo="/page calls again.",
-        thread=f"page:{ended.id}",
+        thread=page_card_key(ended.id),
     )

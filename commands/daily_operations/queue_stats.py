@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -16,6 +15,7 @@ from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import BotError, NotFound
 from bot.forecast import Rates, Sample, duration, forecast, rates_of
+from bot.nearest import nearest, shown
 from bot.policy import Policy
 from bot.policy_file import PolicyFile
 from bot.reply import Chart, Level, Line, Note, Part, Reply, Table, Text, say, worst
@@ -104,9 +104,8 @@ def _chosen(queue: str, known: list[str]) -> list[str]:
     spelt = {name.casefold(): name for name in known}
     if found := spelt.get(queue.casefold()):
         return [found]
-    message = f"There is no queue {queue[:60]!r}; there are {', '.join(known)}."
-    nearest = [spelt[name] for name in get_close_matches(queue.casefold(), spelt, n=1)]
-    raise NotFound(message, usage=queue_stats.usage, nearest=next(iter(nearest), ""), argument="queue")
+    message = f"There is no queue {shown(queue)}; there are {', '.join(known)}."
+    raise NotFound(message, usage=queue_stats.usage, nearest=nearest(queue, known), argument="queue")
 
 
 def _queue(
@@ -223,10 +222,10 @@ async def _trends(samples: Samples, names: list[str], now: datetime) -> list[Par
     charts: list[Part] = []
     for key, found in (await samples.several(series, now - TREND_OVER)).items():
         step = -(-len(found) // _TREND_POINTS) or 1
-        shown = found[::-1][::step][::-1]
-        values = tuple(sample.value for sample in shown)
+        thinned = found[::-1][::step][::-1]
+        values = tuple(sample.value for sample in thinned)
         if len(values) > 1 and any(values):
-            span = duration((now - shown[0].at).total_seconds()).removeprefix("about ")
+            span = duration((now - thinned[0].at).total_seconds()).removeprefix("about ")
             charts.append(Chart(label=f"{series[key]}, waiting, last {span}", values=values))
     return charts
 

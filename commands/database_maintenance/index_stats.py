@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -12,6 +11,7 @@ from bot.clients.mongo_indexes import Indexes, IndexUse
 from bot.command import command
 from bot.errors import NotFound
 from bot.forecast import duration
+from bot.nearest import nearest
 from bot.reply import Level, Line, Note, Reply, Table, say
 
 # Counters begin anew with the server: what nobody used for a shorter time says nothing.
@@ -35,9 +35,8 @@ async def index_stats(
     """Show how often each index of a collection was used, which nobody uses and which are superfluous."""
     known = await indexes.collections(collection)
     if collection not in known:
-        nearest = get_close_matches(collection, known, n=1)
         message = f"There is no such collection; there are {', '.join(known) or 'none'}."
-        raise NotFound(message, nearest=next(iter(nearest), ""), argument="collection")
+        raise NotFound(message, nearest=nearest(collection, known), argument="collection")
     found = await indexes.use(collection)
     lines = _superfluous(found) + _unused(found, now)
     if not lines:

@@ -8,7 +8,6 @@ stops in the middle leaves too many indexes, never too few. What can have no sta
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Annotated, Final
 
 from pydantic import Field, JsonValue
@@ -18,6 +17,7 @@ from bot.clients.mongo_index import Index, stand_ins, why_not_rebuilt
 from bot.clients.mongo_indexes import BUILD_SECONDS, CollectionState, Indexes
 from bot.command import command
 from bot.errors import NotFound, Refused
+from bot.nearest import nearest
 from bot.plan import Change, Plan, Step
 
 _MANY: Final = 1_000_000  # documents from which on a build is felt
@@ -41,9 +41,8 @@ async def rebuild_indexes(
     """
     known = await indexes.collections(collection)
     if collection not in known:
-        nearest = get_close_matches(collection, known, n=1)
         message = f"There is no such collection; there are {', '.join(known) or 'none'}."
-        raise NotFound(message, nearest=next(iter(nearest), ""), argument="collection")
+        raise NotFound(message, nearest=nearest(collection, known), argument="collection")
     found, state = await together(indexes.of(collection), indexes.state(collection))
     own = [one for one in found if not one.is_stand_in]
     left_over = _left_over(found, own)

@@ -1,7 +1,6 @@
 """``/pods``: which pods there are, whether they are ready, and why they restarted."""
 
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -12,7 +11,7 @@ from bot.command import command
 from bot.elapsed import elapsed
 from bot.errors import NotFound
 from bot.forecast import duration
-from bot.masking import cut
+from bot.nearest import nearest, shown
 from bot.reply import Level, Note, Part, Reply, Table, Text, say
 from bot.restarts import restarts
 
@@ -39,14 +38,14 @@ async def pods(
 ) -> Reply:
     """Show the pods: ready, restarts and why, age, node and image."""
     found, words = await pod_metrics.pods(), workloads.words
-    shown = found if app is None else _of(app, found, workloads)
-    if not shown:
+    listed = found if app is None else _of(app, found, workloads)
+    if not listed:
         whose = f" of {app}; /rollout-status says how many are wanted" if found else ""
         return say(f"There are no {words.pod}s{whose}", level=Level.WARNING)
-    present = [pod for pod in shown if pod.ending is None]
-    ended = [pod for pod in shown if pod.ending is not None]
+    present = [pod for pod in listed if pod.ending is None]
+    ended = [pod for pod in listed if pod.ending is not None]
     unwell = [pod for pod in present if pod.state != _READY]
-    nodes = any(pod.node for pod in shown)
+    nodes = any(pod.node for pod in listed)
     title = f"{words.pods(len(present))}, " if present else f"No {words.pod} runs"
     title += (f"{len(unwell)} not ready" if unwell else "all ready") if present else ""
     title += f"; {len(ended)} {'has' if len(ended) == 1 else 'have'} ended" if ended else ""
@@ -57,7 +56,7 @@ async def pods(
         )
     ]
     parts += [Note.of(_KEPT.format(pod=words.pod))] if ended else []
-    images = "\n".join(sorted({f"{pod.app or pod.name}: {pod.image or 'image unknown'}" for pod in shown}))
+    images = "\n".join(sorted({f"{pod.app or pod.name}: {pod.image or 'image unknown'}" for pod in listed}))
     return say(title, *parts, Text.of(images), level=Level.OK if present and not unwell else Level.WARNING)
 
 
@@ -66,14 +65,11 @@ def _of(app: str, found: list[ListedPod], workloads: WorkloadReading) -> list[Li
     roles = {role: workloads.name(role) for role in ("api", "worker", "redis")}
     wanted = roles.get(app.lower(), app.lower())
     known = sorted({pod.app for pod in found if pod.app})
-    shown = [pod for pod in found if pod.app.lower() == wanted]
-    if shown or wanted in {name.lower() for name in roles.values()}:
-        return shown
-    nearest = get_close_matches(app.lower(), [*roles, *known], n=1)
-    message = (
-        f"There are no {workloads.words.pod}s of {cut(app, 60)!r}: there are some of {', '.join(known) or 'nothing'}."
-    )
-    raise NotFound(message, nearest=nearest[0] if nearest else "", argument="app")
+    listed = [pod for pod in found if pod.app.lower() == wanted]
+    if listed or wanted in {name.lower() for name in roles.values()}:
+        return listed
+    message = f"There are no {workloads.words.pod}s of {shown(app)}: there are some of {', '.join(known) or 'nothing'}."
+    raise NotFound(message, nearest=nearest(app, [*roles, *known]), argument="app")
 
 
 def _row(pod: ListedPod, now: datetime) -> tuple[str, ...]:

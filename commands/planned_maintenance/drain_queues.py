@@ -19,7 +19,7 @@ from bot.clients.worker_drain import PODS_GONE
 from bot.command import command
 from bot.duration import read_duration
 from bot.errors import Conflicting, Refused, UsageError, UserError
-from bot.pausing import Pausable, locks_of
+from bot.pausing import Pausable, queue_locks
 from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
 from bot.request import Request
@@ -116,8 +116,8 @@ def _pausing(shorts: tuple[str, ...], seen: _Seen, seconds: float, drain: str) -
         title=f"Drain {names}",
         # What it only waits for it changes nothing of.
         target=f"drain/{drain}",
-        also=locks_of(chosen),
-        touches=locks_of(chosen),
+        also=queue_locks(chosen),
+        touches=queue_locks(chosen),
         changes=tuple(Change(what=f"queue {short}", before="worked on", after="paused") for short in chosen),
         facts=found.facts,
         steps=(step,),
@@ -143,7 +143,7 @@ def _scaling(seen: _Seen, workers: _Workers, step: Step, notes: tuple[str, ...])
         title=f"Drain all queues and scale {found.name} to 0",
         target=f"{words.workload}/{found.name}",
         # A queue that is paused meanwhile is never worked off.
-        also=locks_of(tuple(seen)),
+        also=queue_locks(tuple(seen)),
         touches=(f"replicas of {found.name}",),
         changes=(Change(what=f"{found.name} {words.pod}s", before=f"{found.replicas}", after="0"),),
         facts={words.workload: found.name, "uid": found.uid, "replicas": found.replicas},

@@ -7,7 +7,7 @@ from pydantic import Field
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import UserError
-from bot.pausing import Pausable, locks_of, pausing_steps
+from bot.pausing import Pausable, pausing_steps, queue_locks
 from bot.plan import Change, Plan, Undo
 from bot.queue_choice import chosen_queues
 
@@ -40,8 +40,8 @@ async def pause_queue(
     said = ", ".join(chosen)
     return Plan(
         title=f"Pause {said}",
-        target=locks_of(chosen)[0],
-        also=locks_of(chosen)[1:],
+        target=queue_locks(chosen)[0],
+        also=queue_locks(chosen)[1:],
         changes=tuple(Change(what=f"queue {short}", before="worked on", after="paused") for short in chosen),
         facts=found.facts,
         steps=pausing_steps(chosen, pause=True),

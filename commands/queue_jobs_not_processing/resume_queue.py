@@ -8,7 +8,7 @@ from bot.attempt import why
 from bot.clients.queues import Queues
 from bot.command import command
 from bot.errors import BotError, UserError
-from bot.pausing import Pausable, locks_of, pausing_steps
+from bot.pausing import Pausable, pausing_steps, queue_locks
 from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
 from bot.running_drains import RunningDrain, running_drains
@@ -54,7 +54,7 @@ def _plan(
     drains: tuple[RunningDrain, ...], found: Pausable | None, chosen: tuple[str, ...], warnings: tuple[str, ...]
 ) -> Plan:
     """Plan to abort the drains, which put back themselves what they hold, and to resume what none of them holds."""
-    targets = (*(f"abort of drain {drain.name}" for drain in drains), *locks_of(chosen))
+    targets = (*(f"abort of drain {drain.name}" for drain in drains), *queue_locks(chosen))
     said = ", ".join(chosen)
     titles = [f"Abort {_run(drain)}" for drain in drains] + ([f"Resume {said}"] if chosen else [])
     resumed = (Change(what=f"queue {short}", before="paused", after="worked on") for short in chosen)
@@ -68,7 +68,7 @@ def _plan(
         title=" and ".join(titles),
         target=targets[0],
         also=targets[1:],
-        touches=locks_of((*chosen, *(short for drain in drains for short in drain.paused))),
+        touches=queue_locks((*chosen, *(short for drain in drains for short in drain.paused))),
         changes=(*map(_aborted, drains), *resumed),
         facts={f"drain {drain.name}": drain.run for drain in drains} | (found.facts if found else {}),
         steps=(*map(_abort, drains), *(pausing_steps(chosen, pause=False) if chosen else ())),

@@ -10,10 +10,13 @@ import pytest
 from bot.alerting.pipeline import Alerting, Stores
 from bot.catalog import Catalog
 from bot.policy import Policy
+from bot.reply import Line
 from bot.request import Actor
 from bot.rota import Override
 from bot.schedule import Observation
 from bot.silence import Silence
+from bot.slack.blocks import render
+from bot.slack.limits import problems
 from bot.stores.database import Database
 from bot.stores.incidents import Incident, Incidents
 from bot.stores.outbox import Delivery, Outbox
@@ -268,3 +271,41 @@ async def test_a_storm_is_one_mail_to_whoever_is_called(bot: Bot) -> None:
         ("alerts@novapulse.com", "Critical at once: 12 alerts"),
         ("ann@example.com", "Critical at once: 12 alerts"),
     ]
+
+
+async def test_a_storm_with_long_words_is_called_in_one_message_that_ends_where_it_should(bot: Bot) -> None:
+    systems = [f"{'x' * 400} s{number:02}" for number in range(60)]
+    for minute in (0, 10):
+        await bot.at(minute, *systems)
+    began, called = await bot.all("slack")
+    for body, rest in ((began.body, "and 20 more, 20 of them critical"), (called.body, "and 20 more")):
+        blocks = render(body).blocks
+        assert problems(blocks) == []
+        assert "(cut)" not in str(blocks)
+        assert "do not fit" not in str(blocks)
+        assert rest in str(blocks)
+    assert "/alerts lists all of them with their buttons." in str(called.body)
+
+
+async def test_a_storm_names_first_what_waits_longest(bot: Bot) -> None:
+    late, early = [f"late{number}" for number in range(6)], [f"early{number}" for number in range(6)]
+    for minute in (0, 10, 20):
+        await bot.at(minute, *early, *(late if minute >= 10 else ()))
+    lines = [part.label for part in (await bot.all("slack"))[-1].body.parts if isinstance(part, Line)]
+    assert lines == [f"{name} is away" for name in (*early, *late)]
+    levels = [part.value for part in (await bot.all("slack"))[-1].body.parts if isinstance(part, Line)]
+    assert levels == ["level 3"] * 6 + ["level 2"] * 6
+
+
+async def test_a_storm_that_goes_on_is_one_mail(bot: Bot) -> None:
+    routes: dict[str, Any] = {
+        "receivers": {"room": {"slack": True, "mail": True}},
+        "routes": [{"receivers": ["room"]}],
+        "escalation": {"after": []},
+    }
+    bot.rules = Policy.model_validate(POLICY | routes)
+    systems = [f"s{number}" for number in range(12)]
+    for minute in (0, 240, 241):
+        await bot.at(minute, *systems)
+    mails = [mail.body.title for mail in await bot.all("mail") if mail.created_at > NOW]
+    assert mails == ["12 alerts still fire"]

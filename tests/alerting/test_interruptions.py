@@ -186,3 +186,32 @@ async def test_what_is_on_and_off_keeps_its_card_while_another_schedule_looks_at
     await bot.alerting.tick([], bot.now)
     assert await bot.incidents.firing() == {}
     assert "Resolved after" in (await bot.all("slack"))[-1].body.title
+
+
+async def test_what_is_muted_no_longer_rings_with_the_first_reading_beyond_its_limit(bot: Bot) -> None:
+    ruled(bot, RULE | {"keep_firing": "5m"})
+    await bot.at(0)
+    await bot.silences.start(silenced(bot, until=NOW + 30 * MINUTE, until_resolved=False))
+    await bot.at(1)
+    for minute in (29, 30, 31):
+        await bot.at(minute, up=UP)
+    assert (await bot.incident()).muted == ""
+    assert await rings(bot, "No longer muted") == []
+    assert await bot.mentions() == []
+    assert await bot.page() == ("resolve", 2)
+    for minute in (32, 33, 42):
+        await bot.at(minute)
+    assert await rings(bot, "No longer muted") == [32]
+    assert await bot.mentions() == [(32, "U1"), (42, "U2")]
+    assert (await bot.page())[0] == "trigger"
+
+
+async def test_what_was_muted_from_its_beginning_is_heard_with_the_first_reading_beyond_its_limit(bot: Bot) -> None:
+    ruled(bot, RULE | {"keep_firing": "5m"})
+    await bot.silences.start(silenced(bot, until=NOW + 30 * MINUTE, until_resolved=False))
+    await bot.at(1)
+    for minute in (29, 31):
+        await bot.at(minute, up=UP)
+    assert await bot.all("slack") == []
+    await bot.at(32)
+    assert [one.body.title for one in await bot.all("slack")] == ["redis is away"]

@@ -36,10 +36,11 @@ class Dying(Database):
     """A database whose process is killed before it has committed anything."""
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        async with super().transaction() as connection:
+    async def transaction(self, joined: AsyncConnection | None = None) -> AsyncIterator[AsyncConnection]:
+        async with super().transaction(joined) as connection:
             yield connection
-            raise ConnectionAbortedError
+            if joined is None:
+                raise ConnectionAbortedError
 
 
 class Bot:

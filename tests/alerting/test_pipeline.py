@@ -632,6 +632,93 @@ async def test_a_way_that_is_not_set_up_is_left_out(routed: Bot) -> None:
     assert [one[:2] for one in await went(routed)] == [("slack", "#oncall"), ("slack", "C1")]
 
 
+async def crowd(bot: Bot, tick: float, number: int, value: float, *more: Observation, critical: int = 0) -> None:
+    """Observe so many queues at once; the first of them are critical."""
+    at = NOW + tick * TICK
+    depths = [2001 if index < critical else value for index in range(number)]
+    found = [waiting(f"q{index:02}", depth, at) for index, depth in enumerate(depths)]
+    await bot.alerting.tick([*found, *more], at)
+
+
+def is_up(*, up: bool) -> Observation:
+    return Observation(metric="system_up", labels={"system": "redis"}, value=float(up), at=NOW, reason="refused")
+
+
+async def cards_of_their_own(bot: Bot, number: int) -> None:
+    """Give so many queues a card each: few begin at once."""
+    for several in range(number):
+        await crowd(bot, several / 100, several + 1, 501)
+    assert len(await bot.cards()) == number
+
+
+async def test_what_repeats_at_once_is_one_message_and_the_cards_are_edited(bot: Bot) -> None:
+    await cards_of_their_own(bot, 12)
+    versions = {card.key: card.version for card in await bot.cards()}
+    await crowd(bot, 500, 12, 502)
+    (digest,) = [card for card in await bot.cards() if card.key not in versions]
+    assert (digest.body.title, digest.body.level) == ("12 alerts still fire", Level.WARNING)
+    assert {line.label for line in parts(digest.body, Line)} == {f"Queue (q{number:02})" for number in range(12)}
+    assert "502" in str(digest.body)
+    assert await bot.rings() == []
+    assert all(card.version == versions[card.key] + 1 for card in await bot.cards() if card.key in versions)
+
+
+async def test_what_turns_critical_at_once_is_one_message_that_calls(bot: Bot) -> None:
+    await cards_of_their_own(bot, 12)
+    await crowd(bot, 1, 12, 501, critical=11)
+    digest = (await bot.cards())[-1]
+    assert (digest.body.title, digest.priority) == ("11 alerts are now critical", CRITICAL)
+    assert "On call: " in said(digest.body)
+    assert "notify=True" in str(digest.body)
+    assert len([card for card in await bot.cards() if card.body.level is Level.CRITICAL]) == 12
+    assert await bot.rings() == []
+
+
+async def test_what_is_no_longer_muted_at_once_is_one_message_that_says_by_what(bot: Bot) -> None:
+    inhibition = {"source": ["alert=redis-down"], "target": ["alert=queue-depth"]}
+    bot.rules = bot.rules.model_copy(update={"inhibitions": (Inhibition.model_validate(inhibition),)})
+    await cards_of_their_own(bot, 12)
+    await crowd(bot, 1, 12, 501, is_up(up=False))
+    versions = {card.key: card.version for card in await bot.cards()}
+    await crowd(bot, 5, 12, 501, is_up(up=True), critical=1)
+    (digest,) = [card for card in await bot.cards() if card.key not in versions]
+    assert (digest.body.title, digest.body.level) == ("12 alerts are no longer muted and still fire", Level.CRITICAL)
+    assert "1 critical and 11 warnings as of " in said(digest.body)
+    assert 'Until now: explained by "Redis is unreachable".' in said(digest.body)
+    assert [line.level for line in parts(digest.body, Line)] == [Level.CRITICAL] + [Level.WARNING] * 11
+    assert await bot.rings() == []
+    assert all(one.muted == "" for one in (await bot.stores.incidents.firing()).values())
+
+
+async def test_what_came_in_a_digest_repeats_in_one_too_and_gets_no_card_by_it(bot: Bot) -> None:
+    await crowd(bot, 0, 60, 501, critical=45)
+    await crowd(bot, 500, 60, 502, critical=45)
+    began, goes_on = await bot.cards()
+    assert (began.body.title, goes_on.body.title) == ("60 new alerts at once", "60 alerts still fire")
+    assert len(parts(goes_on.body, Line)) == 40
+    assert {line.level for line in parts(goes_on.body, Line)} == {Level.CRITICAL}
+    assert "and 20 more, 5 of them critical: /alerts lists all that fires." in str(goes_on.body)
+    firing = (await bot.stores.incidents.firing()).values()
+    assert {(one.notified_at, one.rung_at) for one in firing} == {(None, NOW + 500 * TICK)}
+    await crowd(bot, 501, 60, 0)
+    assert "and 20 more, 5 of them critical: /alerts resolved lists what is over." in str((await bot.cards())[-1].body)
+
+
+async def test_few_ring_in_the_threads_of_their_cards(bot: Bot) -> None:
+    await cards_of_their_own(bot, 10)
+    await crowd(bot, 500, 10, 501)
+    assert len(await bot.rings()) == 10
+    assert len(await bot.cards()) == 10
+
+
+async def test_of_what_begins_together_the_furthest_beyond_its_limit_is_named_first(bot: Bot) -> None:
+    depths = [600.0 + number * 10 for number in range(12)] + [2100.0, 2300.0]
+    await bot.tick(0, *(waiting(f"q{number:02}", depth) for number, depth in enumerate(depths)))
+    labels = [line.label for line in parts((await bot.card()).body, Line)]
+    assert labels[:4] == ["Queue (q13)", "Queue (q12)", "Queue (q11)", "Queue (q10)"]
+    assert labels[-1] == "Queue (q00)"
+
+
 OF_THE_MAIL_TEAM = EMAIL_RULE | {"labels": {"team": "mail"}}
 DOWN = Observation(metric="system_up", labels={"system": "redis"}, value=0, at=NOW)
 
@@ -665,3 +752,12 @@ async def test_a_rules_own_label_is_what_a_silence_looks_at(database: Database, 
 async def _muted(bot: Bot) -> bool:
     (found,) = [one for one in (await bot.stores.incidents.firing()).values() if "queue" in one.alert.labels]
     return bool(found.muted)
+
+
+async def test_a_shared_card_counts_whom_it_does_not_name_and_says_what_lists_them(database: Database) -> None:
+    notified = Notifications.model_validate({"group_by": ["severity"]})
+    bot = Bot(database, policy().model_copy(update={"notifications": notified}))
+    await crowd(bot, 0, 18, 501)
+    assert "and 3 more: /alerts alert=queue-depth" in str((await bot.card()).body)
+    await crowd(bot, 1, 18, 501, waiting("email", 501, NOW + TICK))
+    assert "and 4 more: /alerts alert=~email-queue|queue-depth" in str((await bot.card()).body)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bot.alert import Alert
+from bot.alert import Alert, Severity
 from bot.alerting.handover_card import Situation, handover_card
 from bot.alerting.notify import Ways
 from bot.alerting.oncall_actions import OnCallActions
 from bot.alerting.shifts import Shifts
 from bot.policy import Policy
-from bot.reply import Buttons, Level
+from bot.reply import Buttons, Level, Link, Text
 from bot.silence import Silence
 from bot.stores.database import Database
 from bot.stores.handovers import Handover, Handovers
@@ -195,3 +195,28 @@ def test_the_card_says_what_is_under_way() -> None:
     assert "text='Redis is unreachable', key='incident:i1'" in text
     assert "for 1 min, Ann has it" in text
     assert text.count(": none") == 5
+
+
+def test_of_many_the_card_names_the_critical_first_and_says_how_many_more_and_what_lists_them() -> None:
+    def incident(number: int, severity: Severity) -> Incident:
+        words: dict[str, Any] = {
+            "labels": {},
+            "severity": severity,
+            "state": "firing",
+            "value": 1,
+            "since": MONDAY - MINUTE,
+        }
+        alert = Alert.model_validate(words | {"labels": {}, "summary": f"{severity} {number}"})
+        return Incident(f"i{number}", f"f{number}", alert, severity, "firing", 1, MONDAY + number * MINUTE)
+
+    firing = [incident(number, "warning") for number in range(12)] + [incident(12, "critical")]
+    end = MONDAY + timedelta(days=7)
+    values = {"matchers": ["queue=email"], "owner": {"id": "U1", "name": "Ann"}, "reason": "r", "since": MONDAY}
+    silences = [Silence.model_validate(values | {"id": f"s{number}", "until": end}) for number in range(13)]
+    found = Situation(firing, silences, [], [], [], end, [])
+    card = handover_card(Handover("h", MONDAY, ("U1",), ("U2",)), found, policy(), MONDAY)
+    alerts, _, quiet = [part for part in card.parts if isinstance(part, Text)][1:4]
+    named = [span.text for span in alerts.spans if isinstance(span, Link)]
+    assert named == ["critical 12", *(f"warning {number}" for number in range(9))]
+    assert alerts.spans[-1] == "\nand 3 more: /alerts"
+    assert (quiet.spans[-1], "s9: queue=email" in str(quiet)) == ("\nand 3 more: /silence list", True)

@@ -58,7 +58,7 @@ from bot.stores.overrides import Overrides
 from bot.stores.pages import Pages
 from bot.stores.plans import Plans
 from bot.stores.requests import Requests
-from bot.stores.runs import Runs
+from bot.stores.runs import Locks, Runs
 from bot.stores.samples import Samples
 from bot.stores.silences import Silences
 from bot.stores.vault import Vault
@@ -91,8 +91,8 @@ _BEHIND: Final[Mapping[Any, tuple[str, ...]]] = {
     **dict.fromkeys((Silences, Overrides), ("own",)),
     # These are bounded by themselves: a call's own words, what is declared, what the policy file says, a row for each
     # scope of a freeze, a row that is asked for by its name, one for each level called for a page that is asked for by
-    # its name, a sample a tick and series for 25 hours.
-    **dict.fromkeys((Samples, Escalations), ()),
+    # its name, the targets of what runs (at most 200 plans are open), a sample a tick and series for 25 hours.
+    **dict.fromkeys((Samples, Escalations, Locks), ()),
     **dict.fromkeys((Request, Actor, datetime, Catalog, PolicyFile, Freezes, Vault, Archive, Fires, Schedules), ()),
 }
 

@@ -115,3 +115,14 @@ async def test_what_was_asked_for_again_meanwhile_is_not_planned_twice(running: 
     await running.clocks.tick(running.clock())
     assert (await running.plan(second.id)).status == "stale"
     assert [plan.id for plan in await running.plans.undecided()] == [fresh.id]
+
+
+async def test_what_was_asked_for_while_it_was_planned_again_is_not_planned_twice(running: World) -> None:
+    _, second = await overtaken(running)
+    made = await running.gate._renewal.proposal(second, running.clock())
+    assert made is not None
+    fresh = await running.propose("/scale 6")
+    await running.gate._stale(second, ["again"], running.clock(), made)
+    assert (await running.plan(second.id)).status == "stale"
+    assert [plan.id for plan in await running.plans.undecided()] == [fresh.id]
+    assert buttons_of(await running.card(second.id)) == ["replan"]

@@ -58,7 +58,7 @@ async def test_a_wait_for_the_changes_own_sake_is_no_watching(running: World) ->
     await running.shown(stored.id, "not yet")
     assert buttons_of(await running.card(stored.id)) == []
     said = text_of(await running.reply(await running.click("stop_watching", stored.id)))
-    assert f"{stored.id} is running and does more than watch: this click changes nothing." in said
+    assert f"{stored.id} is running and does more than watch: this changes nothing." in said
     said = text_of(await running.reply(await running.click("undo", stored.id)))
     assert f"{stored.id} still runs." in said
     assert "once it has ended, or does no more than watch" in said
@@ -105,7 +105,7 @@ async def test_who_may_stop_the_watching(running: World) -> None:
     await running.click("stop_watching", watched, OTTO)  # he may run the command
     assert (await found(running, watched)).status == "succeeded"
     said = text_of(await running.reply(await running.click("stop_watching", watched, AMIR)))
-    assert f"{watched} is succeeded: this click changes nothing." in said
+    assert f"{watched} is succeeded: this changes nothing." in said
     assert "There is no plan nonsense" in text_of(
         await running.reply(await running.click("stop_watching", "nonsense", AMIR))
     )
@@ -192,6 +192,14 @@ async def test_a_refused_undo_ends_no_watching(running: World) -> None:
     assert "workers:scale" in text_of(await running.reply(await running.click("undo", first, VERA)))
     running.cluster.set(8)
     assert "cannot be undone any more" in text_of(await running.reply(await running.click("undo", first, SANA)))
+    assert (await found(running, first)).status == "running"
+
+
+async def test_an_undo_that_somebody_has_asked_for_already_ends_no_watching(running: World) -> None:
+    first = await watching(running, "/scale 5", LONG)
+    await running.propose("/scale 2")
+    click = await running.click("undo", first, SANA)
+    assert "The same is asked for already" in text_of(await running.reply(click))
     assert (await found(running, first)).status == "running"
 
 

@@ -43,7 +43,7 @@ class Desk:
         self.stores = Stores(database, Incidents(database), self.samples, self.outbox, Silences(database))
         self.alerting = Alerting(self.stores, policy=lambda: self.policy, catalog=self.catalog, channel=CHANNEL)
         self.actions = AlertActions(self.stores, self.alerting, self.clock)
-        self.shifts = Shifts(database, lambda: self.policy, channel=CHANNEL)
+        self.shifts = Shifts(database, lambda: self.policy, channel=CHANNEL, line=lambda plan: plan.command)
         client = AsyncWebClient(BOT_TOKEN, base_url=gate.api_url)
         self.carrier = Carrier(self.outbox, client, Channels(client), clock=self.clock)
         self.client = client

@@ -132,3 +132,22 @@ async def test_previews_and_forms(world: World, camera: Camera) -> None:
     form = camera.page.locator(".modal")
     await expect(form).to_contain_text("The value; nobody is shown it")
     await form.screenshot(path=camera.folder / "set-env-form.png")
+
+
+@pytest.mark.usefixtures("world")
+async def test_a_silence_is_chosen_or_written_in_its_form(camera: Camera) -> None:
+    await chromium.go(camera.page, "ops")
+    await chromium.type_command(camera.page, "/silence")
+    form = camera.page.locator(".modal")
+    await expect(form).to_contain_text("Custom duration")
+    lines = form.locator("input[type=text], input:not([type]), textarea")
+    await lines.nth(0).fill("queue=report")
+    await lines.last.fill("backfill of invoices")
+    await form.locator("select").select_option(label="Custom…")
+    await form.get_by_role("button", name="Plan").or_(form.get_by_role("button", name="Make a plan")).first.click()
+    await expect(form).to_contain_text("Write it here, or choose another one above.")
+    await form.screenshot(path=camera.folder / "silence-form.png")
+    await lines.nth(1).fill("45m")
+    await form.get_by_role("button", name="plan").first.click()
+    await expect(form).to_have_count(0)
+    await expect(chromium.card(camera.page, "Silence queue=report for 45 min")).to_be_visible()

@@ -42,7 +42,7 @@ WRONG = {
     "/morning-checklist": ("/morning-checklist now", "“now”", "Usage"),
     "/oncall": ("/oncall --action shwo", "“shwo”", "Did you mean show?"),
     "/pods": ("/pods wroker", "wroker", "Did you mean worker?"),
-    "/queue-stats": ("/queue-stats emial", "There is no queue 'emial'", "Did you mean email?"),
+    "/queue-stats": ("/queue-stats emial", "There is no queue “emial”", "Did you mean email?"),
     "/redis-keys": ("/redis-keys bull:* more", "“more”", "Usage"),
     "/redis-status": ("/redis-status now", "“now”", "Usage"),
     "/rollout-status": ("/rollout-status redis", "“redis”", "worker"),

@@ -53,7 +53,7 @@ async def test_stop_watching_ends_the_run_and_undo_is_still_there(world: World) 
         await world.click("operator", card, "Stop watching")
         done = await world.becomes(card, "Done after", "watching ended by operator", "Watching ended by")
         assert labels(done) == ["Undo"]
-        await world.press("approver", card, "Stop watching", "is succeeded: this click changes nothing.")
+        await world.press("approver", card, "Stop watching", "is succeeded: this changes nothing.")
         clicks = "select outcome from requests where plan_id = ? and command = 'stop_watching' order by received_at"
         assert [row[0] for row in world.rows(clicks, plan_id(card))][1] == "watching ended"
         await world.ask("viewer", f"/runs {plan_id(card)}", "watching ended by operator")

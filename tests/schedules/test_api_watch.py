@@ -7,7 +7,8 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from bot import catalog
-from bot.alerting.evaluate import AlertState, evaluate
+from bot.alert_state import AlertState
+from bot.alerting.evaluate import evaluate
 from bot.clients.api import NovaPulseApi
 from bot.clients.replica_metrics import MetricsReader
 from bot.policy_file import PolicyFile

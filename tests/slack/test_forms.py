@@ -116,15 +116,15 @@ def test_a_duration_that_is_typed_counts_before_the_one_that_is_chosen(
     chosen: str, typed: str | None, duration: str
 ) -> None:
     view = silenced(chosen, typed)
-    assert forms.lacking(view) == {}
+    assert forms.left_out(view) == {}
     assert forms.arguments(view) == {"what": "queue=email", "duration": duration, "reason": "load test"}
 
 
 def test_a_custom_duration_that_is_not_typed_is_asked_for_beside_its_field() -> None:
-    assert forms.lacking(silenced("custom")) == {
+    assert forms.left_out(silenced("custom")) == {
         "argument:duration:custom": "Write it here, or choose another one above."
     }
-    assert forms.lacking(silenced("custom", "45m")) == {}
+    assert forms.left_out(silenced("custom", "45m")) == {}
 
 
 def test_a_duration_that_is_known_and_not_offered_is_filled_in() -> None:

@@ -3,6 +3,7 @@ import random
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -68,4 +69,23 @@ async def test_who_reads_and_then_writes_does_so_alone(tmp_path: Path) -> None:
     await asyncio.gather(*(add_the_next() for _ in range(8)))
     async with database.reading() as reader:
         assert await names(reader) == [f"number {number}" for number in range(8)]
+    await database.close()
+
+
+async def test_a_transaction_that_is_joined_ends_where_it_was_opened(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    await database.migrate()
+
+    async def add_in_vain() -> None:
+        async with database.transaction() as connection:
+            async with database.transaction(connection) as joined:
+                await add(joined, "one")
+            async with database.reading(connection) as joined:
+                assert await names(joined) == ["one"]
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await add_in_vain()
+    async with database.reading() as reader:
+        assert await names(reader) == []
     await database.close()

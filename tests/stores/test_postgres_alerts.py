@@ -80,7 +80,7 @@ class Replica:
         )
         self.acts = OnCallActions(self.database, lambda: POLICY, ways=WAYS, clock=lambda: self.now)
         self.paging = Paging(self.database, lambda: POLICY, ways=WAYS)
-        self.shifts = Shifts(self.database, lambda: POLICY, channel=WAYS.channel)
+        self.shifts = Shifts(self.database, lambda: POLICY, channel=WAYS.channel, line=lambda plan: plan.command)
         unconfirmed = Unconfirmed(self.database)
         self.second_path = SecondPath(unconfirmed, self.outbox, policy=lambda: POLICY, ways=WAYS)
 

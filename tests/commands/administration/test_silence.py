@@ -13,6 +13,7 @@ from bot.policy_file import PolicyFile
 from bot.reply import Reply
 from bot.request import Actor
 from bot.silence import Silence
+from bot.slack.blocks import Rendered, render
 from bot.stores.escalations import Escalations
 from commands.administration.alerts import alerts
 from commands.administration.silence import MOST, silence
@@ -48,7 +49,9 @@ async def test_it_says_what_it_mutes_now_and_mutes_it(alert_world: AlertWorld, a
     assert f"Muted: {words}" in await alert_world.card(report)
     assert ("End silence", "run", f"/silence end {name}") in await alert_world.buttons(report)
     assert not any(label == "Silence…" for label, _, _ in await alert_world.buttons(report))
-    assert (await ask("list")).title == "1 silence is in force"
+    listed = await ask("list")
+    assert (listed.title, listed.private) == ("1 silence is in force", True)
+    assert f"{name}: queue=report, silenced by operator until 2026-07-01 11:00 UTC: load test" in str(listed.parts)
 
 
 async def test_the_alerts_say_that_it_is_in_force(alert_world: AlertWorld, ask: Ask) -> None:
@@ -59,6 +62,7 @@ async def test_the_alerts_say_that_it_is_in_force(alert_world: AlertWorld, ask: 
         "outbox": alert_world.outbox,
         "pages": alert_world.pages,
         "calls": Escalations(alert_world.database),
+        "policy": alert_world.policy,
     }
     reply = await alerts.handler("firing", **parts, now=alert_world.now)
     assert isinstance(reply, Reply)
@@ -188,6 +192,18 @@ async def test_the_list_is_empty_and_planning_twice_is_the_same(ask: Ask) -> Non
     assert first.digest("/silence", {}) == second.digest("/silence", {})
 
 
+async def test_what_else_it_mutes_is_counted(alert_world: AlertWorld, ask: Ask) -> None:
+    await alert_world.waiting(**{f"q{number}": 3000 for number in range(13)})
+    plan = await ask("severity=critical", "1h")
+    assert plan.blast_radius[0].count("critical: Queue") == 10
+    assert plan.blast_radius[0].endswith("; 3 more.")
+
+
+def shown_lines(shown: Rendered) -> int:
+    (text,) = [block["text"]["text"] for block in shown.blocks if block["type"] == "section"]
+    return str(text).count("silenced by")
+
+
 async def test_no_more_are_kept_in_force_than_anybody_keeps_in_mind(alert_world: AlertWorld, ask: Ask) -> None:
     plan = await ask("queue=email", "2h")
     new = Silence.model_validate(plan.steps[0].arguments["silence"])
@@ -196,3 +212,13 @@ async def test_no_more_are_kept_in_force_than_anybody_keeps_in_mind(alert_world:
     with pytest.raises(Refused, match=f"{MOST} silences are in force already"):
         await ask("queue=report", "2h")
     assert (await ask("end", "s7")).facts == {"silence": "s7"}
+    everything = await ask("list")
+    assert (everything.title, everything.private) == (f"{MOST} silences are in force", False)
+    shown = render(everything, files=True)
+    assert f"{MOST - shown_lines(shown)} more lines; full output as a file in the thread" in str(shown.blocks)
+    (file,) = shown.files
+    assert file.name == "silences.txt"
+    assert sorted(line.partition(":")[0] for line in file.text.splitlines()) == sorted(f"s{n}" for n in range(MOST))
+    assert "queue=email, silenced by operator until 2026-07-01 11:00 UTC: load test" in file.text
+    with pytest.raises(UserError, match="and 90 more: /silence list"):
+        await ask("end", "none")

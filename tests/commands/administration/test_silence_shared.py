@@ -8,23 +8,25 @@ import pytest
 from bot.plan import Plan
 from bot.policy_file import PolicyFile
 from bot.request import Actor
+from bot.routing import Route
 from bot.schedule import Observation
 from bot.stores.incidents import Incident
 from commands.administration.silence import silence
 from tests.commands.administration.alert_world import AlertWorld
 
+CRITICAL = {"critical": 95}
+SHARED = {"matchers": ["alert=~high-.*"], "receivers": ["room"], "group_by": ["alert"]}
 Ask = Callable[..., Awaitable[Plan]]
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
-def _critical_beyond_95(alert_world: AlertWorld) -> None:
-    """Have a shared card of both severities: the delivered rules about pods are warnings only."""
+def _critical_as_well(alert_world: AlertWorld) -> None:
+    """Let a pod's memory and CPU be critical too, on the same card, which the policy as delivered leaves out."""
     current = alert_world.policy.current
-    worse = [one.model_copy(update={"critical": 95}) if one.name.startswith("high-") else one for one in current.alerts]
-    # The route that has pods share a card stands before the one that takes whatever is critical.
-    routes = sorted(current.routes, key=lambda route: route.group_by != ("alert",))
-    alert_world.policy.current = current.model_copy(update={"alerts": tuple(worse), "routes": tuple(routes)})
+    rules = [one.model_copy(update=CRITICAL) if one.name.startswith("high-") else one for one in current.alerts]
+    routes = (Route.model_validate(SHARED), *current.routes)
+    alert_world.policy.current = current.model_copy(update={"alerts": tuple(rules), "routes": routes})
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ class OnCallWorld:
             return self.now
 
         ways = Ways("C1", pagerduty=True, address="alerts@novapulse.com")
-        self.shifts = Shifts(self.database, lambda: self.policy.current, channel="C1")
+        self.shifts = Shifts(self.database, lambda: self.policy.current, channel="C1", line=lambda plan: plan.command)
         self.acts = OnCallActions(self.database, lambda: self.policy.current, ways=ways, clock=clock)
         self.systems = oncall_parts(self.database)
         self.outbox = Outbox(self.database)

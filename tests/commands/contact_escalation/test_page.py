@@ -7,7 +7,7 @@ import pytest
 from bot.alerting.notify import Ways
 from bot.alerting.oncall_actions import OnCallActions
 from bot.alerting.paging import Paging
-from bot.errors import Refused, UsageError, UserError
+from bot.errors import Incomplete, NotFound, Refused, UsageError, UserError
 from bot.plan import Plan
 from bot.reply import Buttons, Level, Link, Reply, Text, When
 from bot.stores.message import Delivery, page_of
@@ -60,12 +60,12 @@ async def test_a_level_with_nobody_says_where_somebody_is(world: OnCallWorld) ->
     with pytest.raises(UserError, match="Nobody is known to be on call at level 2") as raised:
         await world.ask('/page 2 "why"')
     assert raised.value.hint == "Somebody is known at level 1."
-    with pytest.raises(UserError, match="There is no level 3: the policy has 2"):
+    with pytest.raises(NotFound, match="There is no level 3: the policy has 2"):
         await world.ask('/page 3 "why"')
     with pytest.raises(UsageError, match=r"level is a level \(1 to 2\) or end, not “ned”") as wrong:
         await world.ask("/page ned why")
     assert wrong.value.nearest == "end"
-    with pytest.raises(UserError, match="needs a reason"):
+    with pytest.raises(Incomplete, match="needs a reason"):
         await world.ask('/page 1 " "')
 
 

@@ -256,3 +256,6 @@ async def test_an_unknown_queue_is_answered_with_those_that_exist(ask: Ask) -> N
     with pytest.raises(UsageError, match="there are email, webhook, workflow, report") as caught:
         await ask("emial")
     assert (caught.value.nearest, caught.value.usage) == ("email", "/queue-stats [queue]")
+    with pytest.raises(UsageError, match="no queue") as caught:
+        await ask("password=hunter2")
+    assert "hunter2" not in caught.value.message
