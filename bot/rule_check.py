@@ -14,7 +14,7 @@ from bot.queue_choice import ALL
 from bot.routing import Problem
 
 # A rule whose readings are further apart than this says nothing of what is wrong now.
-RAREST: Final = timedelta(hours=1)
+RAREST: Final = timedelta(days=1)
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _NAMED: Final = re.compile(r"(?:--)?([a-z][a-z_-]*)=(.+)")
 _QUEUE: Final = "queue"
@@ -66,7 +66,7 @@ def _rare_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     needed = {_observer(rule.metric, catalog) for rule in policy.alerts if rule.metric in catalog.metrics}
     for name, times in policy.schedules.items():
         if name in needed and times.every is not None and times.every > RAREST:
-            yield ("schedules", name, "every"), f"alert rules need what {name} reads: every is 1h at most"
+            yield ("schedules", name, "every"), f"alert rules need what {name} reads: every is 1d at most"
 
 
 def _unfilled(rule: AlertRule, key: str, lines: Iterable[str], catalog: Catalog) -> Iterator[str]:

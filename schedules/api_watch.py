@@ -17,8 +17,8 @@ from bot.stores.samples import Sample, Samples, series_of
 
 # Over so much of the past every share is taken; a rule's `for` says how long it has to last.
 WINDOW: Final = timedelta(minutes=2)
-# A share of fewer entries says little: it is taken of so many.
-FEWEST_ENTRIES: Final = 20
+# A share of fewer requests or entries says little: it is taken of so many.
+FEWEST: Final = 20
 _LOG_BYTES: Final = 4 * 1024 * 1024  # of all pods together
 _PREFIX: Final = "api-watch/"
 _LONGEST: Final = 190
@@ -91,10 +91,11 @@ def _by_metrics(series: Series, found: ReplicaMetrics, now: datetime) -> list[Ob
     if not requests:
         # No request that went well is no request: an API that nobody reaches any more has not got better.
         return [_error(None, now, QUIET, expected=False), _said("api_p95_ms", None, now, QUIET, expected=False)]
-    share = _PERCENT * errors / requests
+    share = _PERCENT * errors / max(requests, FEWEST)
     p95, is_beyond = _percentile(series, since)
     slow = f"{said} It is beyond the largest bucket." if is_beyond else said
-    return [_error(share, now, said), _said("api_p95_ms", p95, now, slow, expected=False)]
+    few = f"{said} Of fewer than {FEWEST} requests the share is taken of {FEWEST}." if requests < FEWEST else said
+    return [_error(share, now, few), _said("api_p95_ms", p95, now, slow, expected=False)]
 
 
 def _percentile(series: Series, since: datetime) -> tuple[float | None, bool]:
@@ -151,8 +152,8 @@ async def _by_log(cluster: Platform, now: datetime) -> Observation:
         return Observation(metric="api_error_percent", labels=labels, value=None, at=now, reason=reason)
     failed, told = await asyncio.to_thread(_shares, read)
     said = f"From the log of {len(read)} pods: {failed} of {told} entries are 5xx, those of 4xx left out."
-    said += f" Of fewer than {FEWEST_ENTRIES} the share is taken of {FEWEST_ENTRIES}." if told < FEWEST_ENTRIES else ""
-    share = _PERCENT * failed / max(told, FEWEST_ENTRIES)
+    said += f" Of fewer than {FEWEST} the share is taken of {FEWEST}." if told < FEWEST else ""
+    share = _PERCENT * failed / max(told, FEWEST)
     summary = "API: share of 5xx entries in its log (its metrics carry no sample)"
     reason = " ".join((said, *unread))
     return Observation(metric="api_error_percent", labels=labels, value=share, at=now, reason=reason, summary=summary)

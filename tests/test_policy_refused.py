@@ -284,11 +284,11 @@ BAD = {
         'metric = "queue_waiting"',
         "the rule 'email-queue' never fires: 'queue_waiting' is read by [schedules.threshold-alerts], which is missing",
     ),
-    "rules whose readings are a day apart": (
+    "rules whose readings are two days apart": (
         '[schedules.threshold-alerts]\nevery = "30s"',
-        '[schedules.threshold-alerts]\nevery = "1d"',
-        'every = "1d"',
-        "alert rules need what threshold-alerts reads: every is 1h at most",
+        '[schedules.threshold-alerts]\nevery = "2d"',
+        'every = "2d"',
+        "alert rules need what threshold-alerts reads: every is 1d at most",
     ),
     "a rule that leaves out all it takes": (
         'match = { queue = "email" }',

@@ -87,6 +87,15 @@ async def test_the_share_is_that_of_all_replicas_together(systems: Systems) -> N
     assert error.reason == "From the metrics, 2 replicas seen."
 
 
+async def test_one_failed_request_of_a_quiet_night_is_not_all_of_them(systems: Systems) -> None:
+    through_the_load_balancer(systems, page(1000, 0))
+    await watch(systems)
+    through_the_load_balancer(systems, page(1000, 1))
+    error = (await watch(systems, NOW + TICK))["api_error_percent/metrics"]
+    assert error.value == 5, "which is not above 5 %"
+    assert error.reason.endswith(" Of fewer than 20 requests the share is taken of 20.")
+
+
 async def test_only_the_last_two_minutes_count(systems: Systems) -> None:
     # The burst of failures lies between the first and the second reading.
     for number, text in enumerate((page(100, 0), page(100, 50), page(110, 50), page(120, 50), page(130, 50))):
