@@ -20,8 +20,9 @@ test: .venv/ready sandbox/node_modules/ready ## everything that must pass: lint,
 	@# Without a Docker Engine the tests of Docker Compose are skipped, and say so.
 	@sandbox/packages.sh docker.io docker-compose busybox-static || true
 	$(MAKE) lint
+	@# Three workers for two cores: tests wait for what they started as often as they compute.
 	@# What failed beside a thousand others is tried once more, alone and in sight: a failure that stays is one.
-	$(RUN) -m pytest -n 2 --dist loadfile -q || \
+	$(RUN) -m pytest -n 3 --dist loadfile -q || \
 		{ echo "Once more, alone, what failed:"; $(RUN) -m pytest -q --last-failed --last-failed-no-failures none; }
 
 test-kill: .venv/ready sandbox/node_modules/ready ## kill the bot at every moment of a scale run; write docs/durability.md
@@ -46,7 +47,7 @@ test-cluster: .venv/ready ## the cluster tests on KUBECONFIG's cluster; each mak
 	KUBECONFIG="$(KUBECONFIG)" TEST_CLUSTER=yes $(RUN) -m pytest -q -rs --timeout 600 --timeout-method signal $(CLUSTER_TESTS)
 
 test-slow: .venv/ready sandbox/node_modules/ready ## every test that is too long for every run
-	@sandbox/packages.sh redis-server postgresql
+	@sandbox/packages.sh redis-server postgresql chromium
 	$(RUN) -m pytest -m slow
 
 tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itself; exits 0 or 1

@@ -1,5 +1,6 @@
 """How a run is divided between pytest-xdist's workers (``--dist loadfile``): what takes long begins first."""
 
+import zlib
 from collections import Counter
 
 import hypothesis
@@ -7,8 +8,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-ONE_WORLD = ("tests/scenarios/", "tests/docker/")
-"""Folders whose tests share what takes long to start: one worker does them all, and it is started once."""
+ONE_WORLD = {"tests/scenarios/": 2, "tests/docker/": 1}
+"""Folders whose tests share what takes long to start, and on how many workers it is started."""
 LONG = (
     *(*ONE_WORLD, "tests/faults/", "tests/page/", "tests/test_main.py", "tests/sandbox/test_main.py"),
     *("tests/clients/test_cluster_target.py", "tests/scheduler/test_processes.py", "tests/slack/test_app_socket.py"),
@@ -21,14 +22,18 @@ hypothesis.settings.load_profile("no-deadline")
 
 
 class Rooms(LoadFileScheduling):  # type: ignore[misc]
-    """Gives a worker one file after the other, and a folder with one world as a whole, in the order of the run."""
+    """Gives a worker one file after the other, and all files of one world together, in the order of the run."""
 
     def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
         super().__init__(config, log)
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in ONE_WORLD if nodeid.startswith(folder)), super()._split_scope(nodeid))
+        file: str = super()._split_scope(nodeid)
+        worlds = (
+            f"{room}{zlib.crc32(file.encode()) % most}" for room, most in ONE_WORLD.items() if file.startswith(room)
+        )
+        return next(worlds, file)
 
 
 @pytest.hookimpl(optionalhook=True)
