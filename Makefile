@@ -41,7 +41,7 @@ test-mongo: .venv/ready ## the database tests on the MongoDB that MONGO_TEST_URL
 	$(RUN) -m pytest -q -rs $(MONGO_TESTS)
 
 # A test that takes too long fails by a signal, which still removes its namespace.
-CLUSTER_TESTS := tests/clients/test_cluster_contract.py tests/clients/test_cluster_changes.py
+CLUSTER_TESTS := tests/clients/test_cluster_contract.py tests/clients/test_cluster_changes.py tests/clients/test_cluster_lately.py
 test-cluster: .venv/ready ## the cluster tests on KUBECONFIG's cluster; each makes a namespace novapulse-test-* and removes it
 	@test -n "$(KUBECONFIG)" || { echo "Say which cluster: make test-cluster KUBECONFIG=path"; exit 2; }
 	KUBECONFIG="$(KUBECONFIG)" TEST_CLUSTER=yes $(RUN) -m pytest -q -rs --timeout 600 --timeout-method signal $(CLUSTER_TESTS)

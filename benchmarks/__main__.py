@@ -15,7 +15,7 @@ from sandbox.slack_page import SlackPage
 async def compare(directory: Path) -> bool:
     """Measure one after the other, print each table as soon as it is complete, and say whether all promises are kept.
 
-    What can break one is the tick's curve and ``/error-logs``; the other tables only compare.
+    What can break one is the tick's curve, ``/error-logs`` and the failed jobs; the other tables only compare.
     """
     print(machine())
     print("Everything is on this machine: the bot, Slack's stand-in, NovaPulse's, and what measures them.\n")
@@ -23,7 +23,7 @@ async def compare(directory: Path) -> bool:
     print(error_logs.line(*logs) + "\n", flush=True)
     curve, is_kept = await alert_tick.report()
     print(curve + "\n", flush=True)
-    await failed.report(directory / "failed")
+    are_cleared = await failed.report(directory / "failed")
     plain, quick = [await _empty(directory / name, quick=name == "quick") for name in ("plain", "quick")]
     async with running(directory / "bot", bot=True) as sandbox, SlackPage(sandbox.endpoints["slack"]) as page:
         await page.wait_connected()
@@ -36,7 +36,7 @@ async def compare(directory: Path) -> bool:
     print(ratio("  the bot takes", bot, plain))
     print(quick.line("an empty Bolt handler, with the bot's settings"))
     print(ratio("  the bot takes", bot, quick), flush=True)
-    return is_kept and error_logs.is_kept(*logs[:2])
+    return is_kept and are_cleared and error_logs.is_kept(*logs[:2])
 
 
 async def _compare_answers(sandbox: Sandbox, page: SlackPage) -> None:

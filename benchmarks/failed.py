@@ -35,6 +35,9 @@ ROOT = Path(__file__).resolve().parent.parent
 KEY = "bull:nova-email"
 SHOWN, QUEUED, CLEARED, FEW = 1_000, 1_000_000, 200_000, 20_000
 TIMES, TURNS = 10, 3
+MOST_SECONDS, MOST_PING = 2.0, 50.0
+# Both do the same work in the same Redis: what is less apart than this is chance.
+LEAST_RATIO = 0.95
 _CHUNK = 10_000
 # Jobs as NovaPulse's look after five attempts; written by a script, because adding them one by one takes minutes.
 _WRITE = """
@@ -132,24 +135,35 @@ async def cleaned(directory: Path, jobs: int, *, archived: bool) -> Cleared:
     return Cleared(float(output), Sample(pings), 0.0)
 
 
-async def report(directory: Path) -> None:
-    """Measure everything and print it."""
+async def report(directory: Path) -> bool:
+    """Measure everything, print it, and say whether what is promised is kept."""
     print(f"/failed-jobs email, {SHOWN:,} failed jobs in a queue of {QUEUED:,}")
     sample = await shown(directory / "shown")
-    print(f"  p50 {sample.p50:,.0f} ms, slowest {1000 * max(sample.seconds):,.0f} ms of {TIMES} (wanted: 2,000)\n")
+    slowest, is_kept = 1000 * max(sample.seconds), max(sample.seconds) <= MOST_SECONDS
+    print(f"  p50 {sample.p50:,.0f} ms, slowest {slowest:,.0f} ms of {TIMES} (promised 2,000: {stands(is_kept)})\n")
     few = await cleared(directory / "few", FEW)
     many, same = await _in_turns(directory / "archived", archived=True)
     dropped, bare = await _in_turns(directory / "dropped", archived=False)
     print(f"/clear-failed email, {CLEARED:,} failed jobs, a copy of each kept (medians of {TURNS}, in turns)")
     print(f"  the bot: archived, removed by BullMQ's script          {many.seconds:6.1f} s")
-    print(f"  Node: 1,000 read and written as JSON, queue.clean      {same.seconds:6.1f} s   {_times(same, many)}")
-    _notice(many)
+    print(f"  Node: 1,000 read and written as JSON, queue.clean      {same.seconds:6.1f} s")
+    print(_verdict(many, same))
     print(f"  memory: {few.grown:.0f} MB more for {FEW:,} jobs, then {many.grown:.0f} MB more for {CLEARED:,}")
     print(f"/clear-failed email --no-archive, {CLEARED:,} failed jobs, nothing kept (medians of {TURNS}, in turns)")
     print(f"  the bot: removed by BullMQ's script                    {dropped.seconds:6.1f} s")
-    print(f"  Node: queue.clean in chunks of 1,000                   {bare.seconds:6.1f} s   {_times(bare, dropped)}")
-    _notice(dropped)
-    print(flush=True)
+    print(f"  Node: queue.clean in chunks of 1,000                   {bare.seconds:6.1f} s")
+    print(_verdict(dropped, bare) + "\n", flush=True)
+    return is_kept and keeps(many, same) and keeps(dropped, bare)
+
+
+def stands(is_kept: bool) -> str:
+    """Say whether a promise is kept."""
+    return "kept" if is_kept else "NOT KEPT"
+
+
+def keeps(bot: Cleared, node: Cleared) -> bool:
+    """Whether another client's PING waits no longer than promised, and the bot is as fast as Node."""
+    return bot.pings.p99 <= MOST_PING and node.seconds / bot.seconds >= LEAST_RATIO
 
 
 async def _in_turns(directory: Path, *, archived: bool) -> tuple[Cleared, Cleared]:
@@ -167,14 +181,14 @@ def _median(some: list[Cleared]) -> Cleared:
     return Cleared(statistics.median(one.seconds for one in some), pings, max(one.grown for one in some))
 
 
-def _notice(cleared: Cleared) -> None:
-    pings, slowest = cleared.pings, 1000 * max(cleared.pings.seconds)
-    print(f"  another client's PING meanwhile: p50 {pings.p50:.1f} ms, p99 {pings.p99:.1f} ms (wanted: 50), ", end="")
-    print(f"slowest {slowest:.1f} ms of {len(pings.seconds):,}")
-
-
-def _times(other: Cleared, bot: Cleared) -> str:
-    return f"the bot is {other.seconds / bot.seconds:.2f}x as fast"
+def _verdict(bot: Cleared, node: Cleared) -> str:
+    pings, slowest = bot.pings, 1000 * max(bot.pings.seconds)
+    seen = f"p50 {pings.p50:.1f} ms, p99 {pings.p99:.1f} ms, slowest {slowest:.1f} ms of {len(pings.seconds):,}"
+    promise = f"promised p99 {MOST_PING:g} ms, as fast as Node: {stands(keeps(bot, node))}"
+    return (
+        f"  another client's PING meanwhile: {seen}\n"
+        f"  the bot is {node.seconds / bot.seconds:.2f}x as fast ({promise})"
+    )
 
 
 @asynccontextmanager
