@@ -116,6 +116,7 @@ class NovaPulseApi:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         if self.hanging:
+            self.requests.append((request.method, request.path, 0))  # no answer
             await asyncio.Event().wait()
         pod = next(self._pods)
         try:
