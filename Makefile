@@ -37,7 +37,7 @@ test-replicas: .venv/ready sandbox/node_modules/ready ## two and three replicas 
 # Everything of the clients that touches a database, and of the stand-in that the default run trusts.
 MONGO_TESTS := tests/clients/test_mongo_contract.py tests/clients/test_mongo.py tests/sandbox/mongo \
 	tests/commands/database_maintenance tests/commands/database_outage
-test-mongo: .venv/ready ## the database tests on the MongoDB that MONGO_TEST_URL names, else on the stand-in
+test-mongo: .venv/ready ## what the clients rely on, on the MongoDB that MONGO_TEST_URL names; the rest on the stand-in
 	$(RUN) -m pytest -q -rs $(MONGO_TESTS)
 
 # A test that takes too long fails by a signal, which still removes its namespace.

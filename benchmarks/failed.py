@@ -186,8 +186,7 @@ def _verdict(bot: Cleared, node: Cleared) -> str:
     seen = f"p50 {pings.p50:.1f} ms, p99 {pings.p99:.1f} ms, slowest {slowest:.1f} ms of {len(pings.seconds):,}"
     promise = f"promised p99 {MOST_PING:g} ms, as fast as Node: {stands(keeps(bot, node))}"
     return (
-        f"  another client's PING meanwhile: {seen}\n"
-        f"  the bot is {node.seconds / bot.seconds:.2f}x as fast ({promise})"
+        f"  another client's PING meanwhile: {seen}\n  the bot is {node.seconds / bot.seconds:.2f}x as fast ({promise})"
     )
 
 

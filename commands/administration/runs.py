@@ -8,7 +8,7 @@ from pydantic import Field
 from bot.command import command
 from bot.elapsed import elapsed
 from bot.errors import UserError
-from bot.masking import cut
+from bot.nearest import shown
 from bot.reply import Bold, Code, Level, Line, Note, Part, Person, Reply, Text, When, say
 from bot.sentence import sentence
 from bot.stores.plans import Plans, StoredPlan
@@ -60,7 +60,7 @@ async def _one(run_id: str, runs: Runs, plans: Plans, now: datetime) -> Reply:
         )
         raise UserError(words, hint="/approvals shows what waits.")
     if run is None:
-        raise UserError(f"There is no run {cut(run_id, 60)!r}.", hint="/runs shows the newest.")
+        raise UserError(f"There is no run {shown(run_id)}.", hint="/runs shows the newest.")
     parts = [*_about(run, plan), *await _approvers(plan, plans), *(_step(step, now) for step in run.steps)]
     if run.undone_by:
         parts.append(Note.of("Taken back by ", Code(text=run.undone_by)))

@@ -19,6 +19,7 @@ from bot.clients.worker_drain import PODS_GONE
 from bot.command import command
 from bot.duration import read_duration
 from bot.errors import Conflicting, Refused, UsageError, UserError
+from bot.nearest import shown
 from bot.pausing import Pausable, queue_locks
 from bot.plan import Change, Plan, Step, Undo
 from bot.queue_choice import chosen_queues
@@ -86,7 +87,7 @@ def _within(within: str) -> float:
     except ValueError:
         found = timedelta(0)
     if not timedelta(0) < found <= _LONGEST:
-        message = f"{within[:40]!r} is no time to wait: write 90s, 15m or 2h, at most 12h."
+        message = f"{shown(within)} is no time to wait: write 90s, 15m or 2h, at most 12h."
         raise UsageError(message, usage=drain_queues.usage, argument="within")
     return found.total_seconds()
 

@@ -82,7 +82,7 @@ async def test_a_plan_that_never_ran_says_how_it_ended(
 
 
 async def test_an_unknown_run(runs: Runs, plans: Plans, now: datetime) -> None:
-    with pytest.raises(UserError, match="There is no run 'nothing'"):
+    with pytest.raises(UserError, match="There is no run “nothing”"):
         await ask(runs, plans, now, "nothing")
 
 
