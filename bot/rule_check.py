@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 
-from bot.alert_rule import RULE_READABLE, AlertRule
+from bot.alert import Severity
+from bot.alert_rule import RULE_READABLE, SEVERITIES, AlertRule
 from bot.catalog import Catalog
 from bot.command import Command, Parameter
 from bot.nearest import nearest
@@ -15,6 +16,15 @@ from bot.routing import Problem
 
 # A rule whose readings are further apart than this says nothing of what is wrong now.
 RAREST: Final = timedelta(days=1)
+# What is beyond its threshold for longer than this without a word is found by people.
+LONGEST_HOLD: Final = timedelta(days=1)
+_EVERY_DAY: Final = ["*"] * 3  # a cron line's day of month, month and day of week
+_YES_OR_NO: Final = ("_up", "_readable", "_ok")  # what these end with is 1 where all is well, else 0
+_SHARE: Final = "_percent"
+_WHOLE: Final = 100
+_WORD: Final = re.compile(r"""(?:"[^"]*"|\S)+""")
+_OPTION: Final = re.compile(r"--.+|-[A-Za-z].*")
+_MATCHER: Final = re.compile(r"[A-Za-z_][\w-]*(?:=~|!~|!=|=).+")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _NAMED: Final = re.compile(r"(?:--)?([a-z][a-z_-]*)=(.+)")
 _QUEUE: Final = "queue"
@@ -29,6 +39,9 @@ def rule_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
             yield ("alerts", index, "name"), f"two alert rules are named {rule.name!r}"
         names.add(rule.name)
         yield from ((("alerts", index, "metric"), problem) for problem in _unseen(rule, policy, catalog))
+        yield from ((("alerts", index, key), problem) for key, problem in _unreached(rule))
+        if max(rule.hold.values(), default=timedelta(0)) > LONGEST_HOLD:
+            yield ("alerts", index, "for"), f"the rule {rule.name!r} says nothing for too long: for is 1d at most"
         written = {"summary": (rule.summary,), "resolved": (rule.resolved,), "next_steps": rule.next_steps}
         for key, lines in written.items():
             yield from ((("alerts", index, key), problem) for problem in _unfilled(rule, key, lines, catalog))
@@ -67,6 +80,22 @@ def _rare_problems(policy: Policy, catalog: Catalog) -> Iterator[Problem]:
     for name, times in policy.schedules.items():
         if name in needed and times.every is not None and times.every > RAREST:
             yield ("schedules", name, "every"), f"alert rules need what {name} reads: every is 1d at most"
+        if name in needed and times.cron and times.cron.split()[2:] != _EVERY_DAY:
+            why = "its cron has to fire every day, so its last three fields are *"
+            yield ("schedules", name, "cron"), f"alert rules need what {name} reads: {why}"
+
+
+def _unreached(rule: AlertRule) -> Iterator[tuple[Severity, str]]:
+    """Say which threshold no value is ever beyond, or every value always is."""
+    for severity in SEVERITIES:
+        threshold = rule.threshold(severity)
+        if threshold is None:
+            continue
+        if rule.metric.endswith(_YES_OR_NO) and not (rule.below and threshold <= 1):
+            needed = f"needs below = true and {severity} = 1"
+            yield severity, f"the rule {rule.name!r} {needed}: {rule.metric!r} is 1 where all is well, else 0"
+        if rule.metric.endswith(_SHARE) and not rule.below and threshold >= _WHOLE:
+            yield severity, f"the rule {rule.name!r} never fires: {rule.metric!r} is never above 100 %"
 
 
 def _unfilled(rule: AlertRule, key: str, lines: Iterable[str], catalog: Catalog) -> Iterator[str]:
@@ -80,19 +109,26 @@ def _unfilled(rule: AlertRule, key: str, lines: Iterable[str], catalog: Catalog)
 
 
 def _wrong_step(step: str, catalog: Catalog, queues: Collection[str]) -> Iterator[str]:
-    name, *words = step.split() or [""]
+    name, *words = _WORD.findall(step) or [""]
     command = catalog.commands.get(name)
     if command is None:
         meant = catalog.nearest(name) if name else ""
         yield f"there is no command {name!r}" + (f"; did you mean {meant!r}?" if meant else "")
         return
-    for parameter, given in _given(command, words):
-        known = (*queues, ALL) if queues and parameter.name == _QUEUE else parameter.choices
-        for word in given.split(","):
-            if known and "{" not in word and word not in known:
-                clause = "which QUEUES does not name" if parameter.name == _QUEUE else "which it does not take"
-                hint = f"did you mean {meant!r}?" if (meant := nearest(word, known)) else f"there are {_some(known)}"
-                yield f"the next step {step!r} names the {parameter.word} {word!r}, {clause}; {hint}"
+    for parameter, given in _given(command, [word.replace('"', "") for word in words]):
+        if parameter is None:
+            yield f"the next step {step!r} has {given!r}, which {name} does not take; it is {command.usage}"
+        else:
+            yield from _wrong_words(step, parameter, given, queues)
+
+
+def _wrong_words(step: str, parameter: Parameter, given: str, queues: Collection[str]) -> Iterator[str]:
+    known = (*queues, ALL) if queues and parameter.name == _QUEUE else parameter.choices
+    for word in given.split(","):
+        if known and "{" not in word and word not in known:
+            clause = "which QUEUES does not name" if parameter.name == _QUEUE else "which it does not take"
+            hint = f"did you mean {meant!r}?" if (meant := nearest(word, known)) else f"there are {_some(known)}"
+            yield f"the next step {step!r} names the {parameter.word} {word!r}, {clause}; {hint}"
 
 
 def _some(known: Collection[str]) -> str:
@@ -100,13 +136,31 @@ def _some(known: Collection[str]) -> str:
     return f"{', '.join(list(known)[:_LISTED])}{more}"
 
 
-def _given(command: Command, words: list[str]) -> Iterator[tuple[Parameter, str]]:
-    """Return what each word of a step is given to, by its name or in its place."""
+def _given(command: Command, words: list[str]) -> Iterator[tuple[Parameter | None, str]]:
+    """Return what each word of a step is given to, by its name or in its place; None for what nothing takes."""
     places = [parameter for parameter in command.parameters if not parameter.is_flag]
-    for word in words:
-        named = _NAMED.fullmatch(word)
-        if named and (parameter := command.parameter(named[1])):
+    waiting = iter(words)
+    for word in waiting:
+        parameter, value = _by_name(command, word)
+        if parameter is not None:
             places = [one for one in places if one is not parameter]
-            yield parameter, named[2]
-        elif not word.startswith("--") and places:
+            if value is None and not parameter.is_flag:
+                value = next(waiting, "")
+            yield parameter, value or ""
+        elif _OPTION.fullmatch(word) or not (places or _is_matcher(command, word)):
+            yield None, word
+        elif places and places[0].takes_rest:
+            return
+        elif not _is_matcher(command, word):
             yield places.pop(0), word
+
+
+def _by_name(command: Command, word: str) -> tuple[Parameter | None, str | None]:
+    """Return the parameter that a word names, and the value that it gives it there, if any."""
+    named = _NAMED.fullmatch(word)
+    name = named[1] if named else word if _OPTION.fullmatch(word) else ""
+    return command.parameter(name) if name else None, named[2] if named else None
+
+
+def _is_matcher(command: Command, word: str) -> bool:
+    return any(one.matchers for one in command.parameters) and _MATCHER.fullmatch(word) is not None

@@ -23,6 +23,8 @@ zone = "Europe/Berlin"
 """
 
 WHO = "oncall has Vera Viewer at level"
+ALWAYS = "the rule 'backup-unknown'"
+HARDER = "the next step '/restart worker --hard'"
 OF_NO_SUCH_LABEL = "the rule 'email-queue' names the label 'queu', which the metric 'queue_waiting' does not have"
 # What is edited, which line is at fault (its text), and the whole sentence.
 BAD = {
@@ -290,6 +292,54 @@ BAD = {
         'every = "2d"',
         "alert rules need what threshold-alerts reads: every is 1d at most",
     ),
+    "rules whose readings are a week apart": (
+        '[schedules.threshold-alerts]\nevery = "30s"',
+        '[schedules.threshold-alerts]\ncron = "0 8 * * mon"',
+        'cron = "0 8 * * mon"',
+        "alert rules need what threshold-alerts reads: its cron has to fire every day, so its last three fields are *",
+    ),
+    "rules whose readings are a year apart": (
+        '[schedules.backup-watch]\nevery = "10m"',
+        '[schedules.backup-watch]\ncron = "0 8 1 1 *"',
+        'cron = "0 8 1 1 *"',
+        "alert rules need what backup-watch reads: its cron has to fire every day, so its last three fields are *",
+    ),
+    "a system that is down above a threshold": (
+        'match = { system = "redis" }\nbelow = true\ncritical = 1',
+        'match = { system = "redis" }\ncritical = 1 # up',
+        "critical = 1 # up",
+        "the rule 'redis-down' needs below = true and critical = 1: 'system_up' is 1 where all is well, else 0",
+    ),
+    "a system that is always down": (
+        'metric = "backup_readable"\nbelow = true\nwarning = 1',
+        'metric = "backup_readable"\nbelow = true\nwarning = 2 # of 1',
+        "warning = 2 # of 1",
+        f"{ALWAYS} needs below = true and warning = 1: 'backup_readable' is 1 where all is well, else 0",
+    ),
+    "a share of more than all": (
+        "warning = 85",
+        "warning = 850",
+        "warning = 850",
+        "the rule 'high-memory' never fires: 'pod_memory_percent' is never above 100 %",
+    ),
+    "a rule that waits for a month": (
+        'for = "2m"',
+        'for = "30d"',
+        'for = "30d"',
+        "the rule 'no-workers' says nothing for too long: for is 1d at most",
+    ),
+    "a next step with an option that there is not": (
+        '"/restart worker"]',
+        '"/restart worker --hard"]',
+        'next_steps = ["/queue-stats {queue}", "/restart worker --hard"]',
+        f"{HARDER} has '--hard', which /restart does not take; it is /restart <api|worker|redis>",
+    ),
+    "a next step of too many words": (
+        'next_steps = ["/top-pods"]',
+        'next_steps = ["/top-pods cpu many words"]',
+        'next_steps = ["/top-pods cpu many words"]',
+        "the next step '/top-pods cpu many words' has 'cpu', which /top-pods does not take; it is /top-pods",
+    ),
     "a rule that leaves out all it takes": (
         'match = { queue = "email" }',
         'match = { queue = "email" }\nunless = { queue = "email" }',
@@ -356,3 +406,20 @@ def test_it_is_refused_at_the_start_and_on_reload_the_old_one_stays(
         file.reload()
     assert str(on_reload.value) == str(at_start.value)
     assert file.current is before
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "/queue-stats --queue email",
+        "/scale-workers +2 --deployment worker",
+        "/page 1 the pod {pod} can't keep up",
+        "/alerts severity=critical pod={pod}",
+        '/clear-failed queue=email --older-than "7d"',
+    ],
+)
+def test_a_next_step_of_any_spelling_is_taken(tmp_path: Path, step: str) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(DEFAULT.replace('next_steps = ["/top-pods"]', f"next_steps = ['''{step}''']"), encoding="utf-8")
+    (rule,) = (one for one in PolicyFile(path, CATALOG, QUEUES).current.alerts if one.name == "high-memory")
+    assert rule.next_steps == (step,)

@@ -67,11 +67,15 @@ def cards(incident: Incident, body: Reply, places: Places, told: Iterable[Delive
     return [Message(key, place, body, priority, incident=incident.id) for key, place in standing.items()]
 
 
+def rings_nobody(incident: Incident) -> bool:
+    """Whether no page may begin for it now: it is muted, within its limit for the moment, or over."""
+    return bool(incident.muted) or incident.calm_since is not None or incident.state == "resolved"
+
+
 def page(incident: Incident, body: Callable[[], Reply], places: Places, told: Iterable[Delivery]) -> list[Message]:
     """Return the incident's page where what it asks of PagerDuty is new; a value that moved is not."""
     before = next((one.page for one in told if one.key == page_key(incident.id)), None)
-    rings_nobody = bool(incident.muted) or incident.calm_since is not None or incident.state == "resolved"
-    if (before is None or before.action == "resolve") and (not places.pagerduty or rings_nobody):
+    if (before is None or before.action == "resolve") and (not places.pagerduty or rings_nobody(incident)):
         return []
     action: Action = "acknowledge" if incident.acknowledged_at else "trigger"
     # What is muted calls nobody there either. Acknowledged it would stay so, and ring nobody when the mute ends.

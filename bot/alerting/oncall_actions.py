@@ -14,7 +14,7 @@ from bot.alerting.ways import page_elsewhere, page_told_elsewhere
 from bot.plan import operation
 from bot.policy import Policy
 from bot.stores.database import Database
-from bot.stores.escalations import Call, Escalations, is_on_record, lately_called
+from bot.stores.escalations import Call, Escalations, called_already, is_on_record
 from bot.stores.handovers import Handovers
 from bot.stores.incidents import Incidents
 from bot.stores.message import CARD, Message
@@ -69,12 +69,12 @@ class OnCallActions:
         await self._put([card, *page_elsewhere(standing, policy, self._ways)], connection)
 
     async def _again(self, new: Page, found: Paged, connection: AsyncConnection) -> dict[str, JsonValue]:
-        """Call a level for a page that is open, unless it was called for it lately."""
+        """Call a level for a page that is open, unless it was called for it lately, or a higher one was."""
         name, policy, now = found.page.incident, self._policy(), self._clock()
         calls = (await self._calls.of([name], connection)).get(name, [])
         if is_on_record(calls, new.level, new.at):
             return {"changed": False, "message": f"was called already, as {name}"}
-        if last := lately_called(calls, new.level, new.at):
+        if last := called_already(calls, new.level, new.at):
             return {"changed": False, "message": f"{name} is open for this: {last.sentence(policy.name, now)}"}
         again = new.model_copy(update={"id": found.page.id})
         await self._calls.over([name], now, connection)

@@ -5,6 +5,7 @@ stands until none of those that it is about fires, is paged and may ring any lon
 are.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -14,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.alert_rule import SEVERITIES
 from bot.alerting.audience import Audience
+from bot.alerting.card import named
 from bot.alerting.dedupe import News
 from bot.alerting.digest import digest
-from bot.alerting.notify import Ways, route
+from bot.alerting.notify import Ways, rings_nobody, route
 from bot.catalog import Catalog
 from bot.policy import Policy
 from bot.stores.escalations import Call
@@ -56,17 +58,22 @@ class SharedPages:
         return [replace(one, shares_page=_name(one.incident) in shared) for one in news] if shared else news
 
     async def _begun(self, wanting: Collection[News], connection: AsyncConnection) -> set[str]:
-        """Return the pages to begin: where more incidents want one of their own than are paged alone."""
+        """Return the pages to begin: where more incidents want one of their own than are paged alone.
+
+        What began at a moment of its own shares nothing, and its own page says more of it.
+        """
         if len(wanting) <= ALONE:
             return set()
         has_own = await self._outbox.channels([page_key(one.incident.id) for one in wanting], connection)
         left = [one for one in wanting if page_key(one.incident.id) not in has_own]
-        return {_name(one.incident) for one in left} if len(left) > ALONE else set()
+        sizes = Counter(_name(one.incident) for one in left)
+        return {name for name, size in sizes.items() if size > 1} if len(left) > ALONE else set()
 
     def _wants(self, one: News, rung: Collection[str], policy: Policy) -> bool:
         """Whether it would be paged by itself in this tick."""
         is_said = one.kind != "quiet" or one.incident.id in rung
-        return is_said and one.incident.acknowledged_at is None and self._is_paged(one, policy)
+        may_ring = one.incident.acknowledged_at is None and not rings_nobody(one.incident)
+        return is_said and may_ring and self._is_paged(one, policy)
 
     def _is_paged(self, one: News, policy: Policy) -> bool:
         """Whether it fires unmuted and is for PagerDuty: by the policy's routes, or because people are called."""
@@ -82,14 +89,21 @@ class SharedPages:
     ) -> Message | None:
         """Return the page as it is to stand now; None where that is how it stands."""
         paged = [one for one in members if self._is_paged(one, called.policy)]
+        if (before is None or before.action == "resolve") and all(rings_nobody(one.incident) for one in paged):
+            return None
         action: Action = "acknowledge" if all(one.incident.acknowledged_at for one in paged) else "trigger"
         if not paged:
             action = "resolve"
         severity = max((one.incident.severity for one in paged or members), key=SEVERITIES.index)
         if before == Page(name, action, severity):
             return None
-        body = digest(paged or members, called, self._catalog, now)
-        return page_of(action, name, body.model_copy(update={"title": f"{len(paged):,} alerts at once"}), severity)
+        about = paged or members
+        body = digest(about, called, self._catalog, now)
+        return page_of(action, name, body.model_copy(update={"title": _title(about)}), severity)
+
+
+def _title(about: list[News]) -> str:
+    return f"{len(about):,} alerts at once" if len(about) > 1 else named(about[0])
 
 
 def _name(incident: Incident) -> str:

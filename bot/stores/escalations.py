@@ -93,10 +93,11 @@ def round_of(calls: Sequence[Call]) -> list[Call]:
     return [call for call in calls if call.began_at == calls[-1].began_at]
 
 
-def lately_called(calls: Sequence[Call], level: int, now: datetime) -> Call | None:
-    """Return the last call where this level, or a higher one, was called lately; None where it is to be called."""
+def called_already(calls: Sequence[Call], level: int, now: datetime) -> Call | None:
+    """Return the last call where this level is not to be called: it was lately, or a higher one was at any time."""
     highest = max((call.level for call in calls), default=0)
-    return calls[-1] if level <= highest and now - calls[-1].at < LATELY else None
+    is_enough = level < highest or (level == highest and now - calls[-1].at < LATELY)
+    return calls[-1] if is_enough else None
 
 
 def is_on_record(calls: Sequence[Call], level: int, at: datetime) -> bool:

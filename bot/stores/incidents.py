@@ -110,11 +110,17 @@ class Incidents:
             rows = (await connection.execute(query.group_by(incidents.c.severity))).all()
         return Counter({row.severity: row.number for row in rows})
 
+    async def opened_since(self, since: datetime, *, limit: int) -> tuple[list[Incident], int]:
+        """Return so many of those that were opened since then, the last in front, and how many there are."""
+        return await self._since(incidents.c.opened_at, since, limit)
+
     async def resolved_since(self, since: datetime, *, limit: int) -> tuple[list[Incident], int]:
         """Return so many of those that were resolved since then, the last in front, and how many there are."""
-        mine = (incidents.c.state == "resolved", incidents.c.resolved_at >= since)
-        query = sa.select(incidents).where(*mine).order_by(incidents.c.resolved_at.desc(), incidents.c.id).limit(limit)
-        number = sa.select(sa.func.count()).select_from(incidents).where(*mine)
+        return await self._since(incidents.c.resolved_at, since, limit)
+
+    async def _since(self, moment: sa.ColumnClause[Any], since: datetime, limit: int) -> tuple[list[Incident], int]:
+        query = sa.select(incidents).where(moment >= since).order_by(moment.desc(), incidents.c.id).limit(limit)
+        number = sa.select(sa.func.count()).select_from(incidents).where(moment >= since)
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
             return [_incident(row) for row in rows], int((await connection.execute(number)).scalar_one())
@@ -124,20 +130,6 @@ class Incidents:
         query = sa.select(incidents.c.fingerprint, sa.func.count().label("number"))
         query = query.where(incidents.c.opened_at >= since).group_by(incidents.c.fingerprint)
         return {row.fingerprint: row.number for row in await connection.execute(query)}
-
-    async def recent(self, since: datetime, *, limit: int = 100) -> list[Incident]:
-        """Return the incidents opened since then, newest first."""
-        query = sa.select(incidents).where(incidents.c.opened_at >= since)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(limit))
-            return [_incident(row) for row in rows.mappings()]
-
-    async def moved(self, since: datetime, *, limit: int = 100) -> list[Incident]:
-        """Return the incidents that were opened or resolved since then, the newest first."""
-        query = sa.select(incidents).where(sa.or_(incidents.c.opened_at >= since, incidents.c.resolved_at >= since))
-        async with self._database.reading() as connection:
-            rows = await connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(limit))
-            return [_incident(row) for row in rows.mappings()]
 
     async def save(self, several: Collection[Incident], *, connection: AsyncConnection) -> None:
         """Insert or replace incidents, in the transaction that also puts their cards."""

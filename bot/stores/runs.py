@@ -80,6 +80,16 @@ class Runs:
         """Return the newest runs, newest first."""
         return await self._read(sa.select(runs).order_by(runs.c.started_at.desc()).limit(limit))
 
+    async def since(self, moment: datetime, *, limit: int) -> tuple[list[StoredRun], int]:
+        """Return so many of the runs that began since then, the newest first, and how many there are."""
+        mine = runs.c.started_at >= moment
+        number = sa.select(sa.func.count()).select_from(runs).where(mine)
+        async with self._database.reading() as connection:
+            found = await self._read(
+                sa.select(runs).where(mine).order_by(runs.c.started_at.desc()).limit(limit), connection
+            )
+            return found, int((await connection.execute(number)).scalar_one())
+
     async def running(self) -> list[StoredRun]:
         """Return the runs that have not ended, oldest first."""
         return await self._read(sa.select(runs).where(runs.c.status == "running").order_by(runs.c.started_at))

@@ -36,13 +36,20 @@ class Silences:
             rows = await transaction.execute(query.order_by(silences.c.until, silences.c.id))
             return [_silence(row) for row in rows.mappings()]
 
-    async def ended_since(self, moment: datetime, now: datetime, *, limit: int = 100) -> list[EndedSilence]:
-        """Return the silences that ended from ``moment`` to ``now``, by somebody or by themselves, the newest first."""
-        by_time = sa.and_(silences.c.ended_at.is_(None), silences.c.until.between(moment, now))
-        query = sa.select(silences).where(sa.or_(silences.c.ended_at >= moment, by_time))
+    async def ended_since(self, moment: datetime, now: datetime, *, limit: int) -> tuple[list[EndedSilence], int]:
+        """Return so many of the silences that ended since then, the last in front, and how many there are.
+
+        Somebody has ended them, or their time did.
+        """
+        at = sa.func.coalesce(silences.c.ended_at, silences.c.until, type_=silences.c.until.type)
+        mine = at.between(moment, now)
+        query = sa.select(silences).where(mine).order_by(at.desc(), silences.c.id).limit(limit)
+        number = sa.select(sa.func.count()).select_from(silences).where(mine)
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query.order_by(silences.c.until.desc()).limit(limit))).mappings().all()
-        return [EndedSilence(_silence(row).words, row["ended_at"] or row["until"], row["ended_by"]) for row in rows]
+            rows = (await connection.execute(query)).mappings().all()
+            count = int((await connection.execute(number)).scalar_one())
+        found = [EndedSilence(_silence(row).words, row["ended_at"] or row["until"], row["ended_by"]) for row in rows]
+        return found, count
 
     async def start(self, silence: Silence) -> bool:
         """Put a silence in force; False where it is there already."""

@@ -15,16 +15,15 @@ from bot.errors import UsageError
 from bot.masking import mask
 from bot.nearest import shown
 from bot.reply import Bold, Level, Line, Note, Part, Reply, Text, When, say
-from bot.stores.incidents import Incident, Incidents
+from bot.stores.incidents import Incidents
 from bot.stores.plans import Plans
 from bot.stores.runs import Runs, StoredRun
-from bot.stores.silences import EndedSilence, Silences
+from bot.stores.silences import Silences
 
 LONGEST: Final = timedelta(days=7)
 # The newest of what was found; more than this nobody reads, and Slack would not take it.
 SHOWN: Final = 40
 _IN_ONE_PART: Final = 10
-_RUNS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,14 @@ class _Entry:
     kind: str
     what: str
     by: str = ""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The newest of what one place keeps, and how many there are in all."""
+
+    newest: list[_Entry]
+    number: int
 
 
 @command(
@@ -58,15 +65,14 @@ async def changes(  # noqa: PLR0913 - each is a place where changes are kept
     """
     moment = now - _age(since)
     of_system, of_bot = await together(platform.since(moment), _of_bot(moment, runs, plans))
-    ended = await silences.ended_since(moment, now)
-    entries = [*_of_system(of_system), *of_bot, *_of_alerts(await incidents.moved(moment), moment), *map(_over, ended)]
-    entries.sort(key=lambda entry: entry.at)
-    hidden = len(entries) - SHOWN
+    kept = [_of_system(of_system), of_bot, *await _of_alerts(moment, incidents), await _over(moment, now, silences)]
+    newest = sorted((entry for one in kept for entry in one.newest), key=lambda entry: entry.at)[-SHOWN:]
+    number = sum(one.number for one in kept)
+    hidden = number - len(newest)
     parts: list[Part] = [Line(level=Level.UNKNOWN, label="Not seen", value=one) for one in of_system.problems]
     if hidden > 0:
         parts.append(Note.of(f"{hidden:,} older ones are left out; ask for a shorter time to see the beginning of it."))
-    parts += _shown(entries[-SHOWN:])
-    return say(_title(len(entries), elapsed(now - moment), of_system), *parts, level=_level(of_system))
+    return say(_title(number, elapsed(now - moment), of_system), *parts, *_shown(newest), level=_level(of_system))
 
 
 def _age(since: str) -> timedelta:
@@ -91,13 +97,14 @@ def _level(of_system: SystemChanges) -> Level:
     return Level.UNKNOWN if of_system.problems else Level.INFO
 
 
-def _of_system(changes: SystemChanges) -> list[_Entry]:
-    return [_Entry(one.at, one.kind, one.what, one.by) for one in changes.found]
+def _of_system(changes: SystemChanges) -> _Kept:
+    found = [_Entry(one.at, one.kind, one.what, one.by) for one in changes.found]
+    return _Kept(found, len(found))
 
 
-async def _of_bot(moment: datetime, runs: Runs, plans: Plans) -> list[_Entry]:
-    recent = [run for run in await runs.recent(_RUNS) if run.started_at >= moment]
-    return [await _ran(run, plans) for run in recent]
+async def _of_bot(moment: datetime, runs: Runs, plans: Plans) -> _Kept:
+    found, number = await runs.since(moment, limit=SHOWN)
+    return _Kept([await _ran(run, plans) for run in found], number)
 
 
 async def _ran(run: StoredRun, plans: Plans) -> _Entry:
@@ -107,22 +114,19 @@ async def _ran(run: StoredRun, plans: Plans) -> _Entry:
     return _Entry(run.started_at, "bot", f"{title}: {ended}", plan.requester.name if plan else "")
 
 
-def _of_alerts(found: list[Incident], moment: datetime) -> list[_Entry]:
-    began = [
-        _Entry(one.opened_at, "alert", f"{one.alert.summary} ({one.severity}) began")
-        for one in found
-        if one.opened_at >= moment
-    ]
+async def _of_alerts(moment: datetime, incidents: Incidents) -> tuple[_Kept, _Kept]:
+    opened, number = await incidents.opened_since(moment, limit=SHOWN)
+    began = [_Entry(one.opened_at, "alert", f"{one.alert.summary} ({one.severity}) began") for one in opened]
+    resolved, ended = await incidents.resolved_since(moment, limit=SHOWN)
     over = [
-        _Entry(one.resolved_at, "alert", f"{one.alert.summary} was resolved")
-        for one in found
-        if one.resolved_at is not None and one.resolved_at >= moment
+        _Entry(one.resolved_at, "alert", f"{one.alert.summary} was resolved") for one in resolved if one.resolved_at
     ]
-    return began + over
+    return _Kept(began, number), _Kept(over, ended)
 
 
-def _over(ended: EndedSilence) -> _Entry:
-    return _Entry(ended.at, "silence", f"the silence of {ended.words} ended", ended.by)
+async def _over(moment: datetime, now: datetime, silences: Silences) -> _Kept:
+    found, number = await silences.ended_since(moment, now, limit=SHOWN)
+    return _Kept([_Entry(one.at, "silence", f"the silence of {one.words} ended", one.by) for one in found], number)
 
 
 def _shown(entries: list[_Entry]) -> list[Part]:

@@ -16,7 +16,7 @@ from bot.policy_file import PolicyFile
 from bot.reply import Button, Buttons, Level, Link, Note, Part, Reply, Span, Text, say
 from bot.request import Request
 from bot.rota import Rota
-from bot.stores.escalations import Call, Escalations, is_on_record, lately_called
+from bot.stores.escalations import LATELY, Call, Escalations, called_already, is_on_record
 from bot.stores.overrides import Overrides
 from bot.stores.pages import Page, Paged, Pages, page_card_key
 
@@ -129,20 +129,22 @@ def _plan(new: Page, policy: Policy, *, again: str = "") -> Plan:
 
 
 def _again(new: Page, before: Paged, made: list[Call], policy: Policy, now: datetime) -> Reply | Plan:
-    """Call the level in the page that is open for the same, or say that it was called lately."""
-    last = lately_called(made, new.level, new.at)
+    """Call the level in the page that is open for the same, or say who was called."""
+    last = called_already(made, new.level, new.at)
     if last is None or is_on_record(made, new.level, new.at):
         return _plan(new, policy, again=before.page.id)
-    return _already(before, last, policy, now)
+    return _already(before, last, policy, now, highest=max(call.level for call in made))
 
 
-def _already(paged: Paged, last: Call, policy: Policy, now: datetime) -> Reply:
+def _already(paged: Paged, last: Call, policy: Policy, now: datetime, *, highest: int) -> Reply:
     page = paged.page
+    lately = f"{LATELY.seconds // 60} minutes after that call"
+    calls = f"Level {highest} from {lately} on, or a higher one at once, calls for it; another reason is another page"
     owner = _owner(paged)
     return say(
         f"Already called {elapsed(now - last.at)} ago: {page.incident}, {owner}",
         Text.of(Link(text=page.reason, key=page_card_key(page.id)), f": {last.sentence(policy.name, now)}; {owner}."),
-        Note.of(f"Nobody was called again. A higher level calls further people for it; /page end {page.id} ends it."),
+        Note.of(f"Nobody was called again. {calls}; /page end {page.id} ends it."),
         level=Level.WARNING,
         private=True,
     )

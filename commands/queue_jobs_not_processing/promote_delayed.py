@@ -10,6 +10,7 @@ from bot.clients.queues import Queues
 from bot.command import command
 from bot.duration import read_duration
 from bot.errors import UsageError, UserError
+from bot.nearest import shown
 from bot.pausing import Pausable
 from bot.plan import Change, Plan, Step
 from bot.queue_choice import chosen_queues
@@ -66,7 +67,7 @@ def _within(due_within: str) -> timedelta | None:
     try:
         return read_duration(due_within)
     except ValueError:
-        message = f"{due_within[:40]!r} is no duration: write 15m, 2h or 7d."
+        message = f"{shown(due_within)} is no duration: write 15m, 2h or 7d."
         raise UsageError(message, usage=promote_delayed.usage, argument="due_within") from None
 
 

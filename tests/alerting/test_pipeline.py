@@ -23,7 +23,7 @@ from bot.routing import Receiver, Route, receivers_of
 from bot.schedule import Observation
 from bot.silence import Silence
 from bot.stores.database import Database
-from bot.stores.incidents import Incident, Incidents
+from bot.stores.incidents import Incidents
 from bot.stores.message import Page
 from bot.stores.outbox import CARD, CRITICAL, Delivery, Message, Outbox
 from bot.stores.samples import Sample, Samples
@@ -475,7 +475,7 @@ async def test_a_silence_that_mutes_nothing_any_longer_is_ended_with_the_reason(
     assert len(await bot.stores.silences.active(NOW)) == 1
     await bot.email(61, 0)
     assert await bot.stores.silences.active(NOW) == []
-    (ended,) = await bot.stores.silences.ended_since(NOW, NOW + 61 * TICK)
+    ((ended,), _) = await bot.stores.silences.ended_since(NOW, NOW + 61 * TICK, limit=10)
     assert ended.by == "nothing matches it any longer"
 
 
@@ -495,9 +495,10 @@ async def test_a_state_of_another_version_starts_anew(bot: Bot) -> None:
 async def test_incidents_are_listed_newest_first(bot: Bot) -> None:
     for number, value in enumerate((501, 100, 1001)):
         await bot.email(number, value)
-    recent: list[Incident] = await bot.stores.incidents.recent(NOW)
-    assert [(one.state, one.severity) for one in recent] == [("firing", "critical"), ("resolved", "warning")]
-    assert await bot.stores.incidents.recent(NOW + timedelta(minutes=5)) == []
+    opened, number = await bot.stores.incidents.opened_since(NOW, limit=10)
+    assert [(one.state, one.severity) for one in opened] == [("firing", "critical"), ("resolved", "warning")]
+    assert number == 2
+    assert await bot.stores.incidents.opened_since(NOW + timedelta(minutes=5), limit=10) == ([], 0)
 
 
 async def test_replicas_ticking_at_once_open_one_incident(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Bot:
 
     database: Database
     routes: list[dict[str, Any]]
+    rule: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.outbox, self.incidents = Outbox(self.database), Incidents(self.database)
@@ -59,7 +60,7 @@ class Bot:
                 "approvals": {},
                 "limits": {},
                 "schedules": {},
-                "alerts": [RULE | {"for": "0s"}],
+                "alerts": [RULE | {"for": "0s"} | self.rule],
                 "oncall": {"levels": [{"title": "One", "people": ["U1"]}]},
                 "escalation": {"after": ["10m"]},
                 "receivers": {
@@ -97,6 +98,12 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await with_tables(found)
     yield found
     await found.close()
+
+
+def silence(until: int) -> Silence:
+    """Return one that mutes everything up to that tick."""
+    words = {"id": "s1", "matchers": ["queue=~.+"], "owner": {"id": "U1", "name": "Ann"}, "reason": "r"}
+    return Silence.model_validate(words | {"since": NOW, "until": NOW + until * TICK})
 
 
 async def test_two_thousand_at_once_are_one_event_one_mail_and_one_message_the_worst_first(database: Database) -> None:
@@ -172,9 +179,7 @@ async def test_many_that_get_worse_at_once_share_a_page_to_their_end(database: D
 async def test_what_is_silenced_together_is_resolved_there_and_triggered_anew(database: Database) -> None:
     bot, many = Bot(database, TO_ALL), ALONE + 1
     await bot.tick(0, *([1200.0] * many))
-    words = {"id": "s1", "matchers": ["queue=~.+"], "owner": {"id": "U1", "name": "Ann"}, "reason": "r"}
-    new = Silence.model_validate(words | {"since": NOW, "until": NOW + 5 * TICK})
-    await Silences(database).start(new)
+    await Silences(database).start(silence(5))
     await bot.tick(1, *([1200.0] * many))
     assert await bot.pages() == [Page(PAGE, "resolve", "critical")]
     await bot.tick(5, *([1200.0] * many))
@@ -192,3 +197,52 @@ async def test_many_calls_at_once_share_a_page_where_the_policy_has_no_routes(da
     (first, *others) = [one.body for one in await bot.due("mail")]
     assert "and 11 more" in as_text(first)
     assert len(others) <= 1
+
+
+@pytest.mark.parametrize("many", [1, ALONE + 1])
+async def test_a_silence_that_ends_while_all_is_within_its_limit_rings_nobody(database: Database, many: int) -> None:
+    bot = Bot(database, TO_ALL, {"keep_firing": "10m"})
+    await bot.tick(0, *([1200.0] * many))
+    await Silences(database).start(silence(5))
+    await bot.tick(1, *([1200.0] * many))
+    await bot.tick(4, *([0.0] * many))
+    await bot.tick(5, *([0.0] * many))
+    assert [page.action for page in await bot.pages()] == ["resolve"]
+    await bot.tick(6, *([1200.0] * many))
+    assert [page.action for page in await bot.pages()] == ["trigger"]
+
+
+async def test_what_began_one_after_another_and_is_heard_at_once_has_a_page_each_with_its_name(
+    database: Database,
+) -> None:
+    bot, many = Bot(database, TO_ALL, {"summary": "Jobs of {queue}"}), ALONE + 10
+    await Silences(database).start(silence(many))
+    for number in range(many):
+        await bot.tick(number, *([1200.0] * (number + 1)))
+    await bot.tick(many, *([1200.0] * many))
+    titles = {one.body.title for one in await bot.due("pagerduty")}
+    assert titles == {f"Jobs of q{number}" for number in range(many)}
+
+
+async def test_a_shared_page_is_titled_by_all_it_was_about_at_its_end_and_by_the_last_one_alone(
+    database: Database,
+) -> None:
+    bot, many = Bot(database, TO_ALL, {"summary": "Jobs of {queue}"}), ALONE + 1
+    await bot.tick(0, *([1200.0] * many))
+    for incident in (await bot.incidents.firing()).values():
+        if incident.alert.labels["queue"] == "q7":
+            await bot.incidents.acknowledge(incident.id, "Ann", NOW + 0.5 * TICK)
+    await bot.tick(1, *(1200.0 if number == 7 else 0.0 for number in range(many)))
+    (page,) = await bot.due("pagerduty")
+    assert (page.page, page.body.title) == (Page(PAGE, "acknowledge", "critical"), "Jobs of q7")
+    await bot.tick(2, *([0.0] * many))
+    (page,) = await bot.due("pagerduty")
+    assert (page.page, page.body.title) == (Page(PAGE, "resolve", "critical"), "Jobs of q7")
+
+
+async def test_a_shared_page_whose_last_ones_end_at_once_says_how_many_they_were(database: Database) -> None:
+    bot, many = Bot(database, TO_ALL), ALONE + 1
+    for value in (1200.0, 0.0):
+        await bot.tick(0 if value else 1, *([value] * many))
+        (page,) = await bot.due("pagerduty")
+        assert page.body.title == f"{many} alerts at once"

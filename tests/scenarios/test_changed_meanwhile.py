@@ -1,7 +1,7 @@
-"""Somebody else changes what a plan relies on before it is approved: nothing is done, and the card says what moved."""
+"""Somebody else changes what a plan relies on before it starts: nothing is done, and the card says what moved."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -246,6 +246,8 @@ CASES = {
 ELSEWHERE = {"/ack", "/oncall", "/page"}
 # What another run of the bot has moved is planned again by itself.
 RENEWED = {"/freeze"}
+# Of each part of the system one: the deployments, the ConfigMap, a container's variables, a queue.
+WAITING = ("/scale-workers", "/rollback", "/set-concurrency", "/set-env", "/pause-queue")
 
 
 async def cancel_renewed(world: World, stale: Message) -> None:
@@ -270,6 +272,35 @@ async def test_nothing_is_done_when_something_moved(world: World, name: str) -> 
             await cancel_renewed(world, card)
         else:
             assert labels(stale) == ["Plan again"], text(stale)
+        assert (len(world.scaled()), world.rows("select count(*) from runs")) == before
+
+
+@contextmanager
+def held(world: World, plan: str) -> Iterator[None]:
+    """Another replica's run holds what a plan changes: this one's own would move it."""
+    with world.own_database() as database:
+        row = "select plan ->> 'target', 'other', 'another run', created_at from plans where id = ?"
+        database.execute(f"insert into locks (target, run_id, holder, since) {row}", [plan])
+    try:
+        yield
+    finally:
+        with world.own_database() as database:
+            database.execute("delete from locks where run_id = 'other'")
+
+
+@pytest.mark.parametrize("name", WAITING)
+async def test_nothing_is_done_when_something_moved_after_the_approval(world: World, name: str) -> None:
+    case = CASES[name]
+    async with case.scene(world) as move:
+        card = await asked(world, "approver", case.line, "Waits for approval")
+        with held(world, plan_id(card)):
+            await world.click("second_approver", card, "Approve")
+            await world.becomes(card, "is held by another run (other)", "if it still fits then")
+            await move()
+            before = len(world.scaled()), world.rows("select count(*) from runs")
+        stale = await world.becomes(card, "nothing was changed", case.words)
+        assert labels(stale) == ["Plan again"], text(stale)
+        assert world.rows("select status from plans where id = ?", plan_id(card)) == [("stale",)]
         assert (len(world.scaled()), world.rows("select count(*) from runs")) == before
 
 

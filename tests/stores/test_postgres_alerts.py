@@ -179,7 +179,7 @@ async def test_a_silence_mutes_over_all_replicas_and_its_last_use_is_known(repli
     assert active.matched_at == NOW + MINUTE
     ended = [await one.silences.end(["s1"], "Ann", one.now) for one in (replicas.one, replicas.other)]
     assert ended == [1, 0]
-    (over,) = await replicas.one.silences.ended_since(NOW, replicas.one.now)
+    ((over,), _) = await replicas.one.silences.ended_since(NOW, replicas.one.now, limit=10)
     assert (over.words, over.by) == ("system=redis", "Ann")
     await replicas.at(2, redis=0)
     assert len(await replicas.one.said()) == 1

@@ -97,6 +97,9 @@ async def test_the_newest_runs_come_first(database: Database) -> None:
     await added(database, replace(RUN, id="r2", started_at=NOW + timedelta(minutes=1)))
     assert [run.id for run in await runs.recent()] == ["r2", "r1"]
     assert [run.id for run in await runs.recent(1)] == ["r2"]
+    newest, number = await runs.since(NOW, limit=1)
+    assert ([run.id for run in newest], number) == (["r2"], 2)
+    assert (await runs.since(NOW + timedelta(seconds=1), limit=5))[1] == 1
 
 
 async def test_a_lock_has_one_holder_and_is_released_by_it_only(database: Database) -> None:

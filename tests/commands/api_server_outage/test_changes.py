@@ -1,15 +1,17 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bot.alert import Alert
 from bot.clients.platform_changes import ChangeReading, SystemChange, SystemChanges
 from bot.errors import UsageError
 from bot.reply import Level, Reply
 from bot.request import Actor
 from bot.silence import Silence
 from bot.stores.database import Database
-from bot.stores.incidents import Incidents
+from bot.stores.incidents import Incident, Incidents
 from bot.stores.plans import Plans, StoredPlan
 from bot.stores.runs import Runs, StoredRun
 from bot.stores.silences import Silences
@@ -83,6 +85,36 @@ async def test_only_the_newest_are_shown_and_how_many_are_not(own: dict[str, Any
     assert "change 1;" in said(reply)
     assert f"change {SHOWN + 1};" not in said(reply)
     assert "5 older ones are left out" in said(reply)
+
+
+async def test_in_a_storm_all_is_counted_and_the_newest_are_shown(
+    own: dict[str, Any], database: Database, stored_plan: StoredPlan
+) -> None:
+    alert = Alert(labels={}, severity="critical", state="firing", summary="Jobs", value=1, since=NOW)
+    opened = [
+        Incident(f"i{number}", f"f{number}", alert, "critical", "firing", 1, NOW - timedelta(seconds=60 + number))
+        for number in range(300)
+    ]
+    # It began before the others and before the hour: its end is the newest of all.
+    long_ago = replace(opened[0], id="old", fingerprint="old", opened_at=NOW - timedelta(hours=5))
+    ended = replace(
+        long_ago,
+        alert=alert.model_copy(update={"summary": "Redis"}),
+        state="resolved",
+        resolved_at=NOW - timedelta(seconds=1),
+    )
+    async with database.transaction() as connection:
+        await own["incidents"].save([*opened, ended], connection=connection)
+        await own["plans"].add(connection, stored_plan)
+        for number in range(120):
+            begun = NOW - timedelta(minutes=30)
+            run = StoredRun(f"r{number}", "t", "succeeded", "", "e", begun, begun, None, ())
+            await own["runs"].add(connection, run)
+    reply = await _changes(own, Platform(_ago(2, what="worker revision 8")))
+    assert reply.title == "422 changes in the last 1 h"
+    assert f"{422 - SHOWN} older ones are left out" in said(reply)
+    assert "Redis was resolved" in said(reply)
+    assert said(reply).count("Jobs (critical) began") == SHOWN - 1
 
 
 async def test_secrets_in_what_others_wrote_are_masked(own: dict[str, Any]) -> None:

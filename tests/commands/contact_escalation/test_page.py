@@ -226,6 +226,27 @@ async def test_a_page_that_was_called_long_ago_is_called_again_rather_than_swall
     assert len(await world.messages("pagerduty")) == 1
 
 
+async def test_a_lower_level_is_never_called_in_the_page_and_is_told_who_was(world: OnCallWorld) -> None:
+    name = str((await world.do("/page 3 the app is slow")).facts["page"])
+    lower = await world.ask("/page 1 the app was slow")
+    assert isinstance(lower, Plan)
+    world.now += timedelta(hours=1)
+    reply = await world.shown("/page 1 the app is slow", actor="U0APPROVER")
+    assert reply.title == f"Already called 1 h ago: page-{name}, nobody has it yet"
+    assert "level 3 (Sana Approver) was called 1 h ago" in said(reply)
+    assert "Level 3 from 10 minutes after that call on, or a higher one at once, calls for it" in said(reply)
+    step = lower.steps[0].arguments["page"]
+    assert isinstance(step, dict)
+    done = await world.acts.page(step | {"reason": "the app is slow", "at": world.now.isoformat()})
+    assert done == {
+        "changed": False,
+        "message": f"page-{name} is open for this: level 3 (Sana Approver) was called 1 h ago",
+    }
+    assert len(await world.messages()) == 1
+    await world.do("/page 3 the app is slow", actor="U0APPROVER")
+    assert len(await world.messages()) == 2
+
+
 async def test_who_does_not_say_which_page_is_over_is_asked(world: OnCallWorld) -> None:
     assert (await world.shown("/page end")).title == "No page is open"
     name = str((await world.do("/page 2 the app is slow")).facts["page"])

@@ -54,5 +54,8 @@ async def test_how_many_are_delayed_is_no_fact(queues: Queues, raw: Redis) -> No
 async def test_nothing_there_and_bad_input(queues: Queues) -> None:
     with pytest.raises(UserError, match="No job is delayed in email"):
         await planned(queues, queue="email")
-    with pytest.raises(UsageError, match="is no duration"):
+    with pytest.raises(UsageError, match="“soon” is no duration: write 15m, 2h or 7d"):
         await planned(queues, queue="email", due_within="soon")
+    with pytest.raises(UsageError) as raised:
+        await planned(queues, queue="email", due_within="redis://nova:hunter2@redis")
+    assert "hunter2" not in raised.value.message
