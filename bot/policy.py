@@ -28,7 +28,8 @@ _CRON: tuple[tuple[str, range, tuple[str, ...]], ...] = (
     ("day of week", range(8), WEEKDAYS),
 )
 _ADDRESS = re.compile(r"[^\s@,<>\"]+@[^\s@,<>\"]+")
-_RAREST_SELF_TEST = timedelta(minutes=10)
+# Slack takes about fifty edits a minute, the cards' among them.
+_QUICKEST_SELF_TEST, _RAREST_SELF_TEST = timedelta(seconds=2), timedelta(minutes=10)
 _CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d*))?", re.ASCII)
 
 
@@ -182,9 +183,9 @@ class Policy(_Section):
 
     @field_validator("self_test_every")
     @classmethod
-    def _not_too_rare(cls, value: timedelta) -> timedelta:
-        if value > _RAREST_SELF_TEST:
-            message = "self_test_every is 10m at most; 0s switches the test off"
+    def _neither_too_often_nor_too_rare(cls, value: timedelta) -> timedelta:
+        if value and not _QUICKEST_SELF_TEST <= value <= _RAREST_SELF_TEST:
+            message = "self_test_every is 2s at least and 10m at most; 0s switches the test off"
             raise ValueError(message)
         return value
 

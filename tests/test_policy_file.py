@@ -417,5 +417,8 @@ def test_a_backup_is_expected_every_day_where_nothing_else_is_said() -> None:
 def test_the_self_test_is_sent_every_minute_unless_the_policy_says_otherwise() -> None:
     assert read(GOOD, CATALOG, QUEUES).self_test_every == timedelta(minutes=1)
     assert not read('self_test_every = "0s"\n' + GOOD, CATALOG, QUEUES).self_test_every
-    with pytest.raises(InvalidPolicy, match="line 1: self_test_every: self_test_every is 10m at most; 0s switches"):
-        read('self_test_every = "1h"\n' + GOOD, CATALOG, QUEUES)
+    for wrong in ("1h", "1s"):
+        with pytest.raises(
+            InvalidPolicy, match="line 1: self_test_every: self_test_every is 2s at least and 10m at most"
+        ):
+            read(f'self_test_every = "{wrong}"\n' + GOOD, CATALOG, QUEUES)

@@ -246,3 +246,26 @@ async def test_a_shared_page_whose_last_ones_end_at_once_says_how_many_they_were
         await bot.tick(0 if value else 1, *([value] * many))
         (page,) = await bot.due("pagerduty")
         assert page.body.title == f"{many} alerts at once"
+
+
+async def test_what_has_a_page_of_its_own_keeps_it_where_many_get_worse_at_once(database: Database) -> None:
+    bot = Bot(database, TO_ALL)
+    await bot.tick(0, *([600.0] * ALONE))
+    own = {page.dedup_key for page in await bot.pages()}
+    await bot.tick(1, *([1200.0] * (ALONE + 2)))
+    after = {page.dedup_key for page in await bot.pages()}
+    assert own < after
+    assert len(after) == ALONE + 2
+    assert not any(key.startswith("together") for key in after)
+
+
+async def test_what_somebody_has_in_hand_makes_no_page_a_shared_one(database: Database) -> None:
+    bot, many = Bot(database, TO_ALL), ALONE + 1
+    await Silences(database).start(silence(2))
+    await bot.tick(0, *([1200.0] * many))
+    first = next(iter((await bot.incidents.firing()).values()))
+    await bot.incidents.acknowledge(first.id, "Ann", NOW + TICK)
+    await bot.tick(2, *([1200.0] * many))
+    keys = {page.dedup_key for page in await bot.pages()}
+    assert PAGE not in keys
+    assert len(keys - {first.id}) == ALONE

@@ -15,7 +15,7 @@ from tests.scenarios.world import QUIET, UNTESTED, Edit, World, opened, text
 
 # In the loop of the other scenarios: their world must not stand still meanwhile.
 pytestmark = pytest.mark.asyncio(loop_scope="package")
-EVERY_SECOND: Edit = (UNTESTED[1], 'self_test_every = "1s"')
+EVERY_2_SECONDS: Edit = (UNTESTED[1], 'self_test_every = "2s"')
 EVERY_4_SECONDS: Edit = (UNTESTED[1], 'self_test_every = "4s"')  # of which two may pass until a test is overdue
 DEAF = "Slack has not delivered an event of the bot's own"
 PATIENCE = 60.0
@@ -88,7 +88,7 @@ def is_replaced_for_deafness(record: Record) -> bool:
 
 async def test_a_deaf_socket_is_noticed_said_and_made_anew(tmp_path: Path) -> None:
     outside = Outside()
-    edits = (QUIET, EVERY_SECOND)
+    edits = (QUIET, EVERY_2_SECONDS)
     async with outside.listening(), opened(tmp_path, parts={"slack"}, edits=edits, started=False) as world:
         world.bot.environment["DEADMAN_URL"] = outside.url
         async with world.fault("slack-silent-socket"):
@@ -132,7 +132,7 @@ async def test_what_was_typed_to_a_deaf_socket_is_said_to_be_lost_once(tmp_path:
 
 
 async def test_over_http_requests_that_do_not_come_are_noticed(tmp_path: Path) -> None:
-    edits = (QUIET, EVERY_SECOND)
+    edits = (QUIET, EVERY_2_SECONDS)
     async with opened(tmp_path, parts={"slack"}, door="http", edits=edits, started=False) as world:
         await world.start()
         await health(world, is_well)
