@@ -48,7 +48,7 @@ test-cluster: .venv/ready ## the cluster tests on KUBECONFIG's cluster; each mak
 
 test-slow: .venv/ready sandbox/node_modules/ready ## every test that is too long for every run
 	@sandbox/packages.sh redis-server postgresql chromium
-	$(RUN) -m pytest -m slow
+	$(RUN) -m pytest -m slow -n 3 --dist loadfile
 
 tour: .venv/ready sandbox/node_modules/ready ## the closed loop, played by itself; exits 0 or 1
 	@sandbox/packages.sh redis-server
