@@ -156,7 +156,7 @@ def assembled(core: Core, name: str, *, checkpoint: Checkpoint | None = None, st
     steps = Steps(database, Operations(core.systems | acts), questions, notices, reached, clock)
     engine = Engine(name, database, steps, ending, reached, clock)
     gate = Gate(database, planner, approvals, notices, starter or engine, reached)
-    again, watching = Again(database, planner, approvals, ending), Watching(database, planner, ending, policy)
+    again, watching = Again(database, planner, approvals), Watching(database, planner, ending, policy)
     rooms = Rooms(planner, approvals, gate, again, questions, watching, notices, clock)
     sealing = Sealing(core.catalog, Vault(database, core.settings.slack.sealing_key))
     dispatcher = Dispatcher(name, database, rooms, clock, checkpoint=reached, sealing=sealing)

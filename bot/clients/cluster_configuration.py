@@ -71,7 +71,8 @@ class Configuration:
         """Say what may keep a changed key from reaching a workload."""
         container = found.spec.template.container(role)
         return tuple(
-            f"{found.metadata.name} reads {source} after the ConfigMap: where that has {name} too, its value counts."
+            # A comma after the name: "secrets after" looks as if a secret followed, and would be masked.
+            f"{found.metadata.name} reads {source}, after the ConfigMap: where that has {name} too, its value counts."
             for source in overriding(container, name)
         )
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from bot.dispatch.approve import Approvals
-from bot.dispatch.ending import Ending
 from bot.dispatch.notices import may_undo
 from bot.dispatch.planner import Planner
 from bot.dispatch.proposal import Proposal
@@ -21,12 +20,11 @@ from bot.stores.runs import Runs, StoredRun
 class Again:
     """Makes a fresh plan of what is stored, in the name of the person who clicked."""
 
-    def __init__(self, database: Database, planner: Planner, approvals: Approvals, ending: Ending) -> None:
+    def __init__(self, database: Database, planner: Planner, approvals: Approvals) -> None:
         self._database = database
         self._plans, self._runs = Plans(database), Runs(database)
         self._planner = planner
         self._approvals = approvals
-        self._ending = ending
 
     async def replan(self, decision: Decision, now: datetime) -> StoredPlan:
         """Propose a stale or expired plan once more, an undo by way of ``undo``.
@@ -57,11 +55,7 @@ class Again:
                 f"{stored.id} cannot be undone any more, because since then {'; '.join(different)}.",
                 hint=f"{undo.command} plans a change from how things are now.",
             )
-        proposed = await self._approvals.propose(Proposal(request, undo.command, arguments, plan, stored.id), now)
-        if proposed.request_id == request.id:  # else somebody has asked for the same, and has not clicked Undo
-            async with self._database.transaction() as connection:
-                await self._ending.stop_watching(connection, stored.id, f"by {decision.actor.name}, who undoes it", now)
-        return proposed
+        return await self._approvals.propose(Proposal(request, undo.command, arguments, plan, stored.id), now)
 
     async def _stored(self, plan_id: str) -> StoredPlan:
         stored = await self._plans.get(plan_id)

@@ -12,6 +12,7 @@ from bot.clients.cluster_configuration import CONFIG_MAP, Configuration, overrid
 from bot.clients.cluster_connection import ClusterConnection
 from bot.clients.cluster_workloads import WorkloadObject, Workloads
 from bot.errors import PermanentError, Unavailable
+from bot.masking import mask
 from bot.settings import PlatformSettings
 from tests.clients.kubernetes_server import DEPLOYMENTS, KubernetesServer, deployment, kubernetes_server, status
 
@@ -133,5 +134,6 @@ async def test_a_plan_says_what_may_count_in_its_place(server: KubernetesServer,
     (said,) = configuration.doubts(reading(OURS, SECRET), "worker", "QUEUE_CONCURRENCY")
     await connection.close()
     assert said.endswith(
-        "reads Secret novapulse-secrets after the ConfigMap: where that has QUEUE_CONCURRENCY too, its value counts."
+        "reads Secret novapulse-secrets, after the ConfigMap: where that has QUEUE_CONCURRENCY too, its value counts."
     )
+    assert mask(said) == said

@@ -176,15 +176,17 @@ async def test_a_plan_that_cannot_start_ends_no_watching(running: World) -> None
     assert (await found(running, first)).status == "running"
 
 
-async def test_undo_ends_the_watching_and_proposes_the_way_back(running: World) -> None:
+async def test_undo_proposes_the_way_back_and_the_watching_goes_on_until_that_starts(running: World) -> None:
     first = await watching(running, "/scale 5", LONG)
-    undo = await running.plans.of_request(await running.click("undo", first, SANA))
+    undo = await running.plans.of_request(await running.click("undo", first, OLGA))
     assert undo is not None
     assert (undo.undo_of, undo.status) == (first, "waiting")
-    run = await found(running, first)
-    assert (run.status, run.outcome) == ("succeeded", "watching ended by Sana Approver, who undoes it")
+    assert (await found(running, first)).status == "running"
     assert f"Undo requested: `{undo.id}`" in words_of(await running.card(first))
-    assert buttons_of(await running.card(first)) == []
+    assert buttons_of(await running.card(first)) == ["stop_watching"]
+    await running.click("approve", undo.id, AMIR)
+    run = await found(running, first)
+    assert (run.status, run.outcome) == ("succeeded", f"watching ended because {undo.id} changes the same")
 
 
 async def test_a_refused_undo_ends_no_watching(running: World) -> None:

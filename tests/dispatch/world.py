@@ -369,7 +369,7 @@ class World:
         self.noted = Noted(name)
         starter = self.engine if executes else self.noted
         self.gate = Gate(self.database, self.planner, self.approvals, self.notices, starter, reached)
-        again = Again(self.database, self.planner, self.approvals, ending)
+        again = Again(self.database, self.planner, self.approvals)
         watching = Watching(self.database, self.planner, ending, self.policy)
         rooms = Rooms(self.planner, self.approvals, self.gate, again, questions, watching, self.notices, self.clock)
         self.vault = Vault(self.database, SecretStr("a-key"))

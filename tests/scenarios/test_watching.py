@@ -64,8 +64,9 @@ async def test_undo_while_it_watches_proposes_the_way_back_which_the_next_run_do
     async with CONFIGURED(world) as state:
         card = await watching(world)
         back = await world.press("operator", card, "Undo", "Waits for approval", f"Undoes `{plan_id(card)}`")
-        await world.becomes(card, "watching ended by operator, who undoes it", f"Undo requested: `{plan_id(back)}`")
+        await world.becomes(card, ONLY_WATCHES, f"Undo requested: `{plan_id(back)}`")
         await world.click("second_approver", back, "Approve")
+        await world.becomes(card, f"watching ended because {plan_id(back)} changes the same")
         await world.becomes(back, ONLY_WATCHES)
         assert await state() == {"QUEUE_CONCURRENCY": "6"}
         after = await world.plan("/restart worker")

@@ -112,7 +112,7 @@ async def test_more_at_a_time_warns_of_memory(systems: Systems) -> None:
     plan = await planned(set_concurrency, systems, concurrency=3)
     assert plan.warnings == ()
     (said,) = plan.notes
-    assert said.startswith("novapulse-worker reads Secret novapulse-secrets after the ConfigMap")
+    assert said.startswith("novapulse-worker reads Secret novapulse-secrets, after the ConfigMap")
 
 
 async def test_a_value_on_the_deployment_makes_it_pointless(systems: Systems, world: AnyCluster) -> None:
