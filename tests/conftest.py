@@ -1,6 +1,5 @@
 """How a run is divided between pytest-xdist's workers (``--dist loadfile``): what takes long begins first."""
 
-import zlib
 from collections import Counter
 
 import hypothesis
@@ -8,8 +7,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-ONE_WORLD = {"tests/scenarios/": 2, "tests/docker/": 1}
-"""Folders whose tests share what takes long to start, and on how many workers it is started."""
+ONE_WORLD = ("tests/scenarios/", "tests/docker/")
+"""Folders whose tests share what takes long to start: one worker does them all, and it is started once."""
 LONG = (
     *(*ONE_WORLD, "tests/faults/", "tests/page/", "tests/test_main.py", "tests/sandbox/test_main.py"),
     *("tests/clients/test_cluster_target.py", "tests/scheduler/test_processes.py", "tests/slack/test_app_socket.py"),

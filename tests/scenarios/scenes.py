@@ -226,7 +226,8 @@ async def paged(world: World) -> AsyncIterator[State]:
     """Which levels were paged, and why; what is left open would call level after level beside other tests."""
     yield answer(lambda: world.rows("select level, reason from pages"))
     for (name,) in world.rows("select id from pages where ended_at is null"):
-        await world.ask("approver", f"/page end {name}", "Done after")
+        await world.ask("approver", f"/page end {name}", "Page resolved: ")  # its card is in the page's thread
+        await world.until(lambda: not world.rows("select id from pages where ended_at is null"))
 
 
 def answer(look: Callable[[], object]) -> State:

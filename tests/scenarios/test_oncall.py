@@ -182,5 +182,5 @@ async def test_two_people_who_page_for_the_same_at_once_make_one_page(watched: W
     await world.until(closed)
     await world.until(lambda: statuses(world, reason) == ["triggered"])
     ((page,),) = world.rows(f"select id from pages where reason = '{reason}'")  # noqa: S608 - of the test's own
-    await world.ask("approver", f"/page end {page}", "Done after")
+    await world.ask("approver", f"/page end {page}", "Page resolved: ")
     await world.until(lambda: statuses(world, reason) == ["resolved"])
