@@ -28,11 +28,7 @@ class Rooms(LoadFileScheduling):  # type: ignore[misc]
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        worlds = (
-            f"{room}{zlib.crc32(file.encode()) % most}" for room, most in ONE_WORLD.items() if file.startswith(room)
-        )
-        return next(worlds, file)
+        return next((folder for folder in ONE_WORLD if nodeid.startswith(folder)), super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
