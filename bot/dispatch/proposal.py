@@ -57,3 +57,16 @@ class Proposal:
             break_glass=False,
             closed_at=None,
         )
+
+
+def asked_for(stored: StoredPlan, request_id: str, received_at: datetime) -> Request:
+    """Return the request for a stored plan as it was asked for, under this id."""
+    return Request(
+        id=request_id,
+        actor=stored.requester,
+        command=stored.command,
+        arguments=stored.arguments,
+        source=stored.source,
+        channel=stored.channel,
+        received_at=received_at,
+    )

@@ -6,9 +6,8 @@ import structlog
 
 from bot.dispatch.approve import Approvals
 from bot.dispatch.planner import Planner
-from bot.dispatch.proposal import AGAIN, Proposal
+from bot.dispatch.proposal import AGAIN, Proposal, asked_for
 from bot.errors import BotError
-from bot.request import Request
 from bot.stores import touched
 from bot.stores.database import Database
 from bot.stores.plans import StoredPlan
@@ -37,15 +36,7 @@ class Renewal:
         """
         if not stored.needed or stored.undo_of:
             return None
-        request = Request(
-            id=AGAIN + stored.id,
-            actor=stored.requester,
-            command=stored.command,
-            arguments=stored.arguments,
-            source=stored.source,
-            channel=stored.channel,
-            received_at=now,
-        )
+        request = asked_for(stored, AGAIN + stored.id, now)
         try:
             arguments, plan = await self._planner.plan(request, now)
         except BotError:

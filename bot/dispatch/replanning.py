@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from bot.dispatch.planner import Planner
+from bot.dispatch.proposal import asked_for
 from bot.plan import Plan
-from bot.request import Request
 from bot.stores.database import Database
 from bot.stores.plans import StoredPlan
 from bot.stores.requests import Requests
@@ -21,14 +21,5 @@ class Replanning:
         """Return what the plan would be by now, and its digest; raises what the planner raises."""
         # The original moment, because a plan may state an end such as "failed before this".
         received_at = await self._requests.received_at(stored.request_id) or stored.created_at
-        request = Request(
-            id=stored.request_id,
-            actor=stored.requester,
-            command=stored.command,
-            arguments=stored.arguments,
-            source=stored.source,
-            channel=stored.channel,
-            received_at=received_at,
-        )
-        arguments, fresh = await self._planner.plan(request, now)
+        arguments, fresh = await self._planner.plan(asked_for(stored, stored.request_id, received_at), now)
         return fresh, fresh.digest(stored.command, arguments)
